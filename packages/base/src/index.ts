@@ -1,0 +1,24 @@
+export { assert, assertSafe, InvariantError, must, unreachable } from './assert.ts';
+export {
+  type Brand,
+  type ClusterId,
+  clusterId,
+  idToHex,
+  type LeaseId,
+  leaseId,
+  type MemberId,
+  memberId,
+} from './brand.ts';
+export {
+  compareBytes,
+  concatBytes,
+  EMPTY_BYTES,
+  equalBytes,
+  fromLatin1,
+  fromUtf8,
+  prefixEnd,
+  toLatin1,
+  utf8,
+} from './bytes.ts';
+export { crc32c } from './crc32c.ts';
+export { type Deferred, deferred } from './deferred.ts';

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+// One root config: sources are resolved through the `@etcd-ts/source` condition, so tests need no build.
+const conditions = ['@etcd-ts/source'];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts', 'tools/**/*.test.ts'],
+    testTimeout: 20_000,
+    pool: 'forks',
+  },
+});
