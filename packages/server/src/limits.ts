@@ -1,0 +1,39 @@
+/**
+ * Every limit of a node, with etcd's default where etcd has one. What happens beyond each is said beside it.
+ */
+export interface ServerLimits {
+  /** Encoded request bytes; beyond: REQUEST_TOO_LARGE. etcd --max-request-bytes. */
+  readonly maxRequestBytes: number;
+  /** Operations in one transaction; beyond: TOO_MANY_OPS. etcd --max-txn-ops. */
+  readonly maxTxnOps: number;
+  /** A proposal or read round without an answer: TIMEOUT. etcd: 5 s + 2 × election timeout. */
+  readonly requestTimeoutMs: number;
+  /** Committed entries not yet applied; beyond: TOO_MANY_REQUESTS. etcd: 5000. */
+  readonly maxCommitApplyGap: number;
+  /** Proposals waiting for their outcome on this node; beyond: TOO_MANY_REQUESTS. */
+  readonly maxPendingProposals: number;
+  /** Bytes of proposals waiting for their outcome on this node; beyond: TOO_MANY_REQUESTS. */
+  readonly maxPendingProposalBytes: number;
+  /** Election timeout, which the lease floor and the lease extension at promotion derive from. */
+  readonly electionTimeoutMs: number;
+  /** Events buffered for one watch stream before its watchers are parked. */
+  readonly maxWatchStreamBufferBytes: number;
+  /** Watchers on one stream; beyond: the create is refused. */
+  readonly maxWatchersPerStream: number;
+  /** Leases revoked through the log in one batch by the expiry of the leader. etcd: 500 a pass. */
+  readonly maxLeaseExpiriesPerBatch: number;
+}
+
+/** The defaults, with etcd's 1000 ms election timeout. */
+export const DEFAULT_LIMITS: ServerLimits = {
+  maxRequestBytes: 1_572_864,
+  maxTxnOps: 128,
+  requestTimeoutMs: 7_000,
+  maxCommitApplyGap: 5_000,
+  maxPendingProposals: 65_536,
+  maxPendingProposalBytes: 256 * 1024 * 1024,
+  electionTimeoutMs: 1_000,
+  maxWatchStreamBufferBytes: 16 * 1024 * 1024,
+  maxWatchersPerStream: 1_000_000,
+  maxLeaseExpiriesPerBatch: 500,
+};

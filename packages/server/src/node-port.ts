@@ -1,0 +1,58 @@
+import type { ClusterId, MemberId } from '@etcd-ts/base';
+import type { Command, CommandResult } from './apply/command.ts';
+import type { ReplicatedState } from './apply/replicated-state.ts';
+import type { Clock } from './clock.ts';
+import type { ServerLimits } from './limits.ts';
+import type { Logger } from './logger.ts';
+
+/** What the consensus says of this node right now. */
+export interface NodeStatus {
+  /** 0n when no leader is known. */
+  readonly leader: MemberId;
+  readonly isLeader: boolean;
+  readonly isLearner: boolean;
+  readonly term: number;
+  /** Last index committed, as far as this node knows. */
+  readonly committedIndex: number;
+  readonly appliedIndex: number;
+}
+
+/** What a service may ask of its node, and all that it knows of consensus. */
+export interface NodePort {
+  readonly memberId: MemberId;
+  readonly clusterId: ClusterId;
+  readonly limits: ServerLimits;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The replicated state as of `status().appliedIndex`: read it, never write it. */
+  readonly state: ReplicatedState;
+
+  status(): NodeStatus;
+
+  /**
+   * Replicates a command, and gives this node's result of applying it.
+   *
+   * @param raw The request's wire bytes, when the caller has them: they go into the log as they are.
+   * @throws EtcdError what apply answered; TIMEOUT… when the outcome is unknown; NO_LEADER, TOO_MANY_REQUESTS,
+   *   REQUEST_TOO_LARGE, STOPPED when nothing was done.
+   */
+  propose(command: Command, options?: { raw?: Uint8Array; signal?: AbortSignal }): Promise<CommandResult>;
+
+  /**
+   * Resolves when this node has applied everything that was committed anywhere when it was called.
+   *
+   * @throws EtcdError NO_LEADER, TIMEOUT, LEADER_CHANGED, STOPPED.
+   */
+  readBarrier(signal?: AbortSignal): Promise<void>;
+
+  /**
+   * Calls a unary method of the leader's services through the peer transport (`etcdserverpb.Lease/LeaseKeepAlive` as
+   * one request and one answer, say); on the leader itself it calls the own service.
+   *
+   * @throws EtcdError NO_LEADER, TIMEOUT, or what the leader answered.
+   */
+  callLeader(method: string, request: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
+
+  /** Called in the turn in which leadership, term or known leader changed. Returns how to stop listening. */
+  onStatusChange(listener: (status: NodeStatus) => void): () => void;
+}
