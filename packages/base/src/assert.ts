@@ -13,10 +13,7 @@ export class InvariantError extends Error {
  * @param message What was expected, with the actual values; a function when building it costs.
  * @throws InvariantError when the condition is false.
  */
-export function assert(
-  condition: boolean,
-  message: string | (() => string),
-): asserts condition {
+export function assert(condition: boolean, message: string | (() => string)): asserts condition {
   if (!condition) throw new InvariantError(typeof message === 'string' ? message : message());
 }
 
@@ -41,6 +38,9 @@ export function must<T>(value: T | null | undefined, what: string): T {
 
 /** Asserts that a count, index or revision is a safe non-negative integer, and returns it. */
 export function assertSafe(value: number, what: string): number {
-  assert(Number.isSafeInteger(value) && value >= 0, () => `${what} is not a safe integer: ${value}`);
+  assert(
+    Number.isSafeInteger(value) && value >= 0,
+    () => `${what} is not a safe integer: ${value}`,
+  );
   return value;
 }

@@ -45,9 +45,10 @@ test('prefixEnd bounds exactly the keys with that prefix', () => {
     fc.property(fc.uint8Array({ maxLength: 3 }), bytes(), (prefix, key) => {
       const end = prefixEnd(prefix);
       const fromKeyOn = end.length === 1 && end[0] === 0;
-      const inRange =
-        compareBytes(key, prefix) >= 0 && (fromKeyOn || compareBytes(key, end) < 0);
-      expect(inRange).toBe(fromKeyOn ? compareBytes(key, prefix) >= 0 : toLatin1(key).startsWith(toLatin1(prefix)));
+      const inRange = compareBytes(key, prefix) >= 0 && (fromKeyOn || compareBytes(key, end) < 0);
+      expect(inRange).toBe(
+        fromKeyOn ? compareBytes(key, prefix) >= 0 : toLatin1(key).startsWith(toLatin1(prefix)),
+      );
     }),
   );
 });
