@@ -20,6 +20,11 @@ export interface ServerLimits {
   readonly maxWatchStreamBufferBytes: number;
   /** Watchers on one stream; beyond: the create is refused. */
   readonly maxWatchersPerStream: number;
+  /**
+   * Database size beyond which writes that need space raise the NOSPACE alarm and are refused. 0: etcd's default of
+   * 2 GiB. Negative: no limit. etcd --quota-backend-bytes.
+   */
+  readonly quotaBackendBytes: number;
   /** Leases revoked through the log in one batch by the expiry of the leader. etcd: 500 a pass. */
   readonly maxLeaseExpiriesPerBatch: number;
 }
@@ -35,5 +40,6 @@ export const DEFAULT_LIMITS: ServerLimits = {
   electionTimeoutMs: 1_000,
   maxWatchStreamBufferBytes: 16 * 1024 * 1024,
   maxWatchersPerStream: 1_000_000,
+  quotaBackendBytes: 0,
   maxLeaseExpiriesPerBatch: 500,
 };

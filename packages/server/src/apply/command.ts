@@ -4,6 +4,7 @@
  */
 import type {
   AlarmRequest,
+  AlarmResponse,
   CompactionRequest,
   DeleteRangeRequest,
   DeleteRangeResponse,
@@ -17,9 +18,10 @@ import type {
   TxnResponse,
 } from '@etcd-ts/protocol';
 
-/** Extends remaining times of leases, so that they survive a change of leader (etcd LeaseCheckpoint). */
+/** What is left of a lease, so that it survives a change of leader (etcd LeaseCheckpoint). */
 export interface LeaseCheckpoint {
   readonly id: bigint;
+  /** Whole seconds; 0: the full TTL again (the lease was renewed). */
   readonly remainingTtlSeconds: number;
 }
 
@@ -38,8 +40,17 @@ export type Command = { readonly caller?: Caller } & (
   | { readonly kind: 'compact'; readonly request: CompactionRequest }
   | { readonly kind: 'leaseGrant'; readonly request: LeaseGrantRequest }
   | { readonly kind: 'leaseRevoke'; readonly request: LeaseRevokeRequest }
-  | { readonly kind: 'leaseRevokeExpired'; readonly ids: readonly bigint[] }
-  | { readonly kind: 'leaseCheckpoint'; readonly checkpoints: readonly LeaseCheckpoint[] }
+  /**
+   * The leader of `term` found these leases past their time. Applied in that very term alone: what a deposed leader
+   * proposed revokes nothing, since its successor gave every lease new time.
+   */
+  | { readonly kind: 'leaseRevokeExpired'; readonly ids: readonly bigint[]; readonly term: number }
+  /** The leader of `term` reports remaining times; applied in that very term alone, for the same reason. */
+  | {
+      readonly kind: 'leaseCheckpoint';
+      readonly checkpoints: readonly LeaseCheckpoint[];
+      readonly term: number;
+    }
   | { readonly kind: 'alarm'; readonly request: AlarmRequest }
   /** A member says what it is called and where its clients reach it (etcd's publish). */
   | {
@@ -58,4 +69,5 @@ export type CommandResult =
   | { readonly kind: 'compact'; readonly revision: number }
   | { readonly kind: 'leaseGrant'; readonly response: LeaseGrantResponse }
   | { readonly kind: 'leaseRevoke'; readonly response: LeaseRevokeResponse }
+  | { readonly kind: 'alarm'; readonly response: AlarmResponse }
   | { readonly kind: 'done' };
