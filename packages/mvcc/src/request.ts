@@ -35,6 +35,7 @@ export interface RangeResult {
   count: number;
 }
 
+/** etcd PutRequest. */
 export interface PutRequest {
   key: Uint8Array;
   value: Uint8Array;
@@ -44,17 +45,20 @@ export interface PutRequest {
   ignoreLease: boolean;
 }
 
+/** etcd PutResponse without its header. */
 export interface PutResult {
   revision: number;
   prevKv?: KeyValue | undefined;
 }
 
+/** etcd DeleteRangeRequest; `rangeEnd` as in a range. */
 export interface DeleteRangeRequest {
   key: Uint8Array;
   rangeEnd: Uint8Array;
   prevKv: boolean;
 }
 
+/** etcd DeleteRangeResponse without its header. */
 export interface DeleteRangeResult {
   revision: number;
   deleted: number;
@@ -78,6 +82,7 @@ export interface Compare {
   rangeEnd: Uint8Array;
 }
 
+/** One operation of a transaction; exactly one variant is set, or none in a malformed request. */
 export interface RequestOp {
   request?:
     | { $case: 'requestRange'; value: RangeRequest }
@@ -87,12 +92,14 @@ export interface RequestOp {
     | undefined;
 }
 
+/** etcd TxnRequest: all compares hold → `success`, else `failure`. */
 export interface TxnRequest {
   compare: Compare[];
   success: RequestOp[];
   failure: RequestOp[];
 }
 
+/** etcd TxnResponse without its header. */
 export interface TxnResult {
   /** Revision after the transaction; unchanged when it wrote nothing. */
   revision: number;
@@ -100,6 +107,7 @@ export interface TxnResult {
   responses: TxnOpResult[];
 }
 
+/** What one operation of a transaction answered, in the order of the operations. */
 export type TxnOpResult =
   | { $case: 'responseRange'; value: RangeResult }
   | { $case: 'responsePut'; value: PutResult }

@@ -106,6 +106,7 @@ export interface OutcomeEffect {
   readonly outcome: Outcome;
 }
 
+/** What a node is in its term (thesis §3.3; pre-candidate: §9.6). */
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
 
 /** Term, role or known leader changed. */

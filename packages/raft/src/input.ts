@@ -18,6 +18,7 @@ export interface ProposeInput {
   readonly proposals: readonly Proposal[];
 }
 
+/** One command and the token of its outcome. */
 export interface Proposal {
   readonly token: Token;
   readonly data: Uint8Array;

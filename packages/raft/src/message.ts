@@ -48,6 +48,7 @@ export interface HeartbeatMessage extends Envelope {
   readonly session: LogIndex;
 }
 
+/** The answer to a heartbeat; acknowledges its read round. */
 export interface HeartbeatResponseMessage extends Envelope {
   readonly type: 'heartbeatResponse';
   readonly readRound: number;
@@ -63,6 +64,7 @@ export interface VoteMessage extends Envelope {
   readonly transfer: boolean;
 }
 
+/** The answer to a vote or pre-vote request. */
 export interface VoteResponseMessage extends Envelope {
   readonly type: 'voteResponse' | 'preVoteResponse';
   readonly rejected: boolean;
@@ -91,6 +93,7 @@ export interface ReadRequestMessage extends Envelope {
   readonly id: number;
 }
 
+/** The leader's answer to a follower's read request. */
 export interface ReadResponseMessage extends Envelope {
   readonly type: 'readResponse';
   readonly id: number;
@@ -114,6 +117,7 @@ export interface ForwardResponseMessage extends Envelope {
   readonly results: readonly ForwardResult[];
 }
 
+/** What became of one forwarded payload. */
 export type ForwardResult =
   | { readonly id: number; readonly accepted: true; readonly index: LogIndex }
   | {
