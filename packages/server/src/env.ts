@@ -1,0 +1,54 @@
+/**
+ * Everything outside a node that it depends on. The real one is `node/system-env.ts`; the simulator brings its own,
+ * and the same node then runs on virtual time, disks and networks.
+ *
+ * What always holds: a node reads time, draws randomness, and reaches disk and network through its Env alone.
+ */
+import type { Backend } from '@etcd-ts/mvcc';
+import type { Disk } from '@etcd-ts/wal';
+import type { Handlers } from '@etcd-ts/protocol';
+import type { Clock, Random } from './clock.ts';
+import type { Logger } from './logger.ts';
+import type { NodePort } from './node-port.ts';
+import type { PeerTransport } from './peers/peer-transport.ts';
+import type { ResolvedOptions } from './options.ts';
+
+/** The databases of one node. A name is a plain file name; the node chooses it. */
+export interface BackendStore {
+  /** Names of the databases that are there, whole or not. */
+  list(): Promise<readonly string[]>;
+  /** Opens a database, and makes it when it is not there. */
+  open(name: string): Promise<Backend>;
+  /** Removes a closed database. Harmless when it is not there. */
+  remove(name: string): Promise<void>;
+}
+
+/** A door through which clients come in. */
+export interface ClientListener {
+  /** Where it listens, as URLs with the real ports. */
+  readonly urls: readonly string[];
+  /** Takes no new connections, lets running calls end within the grace time, then closes. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** What a listener serves. */
+export interface Served {
+  readonly handlers: Handlers;
+  readonly node: NodePort;
+}
+
+/** A node's surroundings. */
+export interface Env {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Of the WAL and of snapshot files. */
+  readonly disk: Disk;
+  readonly backends: BackendStore;
+  /** Makes the transport to the peers; called once per start. */
+  readonly peers: (options: ResolvedOptions) => PeerTransport;
+  /** Opens the doors for clients; called once per start, when the node is ready to serve. */
+  readonly listen: (options: ResolvedOptions, served: Served) => Promise<ClientListener>;
+  /** Frees what the surroundings hold for the node: after stop and kill alike. */
+  readonly close?: () => Promise<void>;
+}

@@ -1,0 +1,76 @@
+/**
+ * The port between a node and its peers. Implementations: in memory (in-memory-network.ts), TCP (node/), the
+ * simulator's; all pass `peerTransportSuite` of `@etcd-ts/server/testing`.
+ *
+ * What always holds
+ * - Messages may be lost, never changed. Those to one peer that arrive do so in the order in which they were sent.
+ * - `send` never blocks and never throws: what does not fit into the peer's bounded queue is dropped, and
+ *   `unreachable` says so (at most once per flush and peer).
+ * - A message reaches only a node with the same cluster id and the addressed member id.
+ * - Snapshots have a lane of their own: messages never wait behind them.
+ * - After `close` no handler is called.
+ */
+import type { ClusterId, MemberId } from '@etcd-ts/base';
+import type { Message, SnapshotMessage } from '@etcd-ts/raft';
+
+/** Where a member is reached. */
+export interface Peer {
+  readonly id: MemberId;
+  /** Its peer URLs; tried in turn. */
+  readonly urls: readonly string[];
+}
+
+/** What a node does with what comes in. */
+export interface PeerHandlers {
+  /** Messages in the order of their sending. */
+  receive(messages: readonly Message[]): void;
+  /** Messages to this peer are being lost. */
+  unreachable(peer: MemberId): void;
+  /**
+   * A snapshot comes in. Resolves when its content is complete and durable and the message is handed to the core;
+   * rejects when it is not wanted or not whole.
+   */
+  receiveSnapshot(message: SnapshotMessage, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+  /** A peer calls a unary method. Rejections travel back as EtcdErrors. */
+  call(from: MemberId, method: string, request: Uint8Array): Promise<Uint8Array>;
+}
+
+/** Who this node is to its peers. */
+export interface LocalPeer {
+  readonly id: MemberId;
+  readonly clusterId: ClusterId;
+}
+
+/** Carries messages, snapshots and calls between the members of a cluster. */
+export interface PeerTransport {
+  /** Begins to receive. Called once, before anything else but `setPeers`. */
+  start(local: LocalPeer, handlers: PeerHandlers): Promise<void>;
+  /** Replaces the peers (never the node itself): connections to those that are gone are closed. */
+  setPeers(peers: readonly Peer[]): void;
+  /** Members removed from the cluster: who speaks for one of them is told so. */
+  setRemoved(ids: ReadonlySet<bigint>): void;
+  /** Queues messages, each for its `to`. To an unknown peer: dropped. */
+  send(messages: readonly Message[]): void;
+  /** Ends the turn: everything queued leaves, one write per peer. */
+  flush(): void;
+  /**
+   * Streams a snapshot on the bulk lane. Resolves when the peer has taken it in full.
+   *
+   * @throws Error when the peer cannot be reached, refuses, or the transfer stalls.
+   */
+  sendSnapshot(
+    message: SnapshotMessage,
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /**
+   * Calls a unary method of a peer.
+   *
+   * @throws EtcdError what the peer answered, or UNAVAILABLE when it cannot be reached.
+   */
+  call(to: MemberId, method: string, request: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  /** Since when the peer has been connected without break, in the clock's monotonic ms; undefined: it is not. */
+  connectedSinceMs(peer: MemberId): number | undefined;
+  /** Ends everything; open calls and transfers fail. */
+  close(): Promise<void>;
+}
