@@ -5,8 +5,6 @@
  * gateway paths, auth) is in `rpc-table.ts`, which has exactly these keys.
  */
 import type {
-  AlarmRequest,
-  AlarmResponse,
   AuthDisableRequest,
   AuthDisableResponse,
   AuthEnableRequest,
@@ -41,28 +39,8 @@ import type {
   AuthUserRevokeRoleResponse,
   AuthenticateRequest,
   AuthenticateResponse,
-  CompactionRequest,
-  CompactionResponse,
-  DefragmentRequest,
-  DefragmentResponse,
-  DeleteRangeRequest,
-  DeleteRangeResponse,
-  DowngradeRequest,
-  DowngradeResponse,
-  HashKVRequest,
-  HashKVResponse,
-  HashRequest,
-  HashResponse,
-  LeaseGrantRequest,
-  LeaseGrantResponse,
-  LeaseKeepAliveRequest,
-  LeaseKeepAliveResponse,
-  LeaseLeasesRequest,
-  LeaseLeasesResponse,
-  LeaseRevokeRequest,
-  LeaseRevokeResponse,
-  LeaseTimeToLiveRequest,
-  LeaseTimeToLiveResponse,
+} from './gen/etcdserverpb/auth.ts';
+import type {
   MemberAddRequest,
   MemberAddResponse,
   MemberListRequest,
@@ -73,28 +51,57 @@ import type {
   MemberRemoveResponse,
   MemberUpdateRequest,
   MemberUpdateResponse,
-  MoveLeaderRequest,
-  MoveLeaderResponse,
+} from './gen/etcdserverpb/cluster.ts';
+import type {
+  CompactionRequest,
+  CompactionResponse,
+  DeleteRangeRequest,
+  DeleteRangeResponse,
   PutRequest,
   PutResponse,
   RangeRequest,
   RangeResponse,
   RangeStreamResponse,
+  TxnRequest,
+  TxnResponse,
+} from './gen/etcdserverpb/kv.ts';
+import type {
+  LeaseGrantRequest,
+  LeaseGrantResponse,
+  LeaseKeepAliveRequest,
+  LeaseKeepAliveResponse,
+  LeaseLeasesRequest,
+  LeaseLeasesResponse,
+  LeaseRevokeRequest,
+  LeaseRevokeResponse,
+  LeaseTimeToLiveRequest,
+  LeaseTimeToLiveResponse,
+} from './gen/etcdserverpb/lease.ts';
+import type {
+  AlarmRequest,
+  AlarmResponse,
+  DefragmentRequest,
+  DefragmentResponse,
+  DowngradeRequest,
+  DowngradeResponse,
+  HashKVRequest,
+  HashKVResponse,
+  HashRequest,
+  HashResponse,
+  MoveLeaderRequest,
+  MoveLeaderResponse,
   SnapshotRequest,
   SnapshotResponse,
   StatusRequest,
   StatusResponse,
-  TxnRequest,
-  TxnResponse,
-  WatchRequest,
-  WatchResponse,
-} from './gen/etcdserverpb.ts';
+} from './gen/etcdserverpb/maintenance.ts';
+import type { WatchRequest, WatchResponse } from './gen/etcdserverpb/watch.ts';
 import type {
   LockRequest,
   LockResponse,
   UnlockRequest,
   UnlockResponse,
-} from './gen/v3lockpb.ts';
+} from './gen/v3lockpb/v3lock.ts';
 import type {
   CampaignRequest,
   CampaignResponse,
@@ -104,13 +111,13 @@ import type {
   ProclaimResponse,
   ResignRequest,
   ResignResponse,
-} from './gen/v3electionpb.ts';
+} from './gen/v3electionpb/v3election.ts';
 import type {
   HealthCheckRequest,
   HealthCheckResponse,
   HealthListRequest,
   HealthListResponse,
-} from './gen/health.ts';
+} from './gen/health/health.ts';
 
 /** How many messages go each way. No RPC of etcd is a client stream. */
 export type RpcKind = 'unary' | 'server-stream' | 'bidi-stream';
@@ -165,15 +172,24 @@ export interface RpcTypes {
   'etcdserverpb.Auth/UserGet': Unary<AuthUserGetRequest, AuthUserGetResponse>;
   'etcdserverpb.Auth/UserList': Unary<AuthUserListRequest, AuthUserListResponse>;
   'etcdserverpb.Auth/UserDelete': Unary<AuthUserDeleteRequest, AuthUserDeleteResponse>;
-  'etcdserverpb.Auth/UserChangePassword': Unary<AuthUserChangePasswordRequest, AuthUserChangePasswordResponse>;
+  'etcdserverpb.Auth/UserChangePassword': Unary<
+    AuthUserChangePasswordRequest,
+    AuthUserChangePasswordResponse
+  >;
   'etcdserverpb.Auth/UserGrantRole': Unary<AuthUserGrantRoleRequest, AuthUserGrantRoleResponse>;
   'etcdserverpb.Auth/UserRevokeRole': Unary<AuthUserRevokeRoleRequest, AuthUserRevokeRoleResponse>;
   'etcdserverpb.Auth/RoleAdd': Unary<AuthRoleAddRequest, AuthRoleAddResponse>;
   'etcdserverpb.Auth/RoleGet': Unary<AuthRoleGetRequest, AuthRoleGetResponse>;
   'etcdserverpb.Auth/RoleList': Unary<AuthRoleListRequest, AuthRoleListResponse>;
   'etcdserverpb.Auth/RoleDelete': Unary<AuthRoleDeleteRequest, AuthRoleDeleteResponse>;
-  'etcdserverpb.Auth/RoleGrantPermission': Unary<AuthRoleGrantPermissionRequest, AuthRoleGrantPermissionResponse>;
-  'etcdserverpb.Auth/RoleRevokePermission': Unary<AuthRoleRevokePermissionRequest, AuthRoleRevokePermissionResponse>;
+  'etcdserverpb.Auth/RoleGrantPermission': Unary<
+    AuthRoleGrantPermissionRequest,
+    AuthRoleGrantPermissionResponse
+  >;
+  'etcdserverpb.Auth/RoleRevokePermission': Unary<
+    AuthRoleRevokePermissionRequest,
+    AuthRoleRevokePermissionResponse
+  >;
   'etcdserverpb.Auth/AuthStatus': Unary<AuthStatusRequest, AuthStatusResponse>;
 
   'v3lockpb.Lock/Lock': Unary<LockRequest, LockResponse>;
