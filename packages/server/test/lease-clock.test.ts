@@ -5,7 +5,7 @@ import { Lessor } from '../src/lease/lessor.ts';
 const LIMITS = { maxLeases: 500, maxKeys: 1000 };
 
 function leaderAt(startMs: number) {
-  const lessor = new Lessor({ put: () => undefined });
+  const lessor = new Lessor();
   const time = { nowMs: startMs };
   const promote = () => new LeaseClock(lessor, { nowMs: () => time.nowMs, extensionMs: 1000 });
   return { lessor, time, promote };
@@ -15,7 +15,7 @@ describe('LeaseClock', () => {
   test('a lease ends its granted TTL after the grant, and not a millisecond earlier', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
-    lessor.grant(7n, 5);
+    lessor.grant(7n, 5, 1);
     expect(clock.nextAtMs()).toBe(5000);
     expect(clock.takeExpired(4999, LIMITS)).toEqual([]);
     expect(clock.takeExpired(5000, LIMITS)).toEqual([7n]);
@@ -24,7 +24,7 @@ describe('LeaseClock', () => {
   test('a renewal gives the whole TTL again', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
-    lessor.grant(7n, 5);
+    lessor.grant(7n, 5, 1);
     expect(clock.renew(7n, 4000)).toMatchObject({ outcome: 'renewed', checkpointed: false });
     expect(clock.takeExpired(8999, LIMITS)).toEqual([]);
     expect(clock.takeExpired(9000, LIMITS)).toEqual([7n]);
@@ -33,7 +33,7 @@ describe('LeaseClock', () => {
   test('a lease past its time is not renewed, whether its revoke was proposed or not', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
-    lessor.grant(7n, 5);
+    lessor.grant(7n, 5, 1);
     expect(clock.renew(7n, 5000)).toEqual({ outcome: 'expired' });
     clock.takeExpired(5000, LIMITS);
     expect(clock.renew(7n, 5001)).toEqual({ outcome: 'expired' });
@@ -43,7 +43,7 @@ describe('LeaseClock', () => {
 
   test('a promotion gives every lease its whole TTL plus the election timeout', () => {
     const { lessor, time, promote } = leaderAt(0);
-    lessor.grant(7n, 5);
+    lessor.grant(7n, 5, 1);
     time.nowMs = 100_000;
     const clock = promote();
     expect(clock.takeExpired(105_999, LIMITS)).toEqual([]);
@@ -52,7 +52,7 @@ describe('LeaseClock', () => {
 
   test('a promotion gives a checkpointed lease what was left, plus the election timeout', () => {
     const { lessor, promote } = leaderAt(0);
-    lessor.grant(7n, 1000);
+    lessor.grant(7n, 1000, 1);
     lessor.checkpoint(7n, 30);
     const clock = promote();
     expect(clock.nextAtMs()).toBe(31_000);
@@ -60,10 +60,10 @@ describe('LeaseClock', () => {
 
   test('a demoted leader finds no lease past its time', () => {
     const { lessor, promote } = leaderAt(0);
-    lessor.grant(7n, 5);
+    lessor.grant(7n, 5, 1);
     const clock = promote();
     clock.close();
-    lessor.grant(8n, 5);
+    lessor.grant(8n, 5, 1);
     expect(clock.takeExpired(1e9, LIMITS)).toEqual([]);
     expect(clock.nextAtMs()).toBeUndefined();
   });
@@ -71,7 +71,7 @@ describe('LeaseClock', () => {
   test('a revoke without effect is due again after the retry interval', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
-    lessor.grant(7n, 5);
+    lessor.grant(7n, 5, 1);
     clock.takeExpired(5000, LIMITS);
     expect(clock.nextAtMs()).toBe(5000 + REVOKE_RETRY_MS);
     expect(clock.takeExpired(5000 + REVOKE_RETRY_MS - 1, LIMITS)).toEqual([]);
@@ -81,7 +81,7 @@ describe('LeaseClock', () => {
   test('a refused revoke is due again at once', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
-    lessor.grant(7n, 5);
+    lessor.grant(7n, 5, 1);
     clock.retry(clock.takeExpired(5000, LIMITS), 5001);
     expect(clock.takeExpired(5001, LIMITS)).toEqual([7n]);
   });
@@ -89,7 +89,7 @@ describe('LeaseClock', () => {
   test('a batch holds no more leases than its limit, and the rest stays due', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
-    for (let id = 1n; id <= 5n; id++) lessor.grant(id, 5);
+    for (let id = 1n; id <= 5n; id++) lessor.grant(id, 5, 1);
     expect(clock.takeExpired(5000, { maxLeases: 2, maxKeys: 1000 })).toEqual([1n, 2n]);
     expect(clock.takeExpired(5000, { maxLeases: 2, maxKeys: 1000 })).toEqual([3n, 4n]);
     expect(clock.takeExpired(5000, { maxLeases: 2, maxKeys: 1000 })).toEqual([5n]);
@@ -99,7 +99,7 @@ describe('LeaseClock', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
     for (let id = 1n; id <= 3n; id++) {
-      lessor.grant(id, 5);
+      lessor.grant(id, 5, 1);
       for (let key = 0; key < 4; key++) lessor.attach(id, `${id}/${key}`);
     }
     expect(clock.takeExpired(5000, { maxLeases: 500, maxKeys: 8 })).toEqual([1n, 2n]);
@@ -109,7 +109,7 @@ describe('LeaseClock', () => {
   test('a long lease is checkpointed every interval with what is left, rounded up', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
-    lessor.grant(7n, 3600);
+    lessor.grant(7n, 3600, 1);
     expect(clock.takeCheckpoints(CHECKPOINT_INTERVAL_MS - 1, 100)).toEqual([]);
     expect(clock.takeCheckpoints(CHECKPOINT_INTERVAL_MS + 1, 100)).toEqual([
       { id: 7n, remainingTtlSeconds: 3300 },
@@ -121,14 +121,14 @@ describe('LeaseClock', () => {
   test('a lease no longer than the interval is never checkpointed', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
-    lessor.grant(7n, CHECKPOINT_INTERVAL_MS / 1000);
+    lessor.grant(7n, CHECKPOINT_INTERVAL_MS / 1000, 1);
     expect(clock.takeCheckpoints(CHECKPOINT_INTERVAL_MS * 2, 100)).toEqual([]);
   });
 
   test('the remaining time is whole until it is over, then zero', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
-    lessor.grant(7n, 5);
+    lessor.grant(7n, 5, 1);
     expect(clock.remainingMs(7n, 4400)).toBe(600);
     expect(clock.remainingMs(7n, 9000)).toBe(0);
     clock.takeExpired(9000, LIMITS);

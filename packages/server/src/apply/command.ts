@@ -41,15 +41,23 @@ export type Command = { readonly caller?: Caller } & (
   | { readonly kind: 'leaseGrant'; readonly request: LeaseGrantRequest }
   | { readonly kind: 'leaseRevoke'; readonly request: LeaseRevokeRequest }
   /**
-   * The leader of `term` found these leases past their time. Applied in that very term alone: what a deposed leader
-   * proposed revokes nothing, since its successor gave every lease new time.
+   * The leader of `term` found these leases past their time when it had applied `asOfIndex`.
+   *
+   * Applied in that very term alone: what a deposed leader proposed revokes nothing, since its successor gave every
+   * lease new time. A lease granted after `asOfIndex` under one of these ids is another lease, and stays.
    */
-  | { readonly kind: 'leaseRevokeExpired'; readonly ids: readonly bigint[]; readonly term: number }
-  /** The leader of `term` reports remaining times; applied in that very term alone, for the same reason. */
+  | {
+      readonly kind: 'leaseRevokeExpired';
+      readonly ids: readonly bigint[];
+      readonly term: number;
+      readonly asOfIndex: number;
+    }
+  /** The leader of `term` reports what is left of leases; `term` and `asOfIndex` bind it as they bind a revoke. */
   | {
       readonly kind: 'leaseCheckpoint';
       readonly checkpoints: readonly LeaseCheckpoint[];
       readonly term: number;
+      readonly asOfIndex: number;
     }
   | { readonly kind: 'alarm'; readonly request: AlarmRequest }
   /** A member says what it is called and where its clients reach it (etcd's publish). */

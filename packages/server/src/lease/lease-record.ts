@@ -1,6 +1,6 @@
 /**
- * A lease on disk: the record `lease/` + id as 16 hexadecimal digits, with three 8-byte big-endian numbers: id, granted
- * seconds, seconds left at the last checkpoint (0: none).
+ * A lease on disk: the record `lease/` + id as 16 hexadecimal digits, with four 8-byte big-endian numbers: id, granted
+ * seconds, seconds left at the last checkpoint (0: none), log index of the grant.
  */
 import { assert } from '@etcd-ts/base';
 import type { Lease } from './lessor.ts';
@@ -8,7 +8,7 @@ import type { Lease } from './lessor.ts';
 /** What the names of all lease records begin with. */
 export const LEASE_RECORD_PREFIX = 'lease/';
 
-const RECORD_BYTES = 24;
+const RECORD_BYTES = 32;
 
 /** The name of a lease's record. */
 export function leaseRecordName(id: bigint): string {
@@ -22,6 +22,7 @@ export function encodeLeaseRecord(lease: Lease): Uint8Array {
   view.setBigInt64(0, lease.id);
   view.setBigInt64(8, BigInt(lease.grantedTtlSeconds));
   view.setBigInt64(16, BigInt(lease.checkpointedTtlSeconds));
+  view.setBigInt64(24, BigInt(lease.grantedIndex));
   return bytes;
 }
 
@@ -38,5 +39,6 @@ export function decodeLeaseRecord(name: string, bytes: Uint8Array): Lease {
     id,
     grantedTtlSeconds: Number(view.getBigInt64(8)),
     checkpointedTtlSeconds: Number(view.getBigInt64(16)),
+    grantedIndex: Number(view.getBigInt64(24)),
   };
 }

@@ -7,12 +7,18 @@
  *   the log as a revoke.
  * - A key is attached to at most one lease, the one that its current version names. The store says so at every put and
  *   delete.
- * - Whatever changes is also put into the record writer, so that the table reaches the disk in the batch of the entry
- *   that changed it. Attachments are not written: they are in the key-values.
+ * - Whatever changes is also put into the record table, so that it reaches the disk in the batch of the entry that
+ *   changed it. Attachments are not written: they are in the key-values.
  */
-import { assert, crc32c } from '@etcd-ts/base';
-import type { RecordWriter } from '../apply/record-writer.ts';
-import { decodeLeaseRecord, encodeLeaseRecord, leaseRecordName } from './lease-record.ts';
+import { assert, crc32c, must } from '@etcd-ts/base';
+import type { RecordTable } from '../apply/record-table.ts';
+import type { LeaseAttachments } from '@etcd-ts/mvcc';
+import {
+  decodeLeaseRecord,
+  encodeLeaseRecord,
+  LEASE_RECORD_PREFIX,
+  leaseRecordName,
+} from './lease-record.ts';
 
 /** No TTL beyond this many seconds (etcd lease.MaxLeaseTTL). */
 export const MAX_LEASE_TTL_SECONDS = 9_000_000_000;
@@ -22,6 +28,8 @@ export interface Lease {
   /** Signed 64 bits, never 0n. */
   readonly id: bigint;
   readonly grantedTtlSeconds: number;
+  /** The log entry that granted it, which tells it from an earlier lease of the same id. */
+  readonly grantedIndex: number;
   /** What was left at the last checkpoint; 0: none was taken since the grant or the last renewal. */
   readonly checkpointedTtlSeconds: number;
 }
@@ -46,16 +54,12 @@ export function remainingAtPromotionSeconds(lease: Lease): number {
 }
 
 /** The table. */
-export class Lessor {
+export class Lessor implements LeaseAttachments {
   readonly #leases = new Map<bigint, Held>();
-  readonly #records: RecordWriter;
+  #records: RecordTable | undefined;
   readonly #observers = new Set<LeaseObserver>();
   /** Sum of the records' checksums, so that it does not depend on the order of the table. */
   #checksum = 0;
-
-  constructor(records: RecordWriter) {
-    this.#records = records;
-  }
 
   get size(): number {
     return this.#leases.size;
@@ -99,11 +103,16 @@ export class Lessor {
   }
 
   /** Adds a lease. The caller has checked that the id is free and the TTL within bounds. */
-  grant(id: bigint, ttlSeconds: number): Lease {
+  grant(id: bigint, ttlSeconds: number, grantedIndex: number): Lease {
     assert(id !== 0n, 'lease id 0 stands for no lease');
     assert(!this.#leases.has(id), () => `lease ${id} exists already`);
     assert(ttlSeconds <= MAX_LEASE_TTL_SECONDS, () => `lease TTL too large: ${ttlSeconds}`);
-    const lease = this.#add(id, ttlSeconds, 0);
+    const lease = this.#add({
+      id,
+      grantedTtlSeconds: ttlSeconds,
+      grantedIndex,
+      checkpointedTtlSeconds: 0,
+    });
     this.#write(lease);
     for (const observer of this.#observers) observer.granted(lease);
     return lease;
@@ -119,7 +128,7 @@ export class Lessor {
     );
     this.#count(lease, -1);
     this.#leases.delete(id);
-    this.#records.put(leaseRecordName(id), undefined);
+    this.#records?.delete(leaseRecordName(id));
     for (const observer of this.#observers) observer.revoked(id);
     return true;
   }
@@ -146,26 +155,30 @@ export class Lessor {
     this.#leases.get(id)?.keys?.delete(key);
   }
 
-  /** Replaces the table by what the records say; attachments follow from the store. */
-  restore(records: Iterable<readonly [name: string, value: Uint8Array]>): void {
+  /**
+   * Replaces the table by what the records say, and the attachments by the store's, and writes to these records from
+   * now on. To be called once the store is open; a table that was never loaded keeps no records.
+   */
+  load(records: RecordTable, leasedKeys: Iterable<{ key: string; lease: bigint }>): void {
     this.#leases.clear();
     this.#checksum = 0;
-    for (const [name, value] of records) {
-      const { id, grantedTtlSeconds, checkpointedTtlSeconds } = decodeLeaseRecord(name, value);
-      this.#add(id, grantedTtlSeconds, checkpointedTtlSeconds);
+    this.#records = records;
+    for (const name of records.names(LEASE_RECORD_PREFIX)) {
+      this.#add(decodeLeaseRecord(name, must(records.get(name), `record ${name}`)));
     }
+    for (const { key, lease } of leasedKeys) this.attach(lease, key);
     for (const observer of this.#observers) observer.replaced();
   }
 
-  #add(id: bigint, grantedTtlSeconds: number, checkpointedTtlSeconds: number): Held {
-    const lease: Held = { id, grantedTtlSeconds, checkpointedTtlSeconds, keys: undefined };
-    this.#leases.set(id, lease);
-    this.#count(lease, 1);
-    return lease;
+  #add(lease: Lease): Held {
+    const held: Held = { ...lease, keys: undefined };
+    this.#leases.set(lease.id, held);
+    this.#count(held, 1);
+    return held;
   }
 
   #write(lease: Lease): void {
-    this.#records.put(leaseRecordName(lease.id), encodeLeaseRecord(lease));
+    this.#records?.set(leaseRecordName(lease.id), encodeLeaseRecord(lease));
   }
 
   #count(lease: Lease, sign: 1 | -1): void {
