@@ -26,6 +26,11 @@ export class Alarms {
     this.#raised = record === undefined ? [] : AlarmResponse.decode(record).alarms;
   }
 
+  /** Whether none is raised. */
+  get isEmpty(): boolean {
+    return this.#raised.length === 0;
+  }
+
   /** All alarms of a type, whoever raised them; of all types for NONE. Sorted by member id, then type. */
   list(type: number = AlarmType.NONE): readonly AlarmMember[] {
     return type === AlarmType.NONE

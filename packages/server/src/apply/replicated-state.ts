@@ -1,12 +1,38 @@
 /**
- * The replicated state machine's face to the node: entry in, result out, the same on every member.
+ * The replicated state machine: entry in, result out, the same on every member.
  *
- * Pure: no clock, no randomness, no promise. What must be persisted goes into the store's write-behind buffer with the
- * entry's index, so that state and consistent index reach the backend in one batch.
+ * What always holds
+ * - Applying reads no clock, no randomness and nothing of the member it runs on: what an entry does follows from the
+ *   state and the entry alone.
+ * - State, leases, members, alarms and the applied position reach the backend in one batch: all of it lives in the one
+ *   store, keys as keys, the rest as its named records.
+ * - A refused command changes nothing but the applied position. Only a broken invariant throws.
+ * - Order of one command: the caller's rights, alarms, then the key space and the leases together.
  */
+import { assert, EMPTY_BYTES, fromLatin1 } from '@etcd-ts/base';
+import { type Backend, type MvccStore, type MvccStoreOptions, openStore } from '@etcd-ts/mvcc';
+import {
+  AlarmAction,
+  type AlarmMember,
+  type AlarmRequest,
+  EtcdError,
+  type LeaseGrantRequest,
+} from '@etcd-ts/protocol';
 import type { ConfigChange, ConfState } from '@etcd-ts/raft';
-import type { EtcdError } from '@etcd-ts/protocol';
+import { type Lease, Lessor, MAX_LEASE_TTL_SECONDS } from '../lease/lessor.ts';
+import { Membership } from '../membership/membership.ts';
+import type { Member } from '../membership/member.ts';
+import { refusedByAlarm } from './alarm-gate.ts';
+import { Alarms } from './alarms.ts';
 import type { Command, CommandResult } from './command.ts';
+import {
+  CONF_STATE_RECORD,
+  decodeConfState,
+  EMPTY_CONF_STATE,
+  encodeConfState,
+} from './conf-state-record.ts';
+import { deleteRangeResponse, putResponse, revisionHeader, txnResponse } from './responses.ts';
+import { refusable } from './store-error.ts';
 
 /** A committed entry as the node hands it to the state. */
 export interface CommittedCommand {
@@ -15,35 +41,297 @@ export interface CommittedCommand {
   readonly command: Command;
 }
 
-/** A committed membership change; `context` in it is the member-context codec's record. */
+/** A committed membership change; `change.context` is the member-context codec's record. */
 export interface CommittedConfig {
   readonly index: number;
   readonly term: number;
   readonly change: ConfigChange;
+  /** The configuration as of this entry. */
   readonly confState: ConfState;
 }
 
-/** The state that every member holds alike: keys, leases, members, alarms, auth. */
-export interface ReplicatedState {
-  /** Last entry applied; asserted to grow by one with every apply call. */
-  readonly appliedIndex: number;
-  readonly appliedTerm: number;
-  readonly confState: ConfState;
+/** Settings of the state that are a member's own and change nothing replicated. */
+export type ReplicatedStateOptions = Omit<MvccStoreOptions, 'leases'>;
+
+/** Hears of what has to follow outside the log. Called in the turn of the entry. */
+export interface StateListener {
+  /** A compaction was applied: its records are to be dropped in steps (`store.compactStep`). */
+  compacted?(): void;
+  /** Alarms were raised or lowered. */
+  alarmsChanged?(): void;
+  /** The whole state was replaced by a snapshot: `store` and everything else are new objects. */
+  replaced?(): void;
+}
+
+/** Everything that one snapshot replaces. */
+interface Content {
+  readonly store: MvccStore;
+  readonly membership: Membership;
+  readonly alarms: Alarms;
+  confState: ConfState;
+}
+
+/** The state that every member holds alike: keys, leases, members, alarms. */
+export class ReplicatedState {
+  /** Stays the same object over a replacement, so that the leader's clock may hold on to it. */
+  readonly lessor: Lessor;
+  readonly #options: ReplicatedStateOptions;
+  readonly #listeners = new Set<StateListener>();
+  #content: Content;
+
+  private constructor(lessor: Lessor, options: ReplicatedStateOptions, content: Content) {
+    this.lessor = lessor;
+    this.#options = options;
+    this.#content = content;
+  }
+
+  /** Opens the state that a backend holds; an empty backend holds the state before the first entry. */
+  static async open(
+    backend: Backend,
+    options: ReplicatedStateOptions = {},
+  ): Promise<ReplicatedState> {
+    const lessor = new Lessor();
+    return new ReplicatedState(lessor, options, await openContent(backend, lessor, options));
+  }
+
+  /**
+   * Becomes what another backend holds: a snapshot from the leader. Nothing may be applied until the promise resolves.
+   * The old backend is the caller's to close.
+   */
+  async replace(backend: Backend): Promise<void> {
+    const before = this.appliedIndex;
+    const content = await openContent(backend, this.lessor, this.#options);
+    assert(
+      content.store.applied.index >= before,
+      () => `a snapshot at ${content.store.applied.index} would undo what was applied to ${before}`,
+    );
+    this.#content = content;
+    this.#notify('replaced');
+  }
+
+  /** The key space, with its watch hub. Read it, never write it. */
+  get store(): MvccStore {
+    return this.#content.store;
+  }
+
+  get membership(): Membership {
+    return this.#content.membership;
+  }
+
+  get alarms(): Alarms {
+    return this.#content.alarms;
+  }
+
+  /** Last entry applied; grows by one with every apply call. */
+  get appliedIndex(): number {
+    return this.store.applied.index;
+  }
+
+  get appliedTerm(): number {
+    return this.store.applied.term;
+  }
+
+  /** Raft's configuration as of the last entry applied. */
+  get confState(): ConfState {
+    return this.#content.confState;
+  }
+
+  /** Listens. Returns how to stop. */
+  observe(listener: StateListener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** Puts a new cluster's first members in place, before its first entry; the log alone speaks from then on. */
+  bootstrap(members: readonly Member[], confState: ConfState): void {
+    assert(this.appliedIndex === 0, () => `bootstrap after entry ${this.appliedIndex}`);
+    this.membership.bootstrap(members);
+    this.#setConfState(confState);
+  }
 
   /**
    * Applies one command.
    *
-   * @returns The result, or the operational error that the caller of the command gets. Never throws but for a broken
-   *   invariant.
+   * @returns The result, or the operational error that the caller of the command gets.
    */
-  apply(entry: CommittedCommand): CommandResult | EtcdError;
+  apply(entry: CommittedCommand): CommandResult | EtcdError {
+    this.#assertNext(entry.index);
+    const result = refusedByAlarm(entry.command, this.alarms) ?? this.#execute(entry);
+    this.store.setApplied(entry.index, entry.term);
+    return result;
+  }
 
   /** Applies an entry that carries no command (a leader's first entry of its term). */
-  applyEmpty(index: number, term: number): void;
+  applyEmpty(index: number, term: number): void {
+    this.#assertNext(index);
+    this.store.setApplied(index, term);
+  }
 
   /** Applies a membership change. */
-  applyConfig(entry: CommittedConfig): void;
+  applyConfig({ index, term, change, confState }: CommittedConfig): void {
+    this.#assertNext(index);
+    this.membership.applyChange(change);
+    this.#setConfState(confState);
+    this.store.setApplied(index, term);
+  }
 
   /** A digest over everything replicated; equal on all members after the same index. */
-  stateHash(): string;
+  stateHash(): string {
+    const { store, membership, alarms, confState } = this.#content;
+    return [
+      this.appliedIndex,
+      store.revision,
+      store.compactRevision,
+      store.stateHash().toString(16),
+      this.lessor.checksum.toString(16),
+      membership.checksum.toString(16),
+      alarms.checksum().toString(16),
+      confState.voters.length,
+      confState.learners.length,
+    ].join('-');
+  }
+
+  #execute({ index, term, command }: CommittedCommand): CommandResult | EtcdError {
+    const { store } = this;
+    switch (command.kind) {
+      case 'put':
+        return refusable(() => ({
+          kind: 'put',
+          response: putResponse(store.put(command.request)),
+        }));
+      case 'deleteRange':
+        return refusable(() => ({
+          kind: 'deleteRange',
+          response: deleteRangeResponse(store.deleteRange(command.request)),
+        }));
+      case 'txn':
+        return refusable(() => ({
+          kind: 'txn',
+          response: txnResponse(store.txn(command.request)),
+        }));
+      case 'compact':
+        return this.#compact(command.request.revision);
+      case 'leaseGrant':
+        return this.#grant(command.request, index);
+      case 'leaseRevoke':
+        if (!this.#revoke(command.request.ID)) return new EtcdError('LEASE_NOT_FOUND');
+        return { kind: 'leaseRevoke', response: { header: revisionHeader(store.revision) } };
+      case 'leaseRevokeExpired':
+        if (command.term === term) this.#revokeExpired(command.ids, command.asOfIndex);
+        return { kind: 'done' };
+      case 'leaseCheckpoint':
+        if (command.term === term) this.#checkpoint(command);
+        return { kind: 'done' };
+      case 'alarm':
+        return this.#alarm(command.request);
+      case 'publishMember':
+        this.membership.publish(command.id, command.name, command.clientUrls);
+        return { kind: 'done' };
+    }
+  }
+
+  #compact(revision: number): CommandResult | EtcdError {
+    const result = refusable((): CommandResult => {
+      this.store.compact(revision);
+      return { kind: 'compact', revision: this.store.revision };
+    });
+    if (!EtcdError.is(result)) this.#notify('compacted');
+    return result;
+  }
+
+  /** The proposer has chosen the id and raised the TTL to its floor; what contradicts that is refused here. */
+  #grant({ ID, TTL }: LeaseGrantRequest, index: number): CommandResult | EtcdError {
+    if (ID === 0n) return new EtcdError('LEASE_NOT_FOUND');
+    if (TTL > MAX_LEASE_TTL_SECONDS) {
+      return new EtcdError('LEASE_TTL_TOO_LARGE', {
+        detail: `${TTL} seconds, at most ${MAX_LEASE_TTL_SECONDS}`,
+      });
+    }
+    if (this.lessor.exists(ID)) return new EtcdError('LEASE_EXIST');
+    const lease = this.lessor.grant(ID, Math.max(1, TTL), index);
+    const header = revisionHeader(this.store.revision);
+    const response = { header, ID: lease.id, TTL: lease.grantedTtlSeconds, error: '' };
+    return { kind: 'leaseGrant', response };
+  }
+
+  /** Deletes the keys in one revision, in byte order, then the lease. False when there is no such lease. */
+  #revoke(id: bigint): boolean {
+    if (!this.lessor.exists(id)) return false;
+    const keys = this.lessor.keysOf(id);
+    if (keys.length > 0) {
+      const write = this.store.beginWrite();
+      for (const key of keys) {
+        write.deleteRange({ key: fromLatin1(key), rangeEnd: EMPTY_BYTES, prevKv: false });
+      }
+      write.end();
+    }
+    return this.lessor.revoke(id);
+  }
+
+  #revokeExpired(ids: readonly bigint[], asOfIndex: number): void {
+    for (const id of ids) if (isKnownAt(this.lessor.get(id), asOfIndex)) this.#revoke(id);
+  }
+
+  #checkpoint(command: Extract<Command, { kind: 'leaseCheckpoint' }>): void {
+    for (const { id, remainingTtlSeconds } of command.checkpoints) {
+      if (isKnownAt(this.lessor.get(id), command.asOfIndex)) {
+        this.lessor.checkpoint(id, remainingTtlSeconds);
+      }
+    }
+  }
+
+  #alarm({ action, memberID, alarm }: AlarmRequest): CommandResult {
+    const header = revisionHeader(this.store.revision);
+    const answer = (alarms: readonly (AlarmMember | undefined)[]): CommandResult => ({
+      kind: 'alarm',
+      response: { header, alarms: alarms.filter((raised) => raised !== undefined) },
+    });
+    if (action === AlarmAction.GET) return answer(this.alarms.list(alarm));
+    if (action !== AlarmAction.ACTIVATE && action !== AlarmAction.DEACTIVATE) return answer([]);
+    const changed =
+      action === AlarmAction.ACTIVATE
+        ? this.alarms.activate(memberID, alarm)
+        : this.alarms.deactivate(memberID, alarm);
+    if (changed !== undefined) this.#notify('alarmsChanged');
+    return answer([changed]);
+  }
+
+  #setConfState(confState: ConfState): void {
+    this.#content.confState = confState;
+    this.store.meta.set(CONF_STATE_RECORD, encodeConfState(confState));
+  }
+
+  #assertNext(index: number): void {
+    assert(
+      index === this.appliedIndex + 1,
+      () => `entry ${index} follows entry ${this.appliedIndex}`,
+    );
+  }
+
+  #notify(event: keyof StateListener): void {
+    for (const listener of this.#listeners) listener[event]?.();
+  }
+}
+
+async function openContent(
+  backend: Backend,
+  lessor: Lessor,
+  options: ReplicatedStateOptions,
+): Promise<Content> {
+  const store = await openStore(backend, { ...options, leases: lessor });
+  lessor.load(store.meta, store.leasedKeys());
+  const confState = store.meta.get(CONF_STATE_RECORD);
+  return {
+    store,
+    membership: new Membership(store.meta),
+    alarms: new Alarms(store.meta),
+    confState: confState === undefined ? EMPTY_CONF_STATE : decodeConfState(confState),
+  };
+}
+
+/** A lease that exists and was not granted anew after the proposer looked. */
+function isKnownAt(lease: Lease | undefined, asOfIndex: number): boolean {
+  return lease !== undefined && lease.grantedIndex <= asOfIndex;
 }

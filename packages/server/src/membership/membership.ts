@@ -7,7 +7,7 @@
  * - Voters and learners here are those of Raft's configuration as of the same entry; names and URLs are ours.
  * - Whatever changes is also put into the record table.
  */
-import { assert, crc32c } from '@etcd-ts/base';
+import { crc32c } from '@etcd-ts/base';
 import type { ConfigChange } from '@etcd-ts/raft';
 import type { RecordTable } from '../apply/record-table.ts';
 import { decodeMemberContext } from './member-context.ts';
@@ -100,9 +100,10 @@ export class Membership {
 
   /**
    * Puts the members of a new cluster in place, before its first entry. The members then follow from the log alone.
+   * A start that was cut short may do it again.
    */
   bootstrap(members: readonly Member[]): void {
-    assert(this.#members.size === 0, () => `the cluster has ${this.#members.size} members already`);
+    this.#members.clear();
     for (const member of members) this.#members.set(member.id, member);
     this.#write();
   }
