@@ -1,8 +1,14 @@
-// The code of one message's codec: write, read, make, and its const.
+// The code of one message's codec: write, read, make, copy, and its const.
 
-/** All four of a message { name, fullName, fields, oneofs }. */
+/** All parts of a message { name, fullName, fields, oneofs }. */
 export function codecCode(message) {
-  return [writeCode(message), readCode(message), makeCode(message), constCode(message)].join('\n');
+  return [
+    writeCode(message),
+    readCode(message),
+    makeCode(message),
+    copyCode(message),
+    constCode(message),
+  ].join('\n');
 }
 
 const WIRE_TYPE = {
@@ -198,6 +204,53 @@ function makeOneof(name, { property, fields }) {
   switch (p?.$case) {\n${cases.join('')}    case undefined:\n      return undefined;\n  }\n}\n`;
 }
 
+function copyCode({ name, fields, oneofs }) {
+  const lines = [
+    ...fields.filter((field) => field.oneof === undefined).map(copyField),
+    ...oneofs.map(
+      ({ property }) => `    ${property}: copy${name}${capital(property)}(m.${property}),\n`,
+    ),
+  ];
+  const used = fields.length > 0;
+  const main = `export function copy${name}(${used ? 'm' : '_m'}: ${name}): ${name} {\n  return {\n${lines.join('')}  };\n}\n`;
+  return [main, ...oneofs.map((oneof) => copyOneof(name, oneof))].join('\n');
+}
+
+function copyField(field) {
+  const { property, kind, shape } = field;
+  const from = `m.${property}`;
+  if (shape === 'map') {
+    return `    ${property}: new Map([...${from}].map(([key, value]) => [key, copy${field.message}(value)])),\n`;
+  }
+  if (shape === 'list') {
+    const each =
+      kind === 'message'
+        ? `${from}.map(copy${field.message})`
+        : kind === 'bytes'
+          ? `${from}.map(copyBytes)`
+          : `[...${from}]`;
+    return `    ${property}: ${each},\n`;
+  }
+  if (kind === 'message') {
+    return `    ${property}: ${from} === undefined ? undefined : copy${field.message}(${from}),\n`;
+  }
+  return `    ${property}: ${kind === 'bytes' ? `copyBytes(${from})` : from},\n`;
+}
+
+function copyOneof(name, { property, fields }) {
+  const cases = fields.map((field) => {
+    const value =
+      field.kind === 'message'
+        ? `copy${field.message}(m.value)`
+        : field.kind === 'bytes'
+          ? 'copyBytes(m.value)'
+          : 'm.value';
+    return `    case '${field.property}':\n      return { $case: m.$case, value: ${value} };\n`;
+  });
+  return `function copy${name}${capital(property)}(m: ${name}['${property}']): ${name}['${property}'] {
+  switch (m?.$case) {\n${cases.join('')}    case undefined:\n      return undefined;\n  }\n}\n`;
+}
+
 function constCode({ name, fullName, fields }) {
   const lines = fields.map((field) => {
     const parts = [
@@ -220,6 +273,7 @@ export const ${name}: MessageCodec<${name}> = messageCodec({
   write: write${name},
   read: read${name},
   make: make${name},
+  copy: copy${name},
 });\n`;
 }
 

@@ -77,12 +77,20 @@ function moduleCode(file, protoFolder, objects) {
   const head = [
     `// Generated from proto/${file}: change that, then run \`npm run generate\`.`,
     `import { EMPTY_BYTES } from '@etcd-ts/base';`,
-    `import { type DeepPartial, type MessageCodec, messageCodec } from '${up}wire/codec.ts';`,
+    `import { copyBytes, type DeepPartial, type MessageCodec, messageCodec } from '${up}wire/codec.ts';`,
     `import type { Reader } from '${up}wire/reader.ts';`,
     `import type { Writer } from '${up}wire/writer.ts';`,
     ...[...imports].map(([from, names]) => `import { ${[...names].join(', ')} } from '${from}';`),
-  ].filter((line) => !line.includes('EMPTY_BYTES') || bodies.join('').includes('EMPTY_BYTES'));
-  return `${head.join('\n')}\n\n${bodies.join('\n')}`;
+  ];
+  const body = bodies.join('\n');
+  const used = head
+    .filter((line) => !line.includes('EMPTY_BYTES') || body.includes('EMPTY_BYTES'))
+    .map((line) =>
+      body.includes('copyBytes(') || body.includes('copyBytes)')
+        ? line
+        : line.replace('copyBytes, ', ''),
+    );
+  return `${used.join('\n')}\n\n${body}`;
 }
 
 /** Nested enums go by their own name, but for `Type`, which says nothing alone. */
@@ -131,7 +139,13 @@ function fieldOf(field, context) {
   const isId = (kind === 'int64' || kind === 'uint64') && ID_FIELDS.has(field.name);
   const target = isMessage ? field.resolvedType.name : undefined;
   if (target !== undefined) {
-    for (const name of [target, `read${target}`, `write${target}`, `make${target}`]) {
+    for (const name of [
+      target,
+      `read${target}`,
+      `write${target}`,
+      `make${target}`,
+      `copy${target}`,
+    ]) {
       context.use(field.resolvedType, name);
     }
   }

@@ -168,5 +168,6 @@ export type {
 } from './rpcs.ts';
 export { type AuthKind, type Rpc, RPC_TABLE, RPCS } from './rpc-table.ts';
 export type { DeepPartial, Field, FieldKind, MessageCodec } from './wire/codec.ts';
+export { MessageQueue } from './message-queue.ts';
 export { DecodeError } from './wire/decode-error.ts';
 export { MAX_NESTING_DEPTH } from './wire/reader.ts';

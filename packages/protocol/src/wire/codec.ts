@@ -2,6 +2,7 @@
  * What a generated message offers: its codec, and its fields for whoever needs names and types at run time
  * (the JSON gateway, tests).
  */
+import { EMPTY_BYTES } from '@etcd-ts/base';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
@@ -73,8 +74,10 @@ export interface MessageCodec<Message> {
    * @throws DecodeError when they are not such a message.
    */
   decode(bytes: Uint8Array): Message;
-  /** A whole message of some of its fields. */
+  /** A whole message of some of its fields; bytes are taken over, not copied. */
   fromPartial(partial: DeepPartial<Message>): Message;
+  /** A deep copy, bytes included. */
+  copy(message: Message): Message;
 }
 
 /** What the generator gives for each message. */
@@ -85,6 +88,7 @@ export interface MessageParts<Message> {
   readonly write: (writer: Writer, message: Message) => void;
   readonly read: (reader: Reader) => Message;
   readonly make: (partial: DeepPartial<Message>) => Message;
+  readonly copy: (message: Message) => Message;
 }
 
 const writer = new Writer();
@@ -117,6 +121,15 @@ class GeneratedCodec<Message> implements MessageCodec<Message> {
   fromPartial(partial: DeepPartial<Message>): Message {
     return this.#parts.make(partial);
   }
+
+  copy(message: Message): Message {
+    return this.#parts.copy(message);
+  }
+}
+
+/** A copy with an ArrayBuffer of its own; no bytes stay the shared empty array. */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.length === 0 ? EMPTY_BYTES : new Uint8Array(bytes);
 }
 
 /** Makes a codec of what the generator gives. */
