@@ -46,6 +46,8 @@ export interface FollowerProgress {
 
 /** What a node offers to its engine. */
 export interface ConsensusHost {
+  /** A turn begins: what is asked of the engine from now on belongs to a later one. */
+  stepping(): void;
   /** Applies a page; the host answers with {@link Consensus.applied}, at once or when it has room again. */
   apply(entries: readonly Entry[]): void;
   /** How a request went. */

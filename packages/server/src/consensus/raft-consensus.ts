@@ -1,0 +1,366 @@
+/**
+ * The Raft engine's driver: it feeds a RaftCore with what happens and does what the core asks for.
+ *
+ * One turn of the event loop is one step of the core: proposals, messages, ticks and completions that came in are
+ * stepped together, so that they share one write, one sync, one message per follower and one read round.
+ *
+ * What always holds
+ * - Effects are done in the order in which the core gave them (see the driver's contract in `@etcd-ts/raft`).
+ * - A message that depends on a write leaves only when that write is durable; the others leave in the turn itself.
+ * - The core is never stepped from within a step.
+ * - After the first failure of the disk or a broken invariant nothing is written, sent or applied any more.
+ */
+import { assert, memberId } from '@etcd-ts/base';
+import type {
+  ConfigChange,
+  Effect,
+  Input,
+  LogIndex,
+  Message,
+  NodeId,
+  PersistEffect,
+  Proposal,
+  RaftCore,
+  SendSnapshotEffect,
+  SnapshotMessage,
+  SnapshotMeta,
+  Token,
+} from '@etcd-ts/raft';
+import type { Wal, WalGroup } from '@etcd-ts/wal';
+import type { Clock, Timer } from '../clock.ts';
+import type { Logger } from '../logger.ts';
+import type { PeerTransport } from '../peers/peer-transport.ts';
+import type { Consensus, ConsensusHost, ConsensusStatus, FollowerProgress } from './consensus.ts';
+import { SnapshotOffers } from './snapshot-offers.ts';
+
+/** Bytes waiting for the disk beyond which appends of the leader are let fall; it sends them again. */
+export const MAX_LOG_BACKLOG_BYTES: number = 64 * 1024 * 1024;
+
+/** What the engine is made of. */
+export interface RaftConsensusParts {
+  readonly core: RaftCore;
+  readonly wal: Wal;
+  readonly transport: PeerTransport;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Milliseconds of a Raft tick. */
+  readonly tickMs: number;
+}
+
+const TICK: Input = { type: 'tick' };
+
+/** Consensus by Raft. */
+export class RaftConsensus implements Consensus {
+  readonly #core: RaftCore;
+  readonly #wal: Wal;
+  readonly #transport: PeerTransport;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #tickMs: number;
+  readonly #snapshots: SnapshotOffers;
+  #host: ConsensusHost | undefined;
+  #inputs: Input[] = [];
+  #proposals: Proposal[] = [];
+  #scheduled = false;
+  #ended = false;
+  #timer: Timer | undefined;
+  #nextTickMs = 0;
+  /** Groups that are durable and not yet acknowledged, since a snapshot before them is being installed. */
+  readonly #durable: PersistEffect[] = [];
+  #installing = false;
+
+  constructor(parts: RaftConsensusParts) {
+    this.#core = parts.core;
+    this.#wal = parts.wal;
+    this.#transport = parts.transport;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#tickMs = parts.tickMs;
+    this.#snapshots = new SnapshotOffers();
+  }
+
+  start(host: ConsensusHost): void {
+    assert(this.#host === undefined, 'the engine was started twice');
+    this.#host = host;
+    this.#nextTickMs = this.#clock.monotonicMs() + this.#tickMs;
+    this.#armTick();
+    // What was committed before the restart is handed out by the first step.
+    this.#schedule();
+  }
+
+  status(): ConsensusStatus {
+    const { role, leader, term, commit, lastIndex, firstIndex } = this.#core.status();
+    return { role, leader, term, committedIndex: commit, lastIndex, firstIndex };
+  }
+
+  progress(): readonly FollowerProgress[] {
+    return this.#core
+      .progress()
+      .map(({ id, match, recentActive }) => ({ id, matchIndex: match, active: recentActive }));
+  }
+
+  propose(token: Token, data: Uint8Array): void {
+    this.#proposals.push({ token, data });
+    this.#schedule();
+  }
+
+  changeConfig(token: Token, change: ConfigChange): void {
+    this.#input({ type: 'changeConfig', token, change });
+  }
+
+  readIndex(token: Token): void {
+    this.#input({ type: 'read', token });
+  }
+
+  transferLeadership(token: Token, target: NodeId): void {
+    this.#input({ type: 'transfer', token, target });
+  }
+
+  campaign(): void {
+    this.#input({ type: 'campaign' });
+  }
+
+  applied(index: LogIndex): void {
+    this.#input({ type: 'applied', index });
+  }
+
+  compact(mark: SnapshotMeta, compactIndex: LogIndex): void {
+    if (this.#ended) return;
+    const done = (error: Error | undefined): void => {
+      if (error !== undefined) return this.#fail(error);
+      if (this.#ended) return;
+      const { index, confState } = mark;
+      this.#input({ type: 'snapshotTaken', snapshotIndex: index, compactIndex, confState });
+      void this.#release(compactIndex);
+    };
+    this.#wal.write({ snapshot: mark, entries: [] }, true, done);
+  }
+
+  /** Messages of peers. */
+  receive(messages: readonly Message[]): void {
+    if (this.#ended) return;
+    const congested = this.#wal.stats().pendingBytes > MAX_LOG_BACKLOG_BYTES;
+    for (const message of messages) {
+      if (congested && message.type === 'append' && message.entries.length > 0) continue;
+      this.#inputs.push({ type: 'message', message });
+    }
+    this.#schedule();
+  }
+
+  /** Messages to this peer are being lost. */
+  unreachable(peer: NodeId): void {
+    this.#input({ type: 'unreachable', peer });
+  }
+
+  /**
+   * A snapshot of the leader: its content first, then the message for the core.
+   *
+   * @throws Error when another one is being received, or when this node is past it already.
+   */
+  async receiveSnapshot(
+    message: SnapshotMessage,
+    chunks: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const host = this.#running();
+    const { term, commit } = this.#core.status();
+    const { index } = message.snapshot;
+    if (message.term < term || index <= commit) {
+      throw new Error(
+        `snapshot at index ${index} of term ${message.term} is behind this member (commit ${commit}, term ${term})`,
+      );
+    }
+    await this.#snapshots.receive(message.snapshot, () =>
+      host.receiveSnapshot(message.snapshot, chunks),
+    );
+    this.#running();
+    this.#snapshots.offer(message.snapshot);
+    this.#input({ type: 'message', message });
+  }
+
+  async stop(): Promise<void> {
+    this.#end();
+    await this.#wal.close();
+  }
+
+  kill(): void {
+    this.#end();
+  }
+
+  #running(): ConsensusHost {
+    if (this.#ended || this.#host === undefined) throw new Error('the engine is not running');
+    return this.#host;
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#timer?.cancel();
+    this.#inputs = [];
+    this.#proposals = [];
+    this.#snapshots.end();
+  }
+
+  #input(input: Input): void {
+    if (this.#ended) return;
+    this.#inputs.push(input);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#ended || this.#host === undefined) return;
+    this.#scheduled = true;
+    this.#clock.soon(() => this.#turn());
+  }
+
+  /** Ticks keep their pace over small delays; those missed while the loop was held up are not made up for. */
+  #armTick(): void {
+    const now = this.#clock.monotonicMs();
+    const delayMs = Math.max(0, this.#nextTickMs - now);
+    this.#timer = this.#clock.after(delayMs, () => {
+      if (this.#ended) return;
+      this.#nextTickMs = Math.max(this.#nextTickMs, this.#clock.monotonicMs() - this.#tickMs);
+      this.#nextTickMs += this.#tickMs;
+      this.#input(TICK);
+      this.#armTick();
+    });
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    if (this.#ended) return;
+    this.#running().stepping();
+    const inputs = this.#inputs;
+    if (this.#proposals.length > 0) {
+      inputs.push({ type: 'propose', proposals: this.#proposals });
+      this.#proposals = [];
+    }
+    this.#inputs = [];
+    try {
+      for (const effect of this.#core.stepAll(inputs)) {
+        this.#perform(effect);
+        if (this.#ended) return;
+      }
+      const unwanted = this.#snapshots.takeUnused();
+      if (unwanted !== undefined) this.#running().discardSnapshot(unwanted);
+      this.#transport.flush();
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #perform(effect: Effect): void {
+    const host = this.#running();
+    switch (effect.type) {
+      case 'send':
+        return this.#transport.send(effect.messages);
+      case 'persist':
+        return this.#persist(effect);
+      case 'apply':
+        return host.apply(effect.entries);
+      case 'outcome':
+        return host.outcome(effect.token, effect.outcome);
+      case 'role':
+        return host.statusChanged(this.status());
+      case 'sendSnapshot':
+        void this.#sendSnapshot(effect);
+        return;
+      case 'config':
+        return;
+      case 'notice':
+        this.#log.warn(`raft: ${effect.detail}`, { code: effect.code, peer: effect.peer });
+        return;
+      case 'halt':
+        return this.#fail(new Error(`consensus stopped: ${effect.reason}`));
+    }
+  }
+
+  #persist(effect: PersistEffect): void {
+    const { snapshot, entries, hardState } = effect;
+    if (snapshot !== undefined) this.#snapshots.use(snapshot);
+    const group: WalGroup = {
+      entries,
+      ...(snapshot === undefined ? {} : { snapshot }),
+      ...(hardState === undefined ? {} : { hardState }),
+    };
+    this.#wal.write(group, effect.mustSync || snapshot !== undefined, (error) => {
+      if (error !== undefined) return this.#fail(error);
+      if (this.#ended) return;
+      this.#durable.push(effect);
+      this.#acknowledge();
+    });
+  }
+
+  /** In order; where the log now begins behind a snapshot, the state follows before anything after it. */
+  #acknowledge(): void {
+    while (!this.#installing && !this.#ended) {
+      const group = this.#durable.shift();
+      if (group === undefined) return;
+      if (group.snapshot === undefined) this.#persisted(group);
+      else void this.#install(group, group.snapshot);
+    }
+  }
+
+  async #install(group: PersistEffect, snapshot: SnapshotMeta): Promise<void> {
+    this.#installing = true;
+    try {
+      await this.#running().installSnapshot(snapshot);
+    } catch (cause) {
+      return this.#fail(
+        new Error(`snapshot at index ${snapshot.index} could not be installed`, { cause }),
+      );
+    }
+    this.#installing = false;
+    if (this.#ended) return;
+    this.#persisted(group);
+    this.#acknowledge();
+  }
+
+  #persisted(group: PersistEffect): void {
+    this.#transport.send(group.messages);
+    this.#input({ type: 'persisted', group: group.group });
+  }
+
+  async #sendSnapshot(effect: SendSnapshotEffect): Promise<void> {
+    const { to, term, session } = effect;
+    let index = effect.snapshot.index;
+    let ok = false;
+    try {
+      const source = await this.#running().takeSnapshot();
+      try {
+        index = source.meta.index;
+        const from = this.#core.status().id;
+        const message: SnapshotMessage = {
+          type: 'snapshot',
+          from,
+          to,
+          term,
+          session,
+          snapshot: source.meta,
+        };
+        const fields = { to: memberId(to), index, term };
+        this.#log.info('sending database snapshot', fields);
+        await this.#transport.sendSnapshot(message, source.chunks, this.#snapshots.signal);
+        this.#log.info('sent database snapshot', fields);
+        ok = true;
+      } finally {
+        await source.close();
+      }
+    } catch (error) {
+      this.#log.warn('failed to send database snapshot', { to: memberId(to), index, error });
+    }
+    this.#input({ type: 'snapshotReport', to, index, ok });
+  }
+
+  async #release(compactIndex: LogIndex): Promise<void> {
+    try {
+      await this.#wal.release(compactIndex);
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #fail(reason: Error): void {
+    if (this.#ended) return;
+    this.#end();
+    this.#host?.stopped(reason);
+  }
+}

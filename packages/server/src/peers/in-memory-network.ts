@@ -1,0 +1,182 @@
+/**
+ * A network between the nodes of one process: for tests, demonstrations and clusters that live in one service.
+ *
+ * Messages are delivered in a later turn, in the order of their sending, as the values they are: entries are immutable.
+ * Nodes can be cut off from one another.
+ */
+import { assert, type MemberId } from '@etcd-ts/base';
+import { EtcdError } from '@etcd-ts/protocol';
+import type { Message, SnapshotMessage } from '@etcd-ts/raft';
+import type { Clock } from '../clock.ts';
+import type { LocalPeer, Peer, PeerHandlers, PeerTransport } from './peer-transport.ts';
+
+/** Connects the transports that it made. */
+export class InMemoryNetwork {
+  readonly #clock: Clock;
+  readonly #nodes = new Map<string, InMemoryTransport>();
+  /** `from>to` of every direction that is cut. */
+  readonly #cut = new Set<string>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Makes a transport for one node; it joins the network when the node starts it. */
+  transport(): PeerTransport {
+    return new InMemoryTransport(this, this.#clock);
+  }
+
+  /** Loses everything between two nodes, in both directions, until {@link heal}. */
+  cut(a: bigint, b: bigint): void {
+    this.#cut.add(`${a}>${b}`).add(`${b}>${a}`);
+  }
+
+  /** Loses everything that one node sends to another. */
+  cutOneWay(from: bigint, to: bigint): void {
+    this.#cut.add(`${from}>${to}`);
+  }
+
+  /** Undoes every cut. */
+  heal(): void {
+    this.#cut.clear();
+  }
+
+  /** @internal */
+  join(node: InMemoryTransport, local: LocalPeer): void {
+    const key = `${local.clusterId}/${local.id}`;
+    assert(!this.#nodes.has(key), `member ${local.id.toString(16)} is on the network already`);
+    this.#nodes.set(key, node);
+  }
+
+  /** @internal */
+  leave(local: LocalPeer): void {
+    this.#nodes.delete(`${local.clusterId}/${local.id}`);
+  }
+
+  /** @internal The node that hears what `from` sends to `to` now. */
+  reach(from: LocalPeer, to: bigint): InMemoryTransport | undefined {
+    if (this.#cut.has(`${from.id}>${to}`)) return undefined;
+    return this.#nodes.get(`${from.clusterId}/${to}`);
+  }
+}
+
+/** One node's end of the network. */
+class InMemoryTransport implements PeerTransport {
+  readonly #network: InMemoryNetwork;
+  readonly #clock: Clock;
+  readonly #outgoing = new Map<bigint, Message[]>();
+  #peers = new Set<bigint>();
+  #local: LocalPeer | undefined;
+  #handlers: PeerHandlers | undefined;
+  #startedMs = 0;
+
+  constructor(network: InMemoryNetwork, clock: Clock) {
+    this.#network = network;
+    this.#clock = clock;
+  }
+
+  start(local: LocalPeer, handlers: PeerHandlers): Promise<void> {
+    this.#network.join(this, local);
+    this.#local = local;
+    this.#handlers = handlers;
+    this.#startedMs = this.#clock.monotonicMs();
+    return Promise.resolve();
+  }
+
+  setPeers(peers: readonly Peer[]): void {
+    this.#peers = new Set(peers.map((peer) => peer.id));
+  }
+
+  setRemoved(): void {
+    // Who was removed is told by the members' own lists here.
+  }
+
+  send(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (!this.#peers.has(message.to)) continue;
+      const queue = this.#outgoing.get(message.to);
+      if (queue === undefined) this.#outgoing.set(message.to, [message]);
+      else queue.push(message);
+    }
+  }
+
+  flush(): void {
+    const local = this.#local;
+    if (local === undefined) return;
+    for (const [to, messages] of this.#outgoing) {
+      const peer = this.#network.reach(local, to);
+      this.#clock.soon(() => {
+        if (peer === undefined) this.#handlers?.unreachable(to as MemberId);
+        else peer.deliver(messages);
+      });
+    }
+    this.#outgoing.clear();
+  }
+
+  /** @internal */
+  deliver(messages: readonly Message[]): void {
+    this.#handlers?.receive(messages);
+  }
+
+  async sendSnapshot(
+    message: SnapshotMessage,
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const handlers = this.#handlersOf(message.to);
+    await handlers.receiveSnapshot(message, this.#carried(message.to, chunks, signal));
+  }
+
+  async call(
+    to: MemberId,
+    method: string,
+    request: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    signal.throwIfAborted();
+    const local = this.#local;
+    assert(local !== undefined, 'the transport is not started');
+    const handlers = this.#handlersOf(to);
+    return handlers.call(local.id, method, request.slice());
+  }
+
+  connectedSinceMs(peer: MemberId): number | undefined {
+    const local = this.#local;
+    if (local === undefined) return undefined;
+    return this.#network.reach(local, peer) === undefined ? undefined : this.#startedMs;
+  }
+
+  close(): Promise<void> {
+    if (this.#local !== undefined) this.#network.leave(this.#local);
+    this.#local = undefined;
+    this.#handlers = undefined;
+    this.#outgoing.clear();
+    return Promise.resolve();
+  }
+
+  /** The content on its way: breaks off with the connection. */
+  async *#carried(
+    to: bigint,
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      signal.throwIfAborted();
+      this.#handlersOf(to);
+      yield chunk.slice();
+    }
+  }
+
+  #handlersOf(to: bigint): PeerHandlers {
+    const local = this.#local;
+    const peer = local === undefined ? undefined : this.#network.reach(local, to);
+    const handlers = peer?.#handlers;
+    if (handlers === undefined || !this.#peers.has(to)) {
+      throw new EtcdError('UNAVAILABLE', {
+        message: `member ${to.toString(16)} cannot be reached`,
+        mayHaveApplied: false,
+      });
+    }
+    return handlers;
+  }
+}

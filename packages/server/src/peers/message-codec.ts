@@ -1,0 +1,223 @@
+/**
+ * Raft messages as msgpack arrays: one short array per message, positions in the order of the table below. Sender and
+ * receiver are those of the connection and are not repeated.
+ *
+ * The first position is the kind's number, the second the term; numbers are never reused.
+ */
+import { assert } from '@etcd-ts/base';
+import type {
+  AppendResponseMessage,
+  CommandPayload,
+  ConfigPayload,
+  ConfState,
+  Entry,
+  ForwardMessage,
+  ForwardResponseMessage,
+  Message,
+  NodeId,
+  Payload,
+  SnapshotMeta,
+} from '@etcd-ts/raft';
+
+const KIND = {
+  append: 1,
+  appendResponse: 2,
+  heartbeat: 3,
+  heartbeatResponse: 4,
+  vote: 5,
+  preVote: 6,
+  voteResponse: 7,
+  preVoteResponse: 8,
+  snapshot: 9,
+  timeoutNow: 10,
+  readRequest: 11,
+  readResponse: 12,
+  forward: 13,
+  forwardResponse: 14,
+} as const satisfies Record<Message['type'], number>;
+
+/** A message as it is packed. */
+export type MessageRecord = readonly unknown[];
+
+type PayloadRecord = 0 | Uint8Array | readonly [ConfigPayload['change']];
+
+const TYPES = new Map<unknown, Message['type']>(
+  Object.entries(KIND).map(([type, code]) => [code, type as Message['type']]),
+);
+
+/** The message's record. */
+export function encodeMessage(message: Message): MessageRecord {
+  const head = [KIND[message.type], message.term];
+  return [...head, ...fieldsOf(message)];
+}
+
+function fieldsOf(message: Message): readonly unknown[] {
+  switch (message.type) {
+    case 'append': {
+      const { prevIndex, prevTerm, commit, session, entries } = message;
+      return [prevIndex, prevTerm, commit, session, encodeEntries(entries)];
+    }
+    case 'appendResponse': {
+      const { session, index, rejected, hintIndex, hintTerm } = message;
+      return [session, index, rejected, hintIndex, hintTerm];
+    }
+    case 'heartbeat':
+      return [message.commit, message.readRound, message.session];
+    case 'heartbeatResponse':
+      return [message.readRound, message.session];
+    case 'vote':
+    case 'preVote':
+      return [message.lastIndex, message.lastTerm, message.transfer];
+    case 'voteResponse':
+    case 'preVoteResponse':
+      return [message.rejected];
+    case 'snapshot':
+      return [encodeSnapshotMeta(message.snapshot), message.session];
+    case 'timeoutNow':
+      return [];
+    case 'readRequest':
+      return [message.id];
+    case 'readResponse':
+      return [message.id, message.index, message.refused];
+    case 'forward':
+      return [message.ids, message.payloads.map(encodePayload)];
+    case 'forwardResponse':
+      return [message.results];
+  }
+}
+
+/**
+ * Reads a record that came over a connection.
+ *
+ * @throws InvariantError when the kind is unknown; the connection is then closed.
+ */
+export function decodeMessage(record: MessageRecord, from: NodeId, to: NodeId): Message {
+  const type = TYPES.get(record[0]);
+  assert(type !== undefined, () => `message kind ${String(record[0])} is unknown`);
+  const envelope = { from, to, term: record[1] as number };
+  const [a, b, c, d, e] = record.slice(2) as number[];
+  const at = (position: number): unknown => record[position + 2];
+  switch (type) {
+    case 'append':
+      return {
+        type,
+        ...envelope,
+        prevIndex: a as number,
+        prevTerm: b as number,
+        commit: c as number,
+        session: d as number,
+        entries: decodeEntries(at(4) as unknown[]),
+      };
+    case 'appendResponse':
+      return {
+        type,
+        ...envelope,
+        session: a as number,
+        index: b as number,
+        rejected: at(2) as boolean,
+        hintIndex: d as number,
+        hintTerm: e as number,
+      } satisfies AppendResponseMessage;
+    case 'heartbeat':
+      return { type, ...envelope, commit: a as number, readRound: b as number, session: c as number };
+    case 'heartbeatResponse':
+      return { type, ...envelope, readRound: a as number, session: b as number };
+    case 'vote':
+    case 'preVote':
+      return {
+        type,
+        ...envelope,
+        lastIndex: a as number,
+        lastTerm: b as number,
+        transfer: at(2) as boolean,
+      };
+    case 'voteResponse':
+    case 'preVoteResponse':
+      return { type, ...envelope, rejected: at(0) as boolean };
+    case 'snapshot':
+      return {
+        type,
+        ...envelope,
+        snapshot: decodeSnapshotMeta(at(0) as MessageRecord),
+        session: b as number,
+      };
+    case 'timeoutNow':
+      return { type, ...envelope };
+    case 'readRequest':
+      return { type, ...envelope, id: a as number };
+    case 'readResponse':
+      return { type, ...envelope, id: a as number, index: b as number, refused: at(2) as boolean };
+    case 'forward':
+      return {
+        type,
+        ...envelope,
+        ids: at(0) as number[],
+        payloads: (at(1) as PayloadRecord[]).map(decodePayload) as ForwardMessage['payloads'],
+      };
+    case 'forwardResponse':
+      return { type, ...envelope, results: at(0) as ForwardResponseMessage['results'] };
+  }
+}
+
+/** Three positions an entry: consecutive entries mostly share their term, but msgpack packs it in a byte anyway. */
+function encodeEntries(entries: readonly Entry[]): readonly unknown[] {
+  const record: unknown[] = [];
+  for (const { index, term, payload } of entries) record.push(index, term, encodePayload(payload));
+  return record;
+}
+
+function decodeEntries(record: readonly unknown[]): readonly Entry[] {
+  const entries: Entry[] = [];
+  for (let at = 0; at + 2 < record.length; at += 3) {
+    entries.push({
+      index: record[at] as number,
+      term: record[at + 1] as number,
+      payload: decodePayload(record[at + 2] as PayloadRecord),
+    });
+  }
+  return entries;
+}
+
+function encodePayload(payload: Payload): PayloadRecord {
+  switch (payload.kind) {
+    case 'empty':
+      return 0;
+    case 'command':
+      return payload.data;
+    case 'config':
+      return [payload.change];
+  }
+}
+
+function decodePayload(record: PayloadRecord): CommandPayload | ConfigPayload | Payload {
+  if (record === 0) return { kind: 'empty' };
+  if (record instanceof Uint8Array) return { kind: 'command', data: record };
+  const { steps, transition, context } = record[0];
+  return {
+    kind: 'config',
+    change: {
+      steps: steps.map(({ op, node }) => ({ op, node: BigInt(node) })),
+      transition,
+      context,
+    },
+  };
+}
+
+/** A snapshot's description as a record. */
+export function encodeSnapshotMeta({ index, term, confState }: SnapshotMeta): MessageRecord {
+  const { voters, votersOutgoing, learners, learnersNext, autoLeave } = confState;
+  return [index, term, voters, votersOutgoing, learners, learnersNext, autoLeave];
+}
+
+/** Reads a snapshot's description. */
+export function decodeSnapshotMeta(record: MessageRecord): SnapshotMeta {
+  const ids = (position: number): readonly bigint[] => (record[position] as bigint[]).map(BigInt);
+  const confState: ConfState = {
+    voters: ids(2),
+    votersOutgoing: ids(3),
+    learners: ids(4),
+    learnersNext: ids(5),
+    autoLeave: record[6] as boolean,
+  };
+  return { index: record[0] as number, term: record[1] as number, confState };
+}

@@ -1,0 +1,231 @@
+/**
+ * Commands of this node's callers on their way through the log.
+ *
+ * ```
+ *            ┌── refused for now, lost ──┐
+ *            ▼                           │
+ *  propose ▶ waiting ── leader known ▶ handed over ── accepted ▶ (committed) ▶ applied here: the answer
+ *                                        └── unknown: still applied here, or the time is up
+ * ```
+ *
+ * What always holds
+ * - A command is handed over again only while no copy of it can be in any log: nothing is applied twice.
+ * - The answer comes from applying the entry, in the turn in which it is applied, wherever it was proposed through.
+ * - A caller that is told "certainly nothing happened" (`mayHaveApplied` false) can rely on it.
+ * - Count and bytes are bounded; beyond, TOO_MANY_REQUESTS. Everything ends within the request timeout.
+ */
+import { assert, type Deferred, deferred } from '@etcd-ts/base';
+import { EtcdError } from '@etcd-ts/protocol';
+import type { Outcome } from '@etcd-ts/raft';
+import type { CommandCodec } from '../apply/command-codec.ts';
+import type { Command, CommandResult } from '../apply/command.ts';
+import type { Consensus } from '../consensus/consensus.ts';
+import type { ServerLimits } from '../limits.ts';
+import { abortError } from './abort.ts';
+import type { Deadlines, Expiring } from './deadlines.ts';
+import type { Tokens } from './tokens.ts';
+
+/** Bytes that a waiting proposal costs beside its entry; so that many small ones are bounded too. */
+const PROPOSAL_OVERHEAD_BYTES = 256;
+
+/** What the queue is made of. */
+export interface ProposalParts {
+  readonly consensus: Pick<Consensus, 'propose' | 'status'>;
+  readonly codec: CommandCodec;
+  readonly deadlines: Deadlines;
+  readonly tokens: Tokens;
+  readonly limits: ServerLimits;
+}
+
+/** `waiting`: in no log. `handedOver`: may be in one. `adrift`: the same, and nobody can say any more. */
+type Stage = 'waiting' | 'handedOver' | 'adrift';
+
+class Pending implements Expiring {
+  readonly token: number;
+  readonly command: Command;
+  readonly data: Uint8Array;
+  readonly answer: Deferred<CommandResult> = deferred();
+  stage: Stage = 'waiting';
+  onAbort: (() => void) | undefined;
+  readonly #onExpire: (pending: Pending) => void;
+
+  constructor(
+    token: number,
+    command: Command,
+    data: Uint8Array,
+    onExpire: (pending: Pending) => void,
+  ) {
+    this.token = token;
+    this.command = command;
+    this.data = data;
+    this.#onExpire = onExpire;
+  }
+
+  expire(): void {
+    this.#onExpire(this);
+  }
+}
+
+/** The proposals of one node. */
+export class Proposals {
+  readonly #parts: ProposalParts;
+  readonly #pending = new Map<number, Pending>();
+  /** Invariant: exactly the pending ones of stage `waiting`, in the order of their arrival. */
+  readonly #waiting = new Set<Pending>();
+  #bytes = 0;
+  #stopped: EtcdError | undefined;
+
+  constructor(parts: ProposalParts) {
+    this.#parts = parts;
+  }
+
+  /** Proposals without an answer. */
+  get count(): number {
+    return this.#pending.size;
+  }
+
+  /** See NodePort.propose. */
+  propose(command: Command, raw?: Uint8Array, signal?: AbortSignal): Promise<CommandResult> {
+    const { codec, tokens, limits, deadlines } = this.#parts;
+    const refusal = this.#refusal(signal);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const token = tokens.next();
+    const data = codec.encode(token, command, raw);
+    if (data.length > limits.maxRequestBytes) {
+      const detail = `${data.length} bytes, the limit is ${limits.maxRequestBytes}`;
+      return Promise.reject(new EtcdError('REQUEST_TOO_LARGE', { detail }));
+    }
+    const pending = new Pending(token, command, data, (late) => this.#expired(late));
+    this.#pending.set(token, pending);
+    this.#bytes += data.length + PROPOSAL_OVERHEAD_BYTES;
+    deadlines.add(pending, limits.requestTimeoutMs);
+    if (signal !== undefined) this.#listen(pending, signal);
+    this.#handOver(pending);
+    return pending.answer.promise;
+  }
+
+  /** The command of a proposal of this node that is still waited for: it need not be decoded again. */
+  commandOf(token: number): Command | undefined {
+    return this.#pending.get(token)?.command;
+  }
+
+  /** The entry was applied here. */
+  applied(token: number, result: CommandResult | EtcdError): void {
+    const pending = this.#pending.get(token);
+    if (pending === undefined) return;
+    this.#forget(pending);
+    if (EtcdError.is(result)) pending.answer.reject(result);
+    else pending.answer.resolve(result);
+  }
+
+  /** What the engine says of a proposal. Unknown tokens are passed over: answered or abandoned already. */
+  outcome(token: number, outcome: Outcome): void {
+    const pending = this.#pending.get(token);
+    if (pending === undefined) return;
+    switch (outcome.kind) {
+      case 'accepted':
+      case 'committed':
+        return;
+      case 'unknown':
+        pending.stage = 'adrift';
+        return;
+      case 'lost':
+        // Another entry took its place for ever: no copy is left, so it may be proposed anew.
+        return this.#park(pending);
+      case 'refused':
+        return this.#refused(pending, outcome);
+      case 'readable':
+      case 'transferred':
+        assert(false, `a proposal's outcome is ${outcome.kind}`);
+    }
+  }
+
+  /** A leader is known: what waits for one is handed over. */
+  leaderKnown(): void {
+    for (const pending of [...this.#waiting]) this.#handOver(pending);
+  }
+
+  /** The node ends: every caller is told, and later ones are refused. */
+  stop(): void {
+    this.#stopped = new EtcdError('STOPPED', { mayHaveApplied: false });
+    for (const pending of [...this.#pending.values()]) {
+      const mayHaveApplied = pending.stage !== 'waiting';
+      this.#fail(pending, new EtcdError('STOPPED', { mayHaveApplied }));
+    }
+  }
+
+  #refusal(signal: AbortSignal | undefined): EtcdError | undefined {
+    const { limits, consensus } = this.#parts;
+    if (this.#stopped !== undefined) return this.#stopped;
+    if (signal?.aborted === true) return abortError(signal, false);
+    if (this.#pending.size >= limits.maxPendingProposals) {
+      const detail = `${this.#pending.size} proposals wait, the limit is ${limits.maxPendingProposals}`;
+      return new EtcdError('TOO_MANY_REQUESTS', { detail });
+    }
+    if (this.#bytes >= limits.maxPendingProposalBytes) {
+      const detail = `proposals of ${this.#bytes} bytes wait, the limit is ${limits.maxPendingProposalBytes}`;
+      return new EtcdError('TOO_MANY_REQUESTS', { detail });
+    }
+    const { committedIndex, appliedIndex } = consensus.status();
+    const gap = committedIndex - appliedIndex;
+    if (gap > limits.maxCommitApplyGap) {
+      const detail = `${gap} committed entries wait to be applied, the limit is ${limits.maxCommitApplyGap}`;
+      return new EtcdError('TOO_MANY_REQUESTS', { detail });
+    }
+    return undefined;
+  }
+
+  #handOver(pending: Pending): void {
+    const { consensus } = this.#parts;
+    if (consensus.status().leader === 0n) return this.#park(pending);
+    this.#waiting.delete(pending);
+    pending.stage = 'handedOver';
+    consensus.propose(pending.token, pending.data);
+  }
+
+  #park(pending: Pending): void {
+    pending.stage = 'waiting';
+    this.#waiting.add(pending);
+  }
+
+  #refused(pending: Pending, outcome: Outcome & { kind: 'refused' }): void {
+    switch (outcome.reason) {
+      case 'full':
+        return this.#fail(pending, new EtcdError('TOO_MANY_REQUESTS', { detail: outcome.detail ?? 'the log is full' }));
+      case 'stopped':
+        return this.#fail(pending, new EtcdError('STOPPED', { mayHaveApplied: false }));
+      default:
+        // No leader, a transfer, a changed mind: etcd lets its callers wait for the next leader too.
+        return this.#park(pending);
+    }
+  }
+
+  #expired(pending: Pending): void {
+    if (pending.stage === 'waiting') {
+      return this.#fail(pending, new EtcdError('TIMEOUT', { mayHaveApplied: false }));
+    }
+    const code = pending.stage === 'adrift' ? 'TIMEOUT_DUE_TO_LEADER_FAIL' : 'TIMEOUT';
+    this.#fail(pending, new EtcdError(code));
+  }
+
+  #listen(pending: Pending, signal: AbortSignal): void {
+    const abort = (): void => {
+      this.#fail(pending, abortError(signal, pending.stage !== 'waiting'));
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    pending.onAbort = () => signal.removeEventListener('abort', abort);
+  }
+
+  #fail(pending: Pending, error: EtcdError): void {
+    this.#forget(pending);
+    pending.answer.reject(error);
+  }
+
+  #forget(pending: Pending): void {
+    this.#pending.delete(pending.token);
+    this.#waiting.delete(pending);
+    this.#bytes -= pending.data.length + PROPOSAL_OVERHEAD_BYTES;
+    this.#parts.deadlines.remove(pending);
+    pending.onAbort?.();
+  }
+}

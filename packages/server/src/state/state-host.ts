@@ -1,0 +1,177 @@
+/**
+ * What stands between the engine and the replicated state: it applies pages, answers those who wait, and sees that the
+ * state reaches the database and that the log is dropped behind it.
+ *
+ * What always holds
+ * - Every entry is applied once, in order; answers, reads and watchers learn of it in the same turn.
+ * - Applying waits while more than the dirty limit is unwritten, and while a snapshot is being installed.
+ * - The log is dropped only behind a state that is durable in the database.
+ */
+import { assert } from '@etcd-ts/base';
+import type { Entry, LogIndex, Outcome, SnapshotMeta } from '@etcd-ts/raft';
+import type { EtcdError } from '@etcd-ts/protocol';
+import type { CommandCodec } from '../apply/command-codec.ts';
+import type { CommandResult } from '../apply/command.ts';
+import type { ReplicatedState } from '../apply/replicated-state.ts';
+import type { Clock } from '../clock.ts';
+import type { Consensus, ConsensusHost, ConsensusStatus } from '../consensus/consensus.ts';
+import type { Logger } from '../logger.ts';
+import type { ResolvedOptions } from '../options.ts';
+import type { ConfigChanges } from '../requests/config-changes.ts';
+import type { Proposals } from '../requests/proposals.ts';
+import type { ReadBarrier } from '../requests/read-barrier.ts';
+import type { SnapshotSource } from '../snapshot/snapshot-source.ts';
+import type { Databases } from './databases.ts';
+import { Flusher } from './flusher.ts';
+import { LogMarks } from './log-marks.ts';
+
+/** What the host is made of. */
+export interface StateHostParts {
+  readonly state: ReplicatedState;
+  readonly databases: Databases;
+  readonly consensus: Consensus;
+  readonly codec: CommandCodec;
+  readonly proposals: Proposals;
+  readonly reads: ReadBarrier;
+  readonly changes: ConfigChanges;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly options: ResolvedOptions;
+  /** Role, term or known leader changed. */
+  readonly statusChanged: (status: ConsensusStatus) => void;
+  /** The membership changed. */
+  readonly membersChanged: () => void;
+  /** Disk, database or an invariant failed: the node ends. Called once. */
+  readonly stopped: (reason: Error) => void;
+}
+
+/** Applies what the engine orders. */
+export class StateHost implements ConsensusHost {
+  readonly flusher: Flusher;
+  readonly #parts: StateHostParts;
+  readonly #marks: LogMarks;
+  #installing = false;
+  #ended = false;
+
+  constructor(parts: StateHostParts) {
+    const { state, clock, options } = parts;
+    this.#parts = parts;
+    this.flusher = new Flusher({
+      clock,
+      intervalMs: options.backendBatchIntervalMs,
+      maxEntries: options.backendBatchEntries,
+      store: () => state.store,
+      failed: (error) => this.stopped(error),
+    });
+    this.#marks = new LogMarks({
+      state,
+      flusher: this.flusher,
+      databases: parts.databases,
+      consensus: parts.consensus,
+      log: parts.log,
+      snapshotCount: options.snapshotCount,
+      catchUpEntries: options.snapshotCatchUpEntries,
+      failed: (error) => this.stopped(error),
+    });
+  }
+
+  stepping(): void {
+    this.#parts.reads.stepping();
+  }
+
+  apply(entries: readonly Entry[]): void {
+    assert(!this.#installing, 'a page was handed out while a snapshot was being installed');
+    const { clock, log, options, reads, state } = this.#parts;
+    const began = clock.monotonicMs();
+    for (const entry of entries) this.#applyEntry(entry);
+    const tookMs = clock.monotonicMs() - began;
+    if (tookMs > options.warningApplyDurationMs) {
+      log.warn('apply request took too long', { took: `${tookMs}ms`, entries: entries.length });
+    }
+    reads.applied(state.appliedIndex);
+    this.flusher.applied(entries.length);
+    this.#marks.applied();
+    this.#acknowledge(state.appliedIndex);
+  }
+
+  outcome(token: number, outcome: Outcome): void {
+    const { changes, proposals, reads } = this.#parts;
+    if (outcome.kind === 'readable') return reads.outcome(token, outcome);
+    proposals.outcome(token, outcome);
+    changes.outcome(token, outcome);
+    if (outcome.kind === 'refused') reads.outcome(token, outcome);
+  }
+
+  statusChanged(status: ConsensusStatus): void {
+    const { proposals, reads } = this.#parts;
+    reads.leaderChanged(status.leader);
+    if (status.leader !== 0n) proposals.leaderKnown();
+    this.#parts.statusChanged(status);
+  }
+
+  takeSnapshot(): Promise<SnapshotSource> {
+    return this.#parts.databases.snapshot(this.#parts.state);
+  }
+
+  receiveSnapshot(meta: SnapshotMeta, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    return this.#parts.databases.receive(meta, chunks);
+  }
+
+  async installSnapshot(meta: SnapshotMeta): Promise<void> {
+    const { databases, log, reads, state } = this.#parts;
+    this.#installing = true;
+    await this.flusher.idle();
+    await databases.install(meta, state);
+    this.#installing = false;
+    log.info('applied snapshot', { index: meta.index, term: meta.term });
+    this.#marks.installed(meta.index);
+    reads.applied(state.appliedIndex);
+    this.#parts.membersChanged();
+  }
+
+  discardSnapshot(meta: SnapshotMeta): void {
+    this.#parts.databases.discard(meta).catch((error: unknown) => {
+      this.#parts.log.warn('failed to remove an unused snapshot', { index: meta.index, error });
+    });
+  }
+
+  stopped(reason: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#parts.stopped(reason);
+  }
+
+  #applyEntry(entry: Entry): void {
+    const { index, term, payload } = entry;
+    const { changes, codec, proposals, state } = this.#parts;
+    switch (payload.kind) {
+      case 'empty':
+        return state.applyEmpty(index, term);
+      case 'config': {
+        const { change, confState } = payload;
+        state.applyConfig({ index, term, change, confState });
+        changes.applied(index);
+        return this.#parts.membersChanged();
+      }
+      case 'command': {
+        const { ownSequence, command } = codec.decode(payload.data);
+        const own = ownSequence === 0 ? undefined : proposals.commandOf(ownSequence);
+        const result: CommandResult | EtcdError = state.apply({
+          index,
+          term,
+          command: own ?? command(),
+        });
+        if (own !== undefined) proposals.applied(ownSequence, result);
+      }
+    }
+  }
+
+  /** The next page comes only after this: at once, or when the database has caught up. */
+  #acknowledge(index: LogIndex): void {
+    const { consensus, state } = this.#parts;
+    if (!state.store.writeBehind.isFull) return consensus.applied(index);
+    void this.flusher.flush().then((written) => {
+      if (written && !this.#ended) consensus.applied(index);
+    });
+  }
+}
