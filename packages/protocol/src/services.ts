@@ -14,8 +14,8 @@ import type { MethodName, RequestOf, ResponseOf, RpcTypes } from './rpcs.ts';
 
 /** Who calls. */
 export interface PeerInfo {
-  /** Which door the call came through. */
-  readonly via: 'in-process' | 'grpc' | 'gateway';
+  /** Which door the call came through; `health` is the node asking itself, and is never refused by auth. */
+  readonly via: 'in-process' | 'grpc' | 'gateway' | 'health';
   /** `host:port` of the caller; empty in process. */
   readonly address: string;
   /**

@@ -66,6 +66,8 @@ export interface MessageCodec<Message> {
    * The result may share its ArrayBuffer with others: it must not be transferred or written to.
    */
   encode(message: Message): Uint8Array;
+  /** The message as gRPC puts it on the wire: 0 for uncompressed, its length in four bytes, then its bytes. */
+  encodeFrame(message: Message): Uint8Array;
   /**
    * The message in the bytes. Its `bytes` fields are views of the input, not copies.
    *
@@ -111,6 +113,13 @@ class GeneratedCodec<Message> implements MessageCodec<Message> {
   encode(message: Message): Uint8Array {
     writer.begin();
     this.#parts.write(writer, message);
+    return writer.finish();
+  }
+
+  encodeFrame(message: Message): Uint8Array {
+    writer.begin();
+    this.#parts.write(writer, message);
+    writer.frame();
     return writer.finish();
   }
 

@@ -49,6 +49,19 @@ export class Writer {
     this.#uint32(tag);
   }
 
+  /** Puts gRPC's prefix before all that was written: uncompressed, length. */
+  frame(): void {
+    const length = this.mark();
+    this.#reserve(5);
+    const chunk = this.#chunk;
+    const at = (this.#start -= 5);
+    chunk[at] = 0;
+    chunk[at + 1] = length >>> 24;
+    chunk[at + 2] = length >>> 16;
+    chunk[at + 3] = length >>> 8;
+    chunk[at + 4] = length;
+  }
+
   bool(tag: number, value: boolean): void {
     this.#uint32(value ? 1 : 0);
     this.#uint32(tag);

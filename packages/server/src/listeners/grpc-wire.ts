@@ -1,0 +1,136 @@
+/**
+ * gRPC over HTTP/2, the parts without a socket: frames of messages, time-outs, metadata, status texts.
+ *
+ * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md; texts as grpc-go, which etcd is built with.
+ */
+import { EMPTY_BYTES } from '@etcd-ts/base';
+import { EtcdError } from '@etcd-ts/protocol';
+
+/** Bytes before each message: one for compression, four for the length. */
+export const FRAME_PREFIX_BYTES = 5;
+
+/**
+ * Cuts the bytes of a stream into messages.
+ *
+ * Bounded: a message whose announced length is above the limit is refused before any of it is kept.
+ */
+export class FrameReader {
+  readonly #maxMessageBytes: number;
+  /** Start of a frame whose end is not here yet: the first {@link #waitingBytes} of it. Grows by doubling. */
+  #waiting: Uint8Array = EMPTY_BYTES;
+  #waitingBytes = 0;
+
+  constructor(maxMessageBytes: number) {
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  /**
+   * Takes bytes; gives the messages that are now complete. Each owns its memory, or most of it.
+   *
+   * @throws EtcdError RESOURCE_EXHAUSTED for a message that is too large, UNIMPLEMENTED for a compressed one.
+   */
+  push(chunk: Uint8Array): Uint8Array[] {
+    const messages: Uint8Array[] = [];
+    let rest = this.#waitingBytes === 0 ? chunk : this.#append(chunk);
+    while (rest.length >= FRAME_PREFIX_BYTES) {
+      const end = FRAME_PREFIX_BYTES + this.#messageLength(rest);
+      if (rest.length < end) break;
+      messages.push(ownBytes(rest.subarray(FRAME_PREFIX_BYTES, end)));
+      rest = rest.subarray(end);
+    }
+    if (this.#waitingBytes === 0 || messages.length > 0) {
+      // Messages may be views of what waited, so what is left begins anew.
+      this.#waiting = EMPTY_BYTES;
+      this.#waitingBytes = 0;
+      this.#append(rest);
+    }
+    return messages;
+  }
+
+  /** Adds to what waits, and gives all of it. */
+  #append(chunk: Uint8Array): Uint8Array {
+    const length = this.#waitingBytes + chunk.length;
+    if (length > this.#waiting.length) {
+      const grown = new Uint8Array(Math.max(length, this.#waiting.length * 2));
+      grown.set(this.#waiting.subarray(0, this.#waitingBytes));
+      this.#waiting = grown;
+    }
+    this.#waiting.set(chunk, this.#waitingBytes);
+    this.#waitingBytes = length;
+    return this.#waiting.subarray(0, length);
+  }
+
+  #messageLength(frame: Uint8Array): number {
+    const [flag = 0, a = 0, b = 0, c = 0, d = 0] = frame;
+    if (flag !== 0) {
+      throw new EtcdError('UNIMPLEMENTED', {
+        message: 'grpc: Decompressor is not installed for grpc-encoding "gzip"',
+      });
+    }
+    const length = a * 0x100_0000 + (b << 16) + (c << 8) + d;
+    if (length > this.#maxMessageBytes) {
+      throw new EtcdError('RESOURCE_EXHAUSTED', {
+        message: `grpc: received message larger than max (${length} vs. ${this.#maxMessageBytes})`,
+      });
+    }
+    return length;
+  }
+}
+
+/**
+ * The bytes, in memory of their own when they are but a small part of what they are cut from: a request that stays in
+ * the log must not hold back what else came with it.
+ */
+function ownBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.length * 2 < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
+}
+
+const TIMEOUT_UNITS_MS: Readonly<Record<string, number>> = {
+  H: 3_600_000,
+  M: 60_000,
+  S: 1_000,
+  m: 1,
+  u: 1e-3,
+  n: 1e-6,
+};
+
+/** The header `grpc-timeout` in milliseconds; undefined when there is none, NaN when it is malformed. */
+export function parseTimeoutMs(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(\d{1,8})([HMSmun])$/.exec(text);
+  return match === null
+    ? Number.NaN
+    : Number(match[1]) * (TIMEOUT_UNITS_MS[match[2] ?? ''] ?? Number.NaN);
+}
+
+/** Headers that belong to gRPC or HTTP and not to the caller's metadata. */
+const RESERVED = new Set(['te', 'content-type', 'user-agent', 'grpc-timeout', 'grpc-encoding']);
+
+/** The caller's text metadata; names are in lower case already, since HTTP/2 wants them so. */
+export function metadataOf(
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+): ReadonlyMap<string, string> {
+  const metadata = new Map<string, string>();
+  for (const name in headers) {
+    if (name.startsWith(':') || name.endsWith('-bin') || RESERVED.has(name)) continue;
+    const value = headers[name];
+    const last = Array.isArray(value) ? (value.at(-1) as string | undefined) : value;
+    if (typeof last === 'string') metadata.set(name, last);
+  }
+  return metadata;
+}
+
+const encoder = new TextEncoder();
+
+/** A status text as the header `grpc-message`: what is not printable ASCII, and `%`, percent-encoded. */
+export function encodeStatusText(text: string): string {
+  if (/^[ -$&-~]*$/.test(text)) return text;
+  let encoded = '';
+  for (const byte of encoder.encode(text)) {
+    const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
+    encoded += isPlain
+      ? String.fromCharCode(byte)
+      : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return encoded;
+}

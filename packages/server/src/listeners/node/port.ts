@@ -1,0 +1,98 @@
+/**
+ * One TCP port for everything: the first bytes of a connection decide who serves it.
+ *
+ * An HTTP/2 client begins with `PRI * HTTP/2.0`; no HTTP/1 method begins with `PRI`, so three bytes tell.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+
+/** Who serves a connection from its first byte on. */
+export interface ConnectionServer {
+  accept(connection: Socket): void;
+}
+
+/** What a port may be told. */
+export interface PortOptions {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  readonly http2: ConnectionServer;
+  readonly http1: ConnectionServer;
+}
+
+/** Milliseconds for the first three bytes; whoever says nothing is hung up on. */
+export const FIRST_BYTES_TIMEOUT_MS = 60_000;
+
+const HTTP2_START = [0x50, 0x52, 0x49];
+
+/** A listening port. */
+export class ClientPort {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** @throws The error of the system, such as EADDRINUSE, when the address cannot be listened on. */
+  static async listen(options: PortOptions): Promise<ClientPort> {
+    const server = createServer({ noDelay: true, keepAlive: true });
+    const port = new ClientPort(server);
+    server.on('connection', (socket) => port.#onConnection(socket, options));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host: options.host, port: options.port }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    return port;
+  }
+
+  /** The port number that the system gave. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** Takes no more connections. Those that are open go on. */
+  stopAccepting(): void {
+    this.#server.close();
+  }
+
+  /** Hangs up on everyone; resolves when the port is free. */
+  async destroy(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #onConnection(socket: Socket, options: PortOptions): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.setTimeout(FIRST_BYTES_TIMEOUT_MS, () => socket.destroy());
+    const onReadable = (): void => {
+      const first: Buffer | null = socket.read();
+      if (first === null) return;
+      const decision = startsHttp2(first);
+      socket.unshift(first);
+      if (decision === undefined) return;
+      socket.off('readable', onReadable);
+      socket.setTimeout(0);
+      socket.removeAllListeners('timeout');
+      (decision ? options.http2 : options.http1).accept(socket);
+    };
+    socket.on('readable', onReadable);
+  }
+}
+
+/** True, false, or undefined while too few bytes are here to tell. */
+function startsHttp2(bytes: Uint8Array): boolean | undefined {
+  for (let i = 0; i < HTTP2_START.length; i++) {
+    if (i >= bytes.length) return undefined;
+    if (bytes[i] !== HTTP2_START[i]) return false;
+  }
+  return true;
+}
