@@ -1,3 +1,47 @@
+export { checkCompaction } from './checkers/compaction.ts';
+export { checkHeaderRevisions } from './checkers/header-revisions.ts';
+export { checkLeases, type LeaseEnding, type LeaseEvidence } from './checkers/lease.ts';
+export { checkLocks, type LockHold } from './checkers/lock.ts';
+export type { Evidence, LeaseEnd } from './checkers/placement.ts';
+export {
+  checkRegisterSample,
+  MAX_SAMPLE_CALLS,
+  MAX_SAMPLE_UNKNOWN,
+  registerModel,
+  type RegisterOp,
+  type RegisterState,
+  type SampleResult,
+} from './checkers/register-sample.ts';
+export {
+  checkStrictSerializability,
+  type SerializabilityResult,
+} from './checkers/strict-serializability.ts';
+export {
+  Findings,
+  type InvariantId,
+  INVARIANTS,
+  MAX_VIOLATIONS,
+  type Violation,
+} from './checkers/violation.ts';
+export { checkWatches, type WatchEvidence } from './checkers/watch.ts';
+export {
+  DEFAULT_WGL_STEPS,
+  wgl,
+  type WglCall,
+  type WglModel,
+  type WglResult,
+} from './checkers/wgl.ts';
+export {
+  isReadOnly,
+  type Operation,
+  type OperationOutcome,
+  type OperationRequest,
+  type OperationResponse,
+  responseRevision,
+} from './history/operation.ts';
+export { HistoryRecorder, type Invoker, type WatchHandle } from './history/recorder.ts';
+export { isProgress, type WatchRecord, type WatchResponseRecord } from './history/watch-record.ts';
+export { EtcdModel, FIRST_REVISION, ModelError, type ModelRefusal } from './model/etcd-model.ts';
 export { MachineClock, MAX_DRIFT_PPM, SimClock, WALL_EPOCH_MS } from './world/clock.ts';
 export { drive } from './world/node/drive.ts';
 export { NondeterminismError } from './world/node/traps.ts';

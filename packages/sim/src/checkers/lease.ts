@@ -1,0 +1,197 @@
+/**
+ * Leases (L1, L2, L5, L7). What the end of a lease deletes (L3, L6) the replay of the key-value history judges.
+ *
+ * Time here is true time: a node's clock may go faster by at most the drift that the run allows, and a change of leader
+ * may let an answer of the deposed leader stand for as long as that node did not know.
+ */
+import type { Operation } from '../history/operation.ts';
+import { responseRevision } from '../history/operation.ts';
+import { nameOf } from './strict-serializability.ts';
+import { Findings, type Violation } from './violation.ts';
+
+/** How a lease ended. */
+export interface LeaseEnding {
+  readonly leaseId: bigint;
+  /** By its time running out; otherwise a client revoked it. */
+  readonly expired: boolean;
+  /** When the command that ended it was first applied anywhere. */
+  readonly atUs: number;
+  /** The store's revision after it. */
+  readonly revision: number;
+  /** It had keys, so that the revision is its own. */
+  readonly hadKeys: boolean;
+}
+
+/** What leases are judged by. */
+export interface LeaseEvidence {
+  readonly operations: readonly Operation[];
+  readonly endings: readonly LeaseEnding[];
+  /** Largest drift of any node's clock, in parts per million. */
+  readonly maxDriftPpm: number;
+  /** Longest time for which a deposed leader may believe that it leads; also the extension at promotion. */
+  readonly leaderOverlapUs: number;
+  /** Since when no fault has been active and the cluster was able to expire leases; undefined: L2 is not judged. */
+  readonly calmSinceUs?: number | undefined;
+  /** When the run ended. */
+  readonly endUs: number;
+  /** Longest time between two looks for expired leases, and the time for one batch to commit. */
+  readonly scanSlackUs: number;
+}
+
+interface LeaseStory {
+  readonly grant: Operation;
+  readonly ttlSeconds: number;
+  /** Grants and keepalives that were answered with a positive time, by their invocation. */
+  readonly renewals: Operation[];
+  /** The last moment at which any client asked to keep it alive, answered or not. */
+  lastAttemptUs: number;
+}
+
+/** Judges every lease of which the grant was answered. */
+export function checkLeases(evidence: LeaseEvidence): readonly Violation[] {
+  const findings = new Findings();
+  const stories = tellStories(evidence.operations);
+  const endings = new Map(evidence.endings.map((ending) => [ending.leaseId, ending]));
+  for (const [id, story] of stories) {
+    const ending = endings.get(id);
+    if (ending !== undefined) {
+      checkEnding(evidence, story, ending, findings);
+    } else checkNotImmortal(evidence, id, story, findings);
+  }
+  checkRemaining(evidence, findings);
+  checkUnknownLeases(evidence, stories, findings);
+  return findings.violations;
+}
+
+function tellStories(operations: readonly Operation[]): Map<bigint, LeaseStory> {
+  const stories = new Map<bigint, LeaseStory>();
+  for (const operation of operations) {
+    const { outcome } = operation;
+    if (outcome.kind !== 'ok' || outcome.response.kind !== 'leaseGrant') continue;
+    stories.set(outcome.response.id, {
+      grant: operation,
+      ttlSeconds: outcome.response.ttlSeconds,
+      renewals: [operation],
+      lastAttemptUs: operation.returnedUs,
+    });
+  }
+  for (const operation of operations) {
+    if (operation.request.kind !== 'leaseKeepAlive') continue;
+    const story = stories.get(operation.request.id);
+    if (story === undefined) continue;
+    // Without an answer it may have arrived at any time since, so it bounds nothing.
+    const { outcome } = operation;
+    story.lastAttemptUs =
+      outcome.kind === 'unknown' ? Infinity : Math.max(story.lastAttemptUs, operation.returnedUs);
+    if (outcome.kind !== 'ok' || outcome.response.kind !== 'leaseKeepAlive') continue;
+    if (outcome.response.ttlSeconds > 0) story.renewals.push(operation);
+  }
+  return stories;
+}
+
+function checkEnding(
+  evidence: LeaseEvidence,
+  story: LeaseStory,
+  ending: LeaseEnding,
+  findings: Findings,
+): void {
+  for (const renewal of story.renewals) {
+    if (ending.expired && renewal.returnedUs <= ending.atUs) {
+      checkNotEarly(evidence, story, ending, renewal, findings);
+    }
+    if (renewal === story.grant || !ending.hadKeys) continue;
+    const revision = renewal.outcome.kind === 'ok' ? responseRevision(renewal.outcome.response) : 0;
+    if (revision >= ending.revision) {
+      findings.add(
+        'L5',
+        `${nameOf(renewal)} kept lease ${ending.leaseId} alive at revision ${revision}, but it had ` +
+          `ended with revision ${ending.revision}`,
+        [renewal.id],
+        renewal.returnedUs,
+      );
+    }
+  }
+}
+
+function checkNotEarly(
+  evidence: LeaseEvidence,
+  story: LeaseStory,
+  ending: LeaseEnding,
+  renewal: Operation,
+  findings: Findings,
+): void {
+  const lifeUs = story.ttlSeconds * 1_000_000;
+  const shortestUs = Math.floor((lifeUs * 1_000_000) / (1_000_000 + evidence.maxDriftPpm));
+  const earliestUs = renewal.invokedUs + shortestUs - evidence.leaderOverlapUs;
+  if (ending.atUs >= earliestUs) return;
+  findings.add(
+    'L1',
+    `lease ${ending.leaseId} of ${story.ttlSeconds} s expired at ${ending.atUs} us, ` +
+      `${ending.atUs - renewal.invokedUs} us after ${nameOf(renewal)} was asked and then answered`,
+    [renewal.id],
+    ending.atUs,
+  );
+}
+
+function checkNotImmortal(
+  evidence: LeaseEvidence,
+  id: bigint,
+  story: LeaseStory,
+  findings: Findings,
+): void {
+  if (evidence.calmSinceUs === undefined) return;
+  const fromUs = Math.max(evidence.calmSinceUs, story.lastAttemptUs);
+  const lifeUs = Math.ceil(story.ttlSeconds * (1_000_000 + evidence.maxDriftPpm));
+  const latestUs = fromUs + lifeUs + evidence.leaderOverlapUs + evidence.scanSlackUs;
+  if (latestUs >= evidence.endUs) return;
+  findings.add(
+    'L2',
+    `lease ${id} of ${story.ttlSeconds} s is still there at ${evidence.endUs} us; nobody kept it ` +
+      `alive since ${story.lastAttemptUs} us, and all was well since ${evidence.calmSinceUs} us`,
+    [story.grant.id],
+  );
+}
+
+function checkRemaining(evidence: LeaseEvidence, findings: Findings): void {
+  const extensionSeconds = Math.ceil(evidence.leaderOverlapUs / 1_000_000);
+  for (const operation of evidence.operations) {
+    const { outcome } = operation;
+    if (outcome.kind !== 'ok' || outcome.response.kind !== 'leaseTimeToLive') continue;
+    const { ttlSeconds, grantedTtlSeconds } = outcome.response;
+    if (ttlSeconds <= grantedTtlSeconds + extensionSeconds) continue;
+    findings.add(
+      'L7',
+      `${nameOf(operation)} told ${ttlSeconds} s of a lease granted for ${grantedTtlSeconds} s`,
+      [operation.id],
+      operation.returnedUs,
+    );
+  }
+}
+
+/** L5, the other half: a lease that nobody asked for is never there. */
+function checkUnknownLeases(
+  evidence: LeaseEvidence,
+  stories: ReadonlyMap<bigint, LeaseStory>,
+  findings: Findings,
+): void {
+  const asked = new Map<bigint, number>();
+  for (const operation of evidence.operations) {
+    if (operation.request.kind === 'leaseGrant' && operation.outcome.kind !== 'failed') {
+      const { id } = operation.request;
+      asked.set(id, Math.min(asked.get(id) ?? Infinity, operation.invokedAt));
+    }
+  }
+  for (const operation of evidence.operations) {
+    const { request, outcome } = operation;
+    if (request.kind !== 'leaseKeepAlive' || outcome.kind !== 'ok') continue;
+    if (outcome.response.kind !== 'leaseKeepAlive' || outcome.response.ttlSeconds === 0) continue;
+    const sinceAt = asked.get(request.id) ?? stories.get(request.id)?.grant.invokedAt;
+    if (sinceAt !== undefined && sinceAt < operation.returnedAt) continue;
+    findings.add(
+      'L5',
+      `${nameOf(operation)} kept lease ${request.id} alive, which nobody had asked for`,
+      [operation.id],
+      operation.returnedUs,
+    );
+  }
+}

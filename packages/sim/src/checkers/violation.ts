@@ -1,0 +1,89 @@
+/** A broken invariant of the system under test: what a checker found. */
+export interface Violation {
+  /** The invariant's id: K1, W5, R1 and so on; see `INVARIANTS`. */
+  readonly invariant: InvariantId;
+  /** What was seen, what should have been, with the values. */
+  readonly message: string;
+  /** Operations it is about, by id. */
+  readonly operations: readonly number[];
+  /** Virtual time at which it shows; undefined when only the whole history shows it. */
+  readonly atUs?: number | undefined;
+}
+
+/** A checker stops looking after so many violations: the first one is what counts. */
+export const MAX_VIOLATIONS = 20;
+
+/** What must hold, by id. */
+export const INVARIANTS = {
+  R1: 'at most one node leads in a term',
+  R2: 'a node grants one candidate per term, durably before the reply leaves',
+  R3: 'a leader only appends',
+  R4: 'entries of the same index and term are the same, and so is everything before them',
+  R5: 'whoever wins an election holds every committed entry',
+  R6: 'no two nodes apply different entries at an index',
+  R7: 'term, commit and applied never go back; entries are applied in order, once each',
+  R8: 'what a client was told is done is durable on a quorum',
+  R9: 'learners neither vote nor count; no campaign with an unapplied configuration',
+  R10: 'a read index covers whatever was committed when the read was asked for',
+  R11: 'all nodes have the same state after the same index',
+  R12: 'an installed snapshot is the state at its index, and never goes back',
+  K1: 'one order explains every answer and agrees with real time',
+  K2: 'the revision that a connection shows never goes back',
+  K3: 'every field of an answer is what the order makes it',
+  K5: 'what failed for certain left no trace, what is unknown happened at most once',
+  K6: 'a serializable read shows a state that was',
+  K7: 'nothing that was ever read disappears',
+  W1: 'a watch delivers its own keys and kinds of events alone',
+  W2: 'events come in the order of their revisions',
+  W3: 'an event comes once',
+  W4: 'the events of a revision come together',
+  W5: 'no event is left out, and each is as it was written',
+  W6: 'a watch begins with the first matching event from its start revision',
+  W7: 'after progress at a revision nothing at or below it comes',
+  W8: 'the previous value is the one just before',
+  W9: 'nothing from before the start revision comes',
+  W10: 'a watch that fell behind a compaction is cancelled once and told the revision',
+  W11: 'a watch without start revision begins just after its created header',
+  W12: 'a watch reaches the head once everything is well again',
+  L1: 'a lease that was kept alive in time does not expire',
+  L2: 'a lease that nobody keeps alive expires in bounded time',
+  L3: 'the end of a lease deletes exactly its keys, in one revision',
+  L5: 'only a lease that is there is kept alive',
+  L7: 'the remaining time is at most the granted time and the extension of a promotion',
+  X1: 'the owner of a lock has the least create revision under its prefix',
+  X3: 'writes fenced by a lock never overlap another holder',
+  X4: 'a lock that was told to be held is held at that moment',
+  CP1: 'reads below the compaction fail, reads from it on are exact',
+  CP2: 'the compaction only goes forward, and never beyond the head',
+  DK1: 'a restart finds everything that was ever synced',
+  DK2: 'a disk that lies is noticed, not believed',
+  LV1: 'a healed quorum makes progress and agrees',
+  LV2: 'elections end',
+  LV3: 'queues stay bounded',
+  P1: 'a member runs until it is stopped',
+} as const;
+
+/** An invariant's id. */
+export type InvariantId = keyof typeof INVARIANTS;
+
+/** Collects violations up to the limit. */
+export class Findings {
+  readonly #violations: Violation[] = [];
+
+  get violations(): readonly Violation[] {
+    return this.#violations;
+  }
+
+  get isFull(): boolean {
+    return this.#violations.length >= MAX_VIOLATIONS;
+  }
+
+  add(
+    invariant: InvariantId,
+    message: string,
+    operations: readonly number[] = [],
+    atUs?: number,
+  ): void {
+    if (!this.isFull) this.#violations.push({ invariant, message, operations, atUs });
+  }
+}

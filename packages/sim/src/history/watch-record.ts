@@ -1,0 +1,36 @@
+import type { Event } from '@etcd-ts/mvcc';
+
+/** One response as the client received it, fragments put together. */
+export interface WatchResponseRecord {
+  /** Position in the history. */
+  readonly at: number;
+  readonly atUs: number;
+  readonly headerRevision: number;
+  readonly created: boolean;
+  readonly canceled: boolean;
+  readonly compactRevision: number;
+  readonly events: readonly Event[];
+}
+
+/** One watch on one stream, from its creation to its end. A resumed watch is another record. */
+export interface WatchRecord {
+  readonly client: number;
+  readonly member: number;
+  readonly key: Uint8Array;
+  /** As in a range request: empty for one key, `\0` for everything from the key on. */
+  readonly rangeEnd: Uint8Array;
+  /** 0: from now on. */
+  readonly startRevision: number;
+  readonly prevKv: boolean;
+  readonly noPut: boolean;
+  readonly noDelete: boolean;
+  readonly openedAt: number;
+  readonly responses: readonly WatchResponseRecord[];
+  /** Undefined while it is open. */
+  readonly ended: string | undefined;
+}
+
+/** True when the response says only how far the watch has come. */
+export function isProgress(response: WatchResponseRecord): boolean {
+  return response.events.length === 0 && !response.created && !response.canceled;
+}

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { checkLeases, type LeaseEnding, type LeaseEvidence } from '../src/checkers/lease.ts';
+import type { Operation, OperationRequest, OperationResponse } from '../src/history/operation.ts';
+
+const SECOND = 1_000_000;
+let nextId = 0;
+const operation = (
+  atUs: number,
+  request: OperationRequest,
+  response: OperationResponse | 'unknown',
+): Operation => {
+  const id = nextId++;
+  return {
+    id,
+    client: 1,
+    member: 1,
+    connection: 1,
+    request,
+    invokedAt: atUs,
+    returnedAt: response === 'unknown' ? Infinity : atUs + 1000,
+    invokedUs: atUs,
+    returnedUs: atUs + 1000,
+    outcome:
+      response === 'unknown' ? { kind: 'unknown', code: 'TIMEOUT' } : { kind: 'ok', response },
+  };
+};
+const grant = (atUs: number, id = 7n, ttlSeconds = 10): Operation =>
+  operation(
+    atUs,
+    { kind: 'leaseGrant', id, ttlSeconds },
+    { kind: 'leaseGrant', revision: 1, id, ttlSeconds },
+  );
+const keepAlive = (atUs: number, revision = 1, ttlSeconds = 10, id = 7n): Operation =>
+  operation(atUs, { kind: 'leaseKeepAlive', id }, { kind: 'leaseKeepAlive', revision, ttlSeconds });
+const expiry = (atUs: number, revision = 5): LeaseEnding => ({
+  leaseId: 7n,
+  expired: true,
+  atUs,
+  revision,
+  hadKeys: true,
+});
+const judge = (operations: Operation[], more: Partial<LeaseEvidence> = {}): string[] =>
+  checkLeases({
+    operations,
+    endings: [],
+    maxDriftPpm: 0,
+    leaderOverlapUs: 0,
+    endUs: 100 * SECOND,
+    scanSlackUs: SECOND,
+    ...more,
+  }).map((each) => each.invariant);
+
+describe('the lease checker', () => {
+  it('accepts a lease that lives as long as it is kept alive, and ends then', () => {
+    const operations = [grant(0), keepAlive(8 * SECOND), keepAlive(16 * SECOND)];
+    expect(judge(operations, { endings: [expiry(26 * SECOND + 1)], calmSinceUs: 0 })).toEqual([]);
+  });
+
+  it('sees a lease that dies early (L1)', () => {
+    expect(judge([grant(0)], { endings: [expiry(9 * SECOND)] })).toEqual(['L1']);
+    expect(judge([grant(0), keepAlive(8 * SECOND)], { endings: [expiry(17 * SECOND)] })).toEqual([
+      'L1',
+    ]);
+  });
+
+  it("allows for drift and for a deposed leader's answer", () => {
+    const early = { endings: [expiry(9.6 * SECOND)] };
+    expect(judge([grant(0)], { ...early, maxDriftPpm: 50_000 })).toEqual([]);
+    expect(judge([grant(0)], { ...early, leaderOverlapUs: SECOND })).toEqual([]);
+  });
+
+  it('takes no renewal from an answer that came after the end, or never', () => {
+    const unanswered = operation(5 * SECOND, { kind: 'leaseKeepAlive', id: 7n }, 'unknown');
+    expect(judge([grant(0), unanswered], { endings: [expiry(10 * SECOND)] })).toEqual([]);
+  });
+
+  it('sees a lease that never dies (L2), but only where all was well for long enough', () => {
+    expect(judge([grant(0)], { calmSinceUs: 50 * SECOND })).toEqual(['L2']);
+    expect(judge([grant(0)], { calmSinceUs: 95 * SECOND })).toEqual([]);
+    expect(judge([grant(0)])).toEqual([]);
+    expect(judge([grant(0), keepAlive(95 * SECOND)], { calmSinceUs: 50 * SECOND })).toEqual([]);
+  });
+
+  it('sees a keepalive answered from a revision at which the lease was gone (L5)', () => {
+    const operations = [grant(0), keepAlive(30 * SECOND, 5)];
+    expect(judge(operations, { endings: [expiry(20 * SECOND, 5)] })).toEqual(['L5']);
+    expect(
+      judge([grant(0), keepAlive(30 * SECOND, 4)], { endings: [expiry(20 * SECOND, 5)] }),
+    ).toEqual([]);
+  });
+
+  it('sees a lease kept alive that nobody asked for (L5)', () => {
+    expect(judge([grant(0), keepAlive(1, 1, 10, 99n)])).toEqual(['L5']);
+    expect(judge([grant(0), keepAlive(1, 1, 0, 99n)])).toEqual([]);
+  });
+
+  it('sees a remaining time above what was granted (L7)', () => {
+    const told = (ttlSeconds: number): Operation =>
+      operation(
+        1,
+        { kind: 'leaseTimeToLive', id: 7n },
+        { kind: 'leaseTimeToLive', revision: 1, ttlSeconds, grantedTtlSeconds: 10, keys: [] },
+      );
+    expect(judge([grant(0), told(11)])).toEqual(['L7']);
+    expect(judge([grant(0), told(11)], { leaderOverlapUs: SECOND })).toEqual([]);
+    expect(judge([grant(0), told(10)])).toEqual([]);
+  });
+});
