@@ -25,8 +25,15 @@ export interface ServerLimits {
    * 2 GiB. Negative: no limit. etcd --quota-backend-bytes.
    */
   readonly quotaBackendBytes: number;
+  /**
+   * How often an idle watcher that asked for it is told the current revision; up to a tenth more, so that streams do
+   * not speak in chorus. etcd --watch-progress-notify-interval.
+   */
+  readonly watchProgressNotifyIntervalMs: number;
   /** Leases revoked through the log in one batch by the expiry of the leader. etcd: 500 a pass. */
   readonly maxLeaseExpiriesPerBatch: number;
+  /** Keys deleted by one batch of expiries, unless a single lease holds more: what keeps the batch short. */
+  readonly maxLeaseExpiryKeysPerBatch: number;
 }
 
 /** The defaults, with etcd's 1000 ms election timeout. */
@@ -41,5 +48,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   maxWatchStreamBufferBytes: 16 * 1024 * 1024,
   maxWatchersPerStream: 1_000_000,
   quotaBackendBytes: 0,
+  watchProgressNotifyIntervalMs: 600_000,
   maxLeaseExpiriesPerBatch: 500,
+  maxLeaseExpiryKeysPerBatch: 1_000,
 };

@@ -78,14 +78,6 @@ describe('LeaseClock', () => {
     expect(clock.takeExpired(5000 + REVOKE_RETRY_MS, LIMITS)).toEqual([7n]);
   });
 
-  test('a refused revoke is due again at once', () => {
-    const { lessor, promote } = leaderAt(0);
-    const clock = promote();
-    lessor.grant(7n, 5, 1);
-    clock.retry(clock.takeExpired(5000, LIMITS), 5001);
-    expect(clock.takeExpired(5001, LIMITS)).toEqual([7n]);
-  });
-
   test('a batch holds no more leases than its limit, and the rest stays due', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();

@@ -133,11 +133,6 @@ export class LeaseClock implements LeaseObserver {
     return ids;
   }
 
-  /** A proposal for these leases failed: they are due again at once. */
-  retry(ids: readonly bigint[], nowMs: number): void {
-    for (const id of ids) if (this.#revoking.get(id) !== undefined) this.#revoking.set(id, nowMs);
-  }
-
   /** Takes the leases whose remaining time should be noted now, with what is left in whole seconds. */
   takeCheckpoints(
     nowMs: number,

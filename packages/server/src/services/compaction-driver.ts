@@ -1,0 +1,86 @@
+/**
+ * Drops what compactions freed, in bounded steps between which everybody else has a turn
+ * (etcd server/storage/mvcc/kvstore_compaction.go: batches with pauses).
+ */
+import { EtcdError } from '@etcd-ts/protocol';
+import type { NodePort } from '../node-port.ts';
+
+/** Index entries looked at in one turn. */
+const STEP_ENTRIES = 500;
+/** Between two steps; what leaves the rest of the member its share of time. */
+const STEP_PAUSE_MS = 1;
+
+interface Waiter {
+  readonly revision: number;
+  readonly done: (error?: EtcdError) => void;
+}
+
+/** Runs a member's compactions, one step at a time. */
+export class CompactionDriver {
+  readonly #node: NodePort;
+  readonly #stopObserving: () => void;
+  readonly #waiters = new Set<Waiter>();
+  #isRunning = false;
+  #isStopped = false;
+
+  constructor(node: NodePort) {
+    this.#node = node;
+    this.#stopObserving = node.state.observe({
+      compacted: () => this.#run(),
+      replaced: () => this.#run(),
+    });
+    // A compaction that the last stop interrupted goes on.
+    this.#run();
+  }
+
+  /**
+   * Resolves when every record that a compaction at this revision frees is gone.
+   *
+   * @throws EtcdError the signal's reason, or STOPPED.
+   */
+  finished(revision: number, signal: AbortSignal): Promise<void> {
+    if (this.#node.state.store.compactedRevision >= revision) return Promise.resolve();
+    if (this.#isStopped) return Promise.reject(new EtcdError('STOPPED'));
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => waiter.done(EtcdError.from(signal.reason));
+      const waiter: Waiter = {
+        revision,
+        done: (error) => {
+          this.#waiters.delete(waiter);
+          signal.removeEventListener('abort', onAbort);
+          if (error === undefined) resolve();
+          else reject(error);
+        },
+      };
+      this.#waiters.add(waiter);
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  /** Ends: no step is made any more, whoever waits hears STOPPED. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#stopObserving();
+    for (const waiter of this.#waiters) waiter.done(new EtcdError('STOPPED'));
+  }
+
+  #run(): void {
+    if (this.#isRunning || this.#isStopped) return;
+    this.#isRunning = true;
+    this.#node.clock.soon(() => this.#step());
+  }
+
+  #step(): void {
+    this.#isRunning = false;
+    if (this.#isStopped) return;
+    const { store } = this.#node.state;
+    const hasMore = store.compactStep(STEP_ENTRIES);
+    for (const waiter of this.#waiters) {
+      if (store.compactedRevision >= waiter.revision) waiter.done();
+    }
+    if (!hasMore) return;
+    this.#isRunning = true;
+    this.#node.clock.after(STEP_PAUSE_MS, () => this.#step());
+  }
+}

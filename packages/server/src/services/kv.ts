@@ -1,0 +1,140 @@
+/**
+ * The KV service: validate, then read or propose (etcd server/etcdserver/api/v3rpc/key.go, v3_server.go).
+ *
+ * What always holds
+ * - A linearizable read sees every write that was acknowledged anywhere before it began.
+ * - A read never holds the loop for long: what is large is read in slices at one revision.
+ * - A write is answered with the revision at which it happened.
+ */
+import { assert } from '@etcd-ts/base';
+import { checkDeleteRange, checkPut, checkRange, checkTxn, type MvccError } from '@etcd-ts/mvcc';
+import {
+  type CallContext,
+  EtcdError,
+  type Handlers,
+  type PutRequest,
+  type PutResponse,
+  type RangeRequest,
+  type RangeResponse,
+  type RequestOp,
+  type TxnRequest,
+  type TxnResponse,
+} from '@etcd-ts/protocol';
+import type { Command, CommandResult } from '../apply/command.ts';
+import { putCostBytes, txnCostBytes } from '../apply/quota.ts';
+import { txnResponse } from '../apply/responses.ts';
+import { refusable, storeError } from '../apply/store-error.ts';
+import type { NodePort } from '../node-port.ts';
+import type { CompactionDriver } from './compaction-driver.ts';
+import { headerAt, stamp } from './header.ts';
+import type { QuotaGuard } from './quota-guard.ts';
+import { readRange, streamRange } from './range-reader.ts';
+
+/** What the service needs beside its node. */
+export interface KvParts {
+  readonly node: NodePort;
+  readonly quota: QuotaGuard;
+  readonly compaction: CompactionDriver;
+}
+
+/** The handlers of etcdserverpb.KV. */
+export function kvHandlers({ node, quota, compaction }: KvParts): Handlers {
+  return {
+    'etcdserverpb.KV/Range': (request) => range(node, request),
+    'etcdserverpb.KV/RangeStream': async (requests, context, responses) => {
+      for await (const request of requests) {
+        refuse(checkRange(request));
+        if (!request.serializable) await node.readBarrier();
+        await streamRange(node, request, { signal: context.signal, responses });
+      }
+    },
+    'etcdserverpb.KV/Put': (request, context) => put({ node, quota }, request, context),
+    'etcdserverpb.KV/DeleteRange': async (request, context) => {
+      refuse(checkDeleteRange(request));
+      const result = await propose(node, { kind: 'deleteRange', request }, context);
+      return stamp(node, expectKind(result, 'deleteRange').response);
+    },
+    'etcdserverpb.KV/Txn': (request, context) => txn({ node, quota }, request, context),
+    'etcdserverpb.KV/Compact': async (request, context) => {
+      const result = await propose(node, { kind: 'compact', request }, context);
+      const { revision } = expectKind(result, 'compact');
+      if (request.physical) await compaction.finished(request.revision, context.signal);
+      return { header: headerAt(node, revision) };
+    },
+  };
+}
+
+async function range(node: NodePort, request: RangeRequest): Promise<RangeResponse> {
+  refuse(checkRange(request));
+  if (!request.serializable) await node.readBarrier();
+  return stamp(node, await readRange(node, request));
+}
+
+async function put(
+  { node, quota }: Omit<KvParts, 'compaction'>,
+  request: PutRequest,
+  context: CallContext,
+): Promise<PutResponse> {
+  // etcd judges the quota first, so that a request which is wrong as well still raises the alarm.
+  if (!quota.fits(putCostBytes(request))) throw await quota.refuse(putCostBytes(request));
+  refuse(checkPut(request));
+  const result = await propose(node, { kind: 'put', request }, context);
+  return stamp(node, expectKind(result, 'put').response);
+}
+
+async function txn(
+  { node, quota }: Omit<KvParts, 'compaction'>,
+  request: TxnRequest,
+  context: CallContext,
+): Promise<TxnResponse> {
+  const costBytes = txnCostBytes(request);
+  if (!quota.fits(costBytes)) throw await quota.refuse(costBytes);
+  refuse(checkTxn(request, node.limits.maxTxnOps));
+  const ranges = rangesOf(request);
+  if (ranges !== undefined) {
+    // Without any range the compares alone are the read, and nothing said that they may be stale.
+    const mayBeStale = ranges.length > 0 && ranges.every((one) => one.serializable);
+    if (!mayBeStale) await node.readBarrier();
+    const response = refusable(() => txnResponse(node.state.store.txn(request)));
+    if (EtcdError.is(response)) throw response;
+    return stamp(node, response);
+  }
+  const result = await propose(node, { kind: 'txn', request }, context);
+  return stamp(node, expectKind(result, 'txn').response);
+}
+
+/** The ranges of both branches when there is nothing else in them, so that no entry is needed; else undefined. */
+function rangesOf({ success, failure }: TxnRequest): readonly RangeRequest[] | undefined {
+  const ranges: RangeRequest[] = [];
+  const collect = ({ request }: RequestOp): boolean => {
+    if (request?.$case !== 'requestRange') return false;
+    ranges.push(request.value);
+    return true;
+  };
+  return success.every(collect) && failure.every(collect) ? ranges : undefined;
+}
+
+function refuse(problem: MvccError | undefined): void {
+  if (problem !== undefined) throw storeError(problem);
+}
+
+function propose(node: NodePort, command: Command, context: CallContext): Promise<CommandResult> {
+  const raw = context.rawRequest;
+  return node.propose(command, raw === undefined ? undefined : { raw });
+}
+
+/** The result of a command is of the command's kind. */
+export function expectKind<Kind extends CommandResult['kind']>(
+  result: CommandResult,
+  kind: Kind,
+): Extract<CommandResult, { kind: Kind }> {
+  assert(isKind(result, kind), () => `a ${kind} was answered with a ${result.kind}`);
+  return result;
+}
+
+function isKind<Kind extends CommandResult['kind']>(
+  result: CommandResult,
+  kind: Kind,
+): result is Extract<CommandResult, { kind: Kind }> {
+  return result.kind === kind;
+}

@@ -1,0 +1,161 @@
+/**
+ * Carries the leader's view of leases through the log: revokes what is past its time and notes what is left, in bounded
+ * batches, and only while this member leads.
+ *
+ * What always holds
+ * - One batch of revokes is under way at a time; the next is looked for when it has come through.
+ * - Every batch names the term in which it was decided and what had been applied then, so that it can do no harm when
+ *   it comes through later than that (`Command`).
+ */
+import { deferred, type Deferred } from '@etcd-ts/base';
+import { EtcdError } from '@etcd-ts/protocol';
+import type { Timer } from '../clock.ts';
+import { LeaseClock } from '../lease/lease-clock.ts';
+import type { Lease, LeaseObserver } from '../lease/lessor.ts';
+import type { NodePort, NodeStatus } from '../node-port.ts';
+
+/** Leases whose remaining time is noted in one entry (etcd maxLeaseCheckpointBatchSize). */
+const MAX_CHECKPOINTS_PER_BATCH = 1_000;
+/** A batch that the log did not take is tried again after this long. */
+const RETRY_MS = 500;
+
+/** This member's lease clock while it leads, and what drives it. */
+export class LeaseKeeper implements LeaseObserver {
+  readonly #node: NodePort;
+  readonly #stopListening: readonly (() => void)[];
+  readonly #revocations = new Map<bigint, Deferred<void>>();
+  #leadership: { readonly term: number; readonly clock: LeaseClock } | undefined;
+  #timer: Timer | undefined;
+  #timerAtMs = Infinity;
+  #isProposing = false;
+
+  constructor(node: NodePort) {
+    this.#node = node;
+    this.#stopListening = [
+      node.onStatusChange((status) => this.#follow(status)),
+      node.state.lessor.observe(this),
+    ];
+    this.#follow(node.status());
+  }
+
+  /** The leader's clock; undefined while this member does not lead. */
+  get clock(): LeaseClock | undefined {
+    return this.#leadership?.clock;
+  }
+
+  /** Resolves when the lease is gone; at once when there is none. Rejects with STOPPED. */
+  revokedOf(id: bigint): Promise<void> {
+    if (!this.#node.state.lessor.exists(id)) return Promise.resolve();
+    const waiting = this.#revocations.get(id) ?? deferred<void>();
+    this.#revocations.set(id, waiting);
+    return waiting.promise;
+  }
+
+  granted(lease: Lease): void {
+    if (this.#leadership === undefined) return;
+    this.#wakeBy(this.#node.clock.monotonicMs() + lease.grantedTtlSeconds * 1000);
+  }
+
+  revoked(id: bigint): void {
+    this.#revocations.get(id)?.resolve();
+    this.#revocations.delete(id);
+  }
+
+  replaced(): void {
+    for (const id of this.#revocations.keys()) {
+      if (!this.#node.state.lessor.exists(id)) this.revoked(id);
+    }
+  }
+
+  /** Ends: nothing is proposed any more. */
+  stop(): void {
+    for (const stop of this.#stopListening) stop();
+    this.#demote();
+    for (const { reject, promise } of this.#revocations.values()) {
+      promise.catch(() => undefined);
+      reject(new EtcdError('STOPPED'));
+    }
+    this.#revocations.clear();
+  }
+
+  #follow({ isLeader, term }: NodeStatus): void {
+    if (isLeader && this.#leadership?.term === term) return;
+    this.#demote();
+    if (!isLeader) return;
+    const { clock, limits, state } = this.#node;
+    const lessorClock = new LeaseClock(state.lessor, {
+      nowMs: () => clock.monotonicMs(),
+      extensionMs: limits.electionTimeoutMs,
+    });
+    this.#leadership = { term, clock: lessorClock };
+    this.#arm();
+  }
+
+  #demote(): void {
+    this.#leadership?.clock.close();
+    this.#leadership = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#timerAtMs = Infinity;
+  }
+
+  #arm(): void {
+    const atMs = this.#leadership?.clock.nextAtMs();
+    if (atMs !== undefined) this.#wakeBy(atMs);
+  }
+
+  #wakeBy(atMs: number): void {
+    if (atMs >= this.#timerAtMs) return;
+    this.#timer?.cancel();
+    this.#timerAtMs = atMs;
+    const { clock } = this.#node;
+    this.#timer = clock.after(Math.max(1, Math.ceil(atMs - clock.monotonicMs())), () => {
+      this.#timer = undefined;
+      this.#timerAtMs = Infinity;
+      if (!this.#isProposing) void this.#work();
+    });
+  }
+
+  /** Proposes what is due, batch by batch, then sleeps until the next lease ends. Never rejects. */
+  async #work(): Promise<void> {
+    this.#isProposing = true;
+    try {
+      while (await this.#proposeDue());
+    } finally {
+      this.#isProposing = false;
+      this.#arm();
+    }
+  }
+
+  /** Proposes one batch of what is due. False: nothing is, or the log did not take it. */
+  async #proposeDue(): Promise<boolean> {
+    if (this.#leadership === undefined) return false;
+    const { term, clock } = this.#leadership;
+    const { limits, state } = this.#node;
+    const nowMs = this.#node.clock.monotonicMs();
+    const asOfIndex = state.appliedIndex;
+    const ids = clock.takeExpired(nowMs, {
+      maxLeases: limits.maxLeaseExpiriesPerBatch,
+      maxKeys: limits.maxLeaseExpiryKeysPerBatch,
+    });
+    const checkpoints = clock.takeCheckpoints(nowMs, MAX_CHECKPOINTS_PER_BATCH);
+    if (ids.length === 0 && checkpoints.length === 0) return false;
+    try {
+      if (ids.length > 0) {
+        await this.#node.propose({ kind: 'leaseRevokeExpired', ids, term, asOfIndex });
+      }
+      if (checkpoints.length > 0) {
+        await this.#node.propose({ kind: 'leaseCheckpoint', checkpoints, term, asOfIndex });
+      }
+      return true;
+    } catch (error) {
+      // The leases stay due: the clock names them again after its retry interval, to whoever leads by then.
+      this.#node.log.warn('failed to revoke expired leases', {
+        leases: ids.length,
+        error: EtcdError.from(error).message,
+      });
+      this.#wakeBy(nowMs + RETRY_MS);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * The Lease service (etcd server/etcdserver/api/v3rpc/lease.go, v3_server.go).
+ *
+ * What always holds
+ * - Only the leader says how much time a lease has; other members ask it.
+ * - A renewal is answered by a member that was the leader after the request came in: the read barrier proves it, and
+ *   whoever leads later gives the lease at least the time that was answered.
+ */
+import {
+  EtcdError,
+  type Handlers,
+  LeaseKeepAliveRequest,
+  LeaseKeepAliveResponse,
+  LeaseTimeToLiveRequest,
+  LeaseTimeToLiveResponse,
+  type LeaseGrantRequest,
+  type LeaseGrantResponse,
+  type LeaseLeasesResponse,
+} from '@etcd-ts/protocol';
+import { fromLatin1 } from '@etcd-ts/base';
+import { LEASE_COST_BYTES } from '../apply/quota.ts';
+import type { NodePort } from '../node-port.ts';
+import { headerNow, stamp } from './header.ts';
+import { expectKind } from './kv.ts';
+import type { LeaseIds } from './lease-ids.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
+import { onLeader } from './on-leader.ts';
+import type { QuotaGuard } from './quota-guard.ts';
+
+/** Ids that are tried when the server chooses one; more than one collision means the table is full of ours. */
+const MAX_ID_TRIES = 3;
+
+/** What the service needs beside its node. */
+export interface LeaseParts {
+  readonly node: NodePort;
+  readonly quota: QuotaGuard;
+  readonly keeper: LeaseKeeper;
+  readonly ids: LeaseIds;
+}
+
+/** The handlers of etcdserverpb.Lease. */
+export function leaseHandlers(parts: LeaseParts): Handlers {
+  const { node } = parts;
+  return {
+    'etcdserverpb.Lease/LeaseGrant': (request) => grant(parts, request),
+    'etcdserverpb.Lease/LeaseRevoke': async (request, { rawRequest }) => {
+      const raw = rawRequest === undefined ? undefined : { raw: rawRequest };
+      const result = await node.propose({ kind: 'leaseRevoke', request }, raw);
+      return stamp(node, expectKind(result, 'leaseRevoke').response);
+    },
+    'etcdserverpb.Lease/LeaseKeepAlive': async (requests, context, responses) => {
+      for await (const request of requests) {
+        // Taken before the renewal, so that it never exceeds the revision of a later revoke.
+        const header = headerNow(node);
+        const { TTL } = await keepAlive(parts, request, context.signal);
+        if (context.signal.aborted) return;
+        if (!responses.send({ header, ID: request.ID, TTL })) await responses.drained();
+      }
+    },
+    'etcdserverpb.Lease/LeaseTimeToLive': async (request, context) => {
+      const answer = await timeToLive(parts, request, context.signal);
+      return { ...answer, header: headerNow(node) };
+    },
+    'etcdserverpb.Lease/LeaseLeases': () => Promise.resolve(leases(parts)),
+  };
+}
+
+/** The shortest TTL in seconds: 1.5 election timeouts, so that a lease outlives a change of leader. */
+export function minLeaseTtlSeconds(electionTimeoutMs: number): number {
+  return Math.ceil((1.5 * electionTimeoutMs) / 1000);
+}
+
+async function grant(
+  { node, quota, ids }: LeaseParts,
+  request: LeaseGrantRequest,
+): Promise<LeaseGrantResponse> {
+  if (!quota.fits(LEASE_COST_BYTES)) throw await quota.refuse(LEASE_COST_BYTES);
+  const TTL = Math.max(request.TTL, minLeaseTtlSeconds(node.limits.electionTimeoutMs));
+  for (let tries = 1; ; tries++) {
+    const ID = request.ID === 0n ? ids.next() : request.ID;
+    try {
+      const result = await node.propose({ kind: 'leaseGrant', request: { ID, TTL } });
+      return stamp(node, expectKind(result, 'leaseGrant').response);
+    } catch (error) {
+      const isCollision = EtcdError.is(error) && error.code === 'LEASE_EXIST' && request.ID === 0n;
+      if (!isCollision || tries === MAX_ID_TRIES) throw error;
+    }
+  }
+}
+
+/** Renews a lease at the leader, wherever that is. TTL 0: there is no such lease, or its time was over. */
+export function keepAlive(
+  { node, keeper }: LeaseParts,
+  request: LeaseKeepAliveRequest,
+  signal?: AbortSignal,
+): Promise<LeaseKeepAliveResponse> {
+  return onLeader(node, {
+    here: async () => ({
+      header: undefined,
+      ID: request.ID,
+      TTL: await renew(node, keeper, request.ID),
+    }),
+    there: async () =>
+      LeaseKeepAliveResponse.decode(
+        await node.callLeader(
+          'etcdserverpb.Lease/LeaseKeepAlive',
+          LeaseKeepAliveRequest.encode(request),
+          signal,
+        ),
+      ),
+    signal,
+  });
+}
+
+/** @throws EtcdError NOT_LEADER when this member stopped leading meanwhile. */
+async function renew(node: NodePort, keeper: LeaseKeeper, id: bigint): Promise<number> {
+  await node.readBarrier();
+  const { clock } = keeper;
+  if (clock === undefined) throw new EtcdError('NOT_LEADER');
+  const renewal = clock.renew(id, node.clock.monotonicMs());
+  if (renewal.outcome === 'absent') return 0;
+  if (renewal.outcome === 'expired') {
+    await keeper.revokedOf(id);
+    return 0;
+  }
+  if (renewal.checkpointed) {
+    // The next leader must not go by a checkpoint that is older than this renewal.
+    const checkpoints = [{ id, remainingTtlSeconds: 0 }];
+    const asOfIndex = node.state.appliedIndex;
+    await node.propose({
+      kind: 'leaseCheckpoint',
+      checkpoints,
+      term: node.status().term,
+      asOfIndex,
+    });
+  }
+  return renewal.lease.grantedTtlSeconds;
+}
+
+/** What is left of a lease, asked of the leader. TTL -1: there is no such lease. */
+export function timeToLive(
+  { node, keeper }: LeaseParts,
+  request: LeaseTimeToLiveRequest,
+  signal?: AbortSignal,
+): Promise<LeaseTimeToLiveResponse> {
+  return onLeader(node, {
+    here: () => timeToLiveHere(node, keeper, request),
+    there: async () =>
+      LeaseTimeToLiveResponse.decode(
+        await node.callLeader(
+          'etcdserverpb.Lease/LeaseTimeToLive',
+          LeaseTimeToLiveRequest.encode(request),
+          signal,
+        ),
+      ),
+    signal,
+  });
+}
+
+async function timeToLiveHere(
+  node: NodePort,
+  keeper: LeaseKeeper,
+  { ID, keys }: LeaseTimeToLiveRequest,
+): Promise<LeaseTimeToLiveResponse> {
+  await node.readBarrier();
+  const { clock } = keeper;
+  if (clock === undefined) throw new EtcdError('NOT_LEADER');
+  const { lessor } = node.state;
+  const lease = lessor.get(ID);
+  const remainingMs = clock.remainingMs(ID, node.clock.monotonicMs());
+  if (lease === undefined || remainingMs === undefined) {
+    return { header: undefined, ID, TTL: -1, grantedTTL: 0, keys: [] };
+  }
+  return {
+    header: undefined,
+    ID,
+    TTL: Math.floor(remainingMs / 1000),
+    grantedTTL: lease.grantedTtlSeconds,
+    keys: keys ? lessor.keysOf(ID).map(fromLatin1) : [],
+  };
+}
+
+/** All leases, those that end first first; where this member does not lead and cannot know, in the order of grants. */
+function leases({ node, keeper }: LeaseParts): LeaseLeasesResponse {
+  const ids = keeper.clock?.inOrder() ?? [...node.state.lessor.leases()].map(({ id }) => id);
+  return { header: headerNow(node), leases: ids.map((ID) => ({ ID })) };
+}

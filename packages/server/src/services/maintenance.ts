@@ -1,0 +1,87 @@
+/** The Maintenance service (etcd server/etcdserver/api/v3rpc/maintenance.go). */
+import {
+  AlarmAction,
+  type AlarmMember,
+  AlarmType,
+  EtcdError,
+  type Handlers,
+  type HashKVRequest,
+  type HashKVResponse,
+  type StatusResponse,
+} from '@etcd-ts/protocol';
+import { refusable } from '../apply/store-error.ts';
+import type { NodePort } from '../node-port.ts';
+import { headerNow, stamp } from './header.ts';
+import { expectKind } from './kv.ts';
+import type { QuotaGuard } from './quota-guard.ts';
+import { nextTurn } from './turns.ts';
+import { ETCD_VERSION, STORAGE_VERSION } from './version.ts';
+
+/** Index entries hashed in one turn. */
+const HASH_STEP_ENTRIES = 2_000;
+
+/** The handlers of etcdserverpb.Maintenance. */
+export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers {
+  return {
+    'etcdserverpb.Maintenance/Alarm': async (request) => {
+      if (request.action === AlarmAction.GET) {
+        await node.readBarrier();
+        return { header: headerNow(node), alarms: [...node.state.alarms.list(request.alarm)] };
+      }
+      const result = await node.propose({ kind: 'alarm', request });
+      return stamp(node, expectKind(result, 'alarm').response);
+    },
+    'etcdserverpb.Maintenance/Status': () => Promise.resolve(status(node, quota)),
+    'etcdserverpb.Maintenance/Hash': () => {
+      const hash = Number(BigInt.asUintN(32, node.state.store.stateHash()));
+      return Promise.resolve({ header: headerNow(node), hash });
+    },
+    'etcdserverpb.Maintenance/HashKV': (request) => hashKv(node, request),
+  };
+}
+
+function status(node: NodePort, quota: QuotaGuard): StatusResponse {
+  const { term, committedIndex, appliedIndex, leader, isLearner } = node.status();
+  const { store, alarms } = node.state;
+  return {
+    header: headerNow(node),
+    version: ETCD_VERSION,
+    dbSize: store.sizeBytes,
+    leader,
+    raftIndex: committedIndex,
+    raftTerm: term,
+    raftAppliedIndex: appliedIndex,
+    errors: [
+      ...(leader === 0n ? [new EtcdError('NO_LEADER').message] : []),
+      ...alarms.list().map(alarmText),
+    ],
+    dbSizeInUse: store.sizeInUseBytes,
+    isLearner,
+    storageVersion: STORAGE_VERSION,
+    dbSizeQuota: Number.isFinite(quota.limitBytes) ? quota.limitBytes : 0,
+    downgradeInfo: { enabled: false, targetVersion: '' },
+  };
+}
+
+/** An alarm as protobuf's text form prints it; the space at the end is etcd's. */
+function alarmText({ memberID, alarm }: AlarmMember): string {
+  const name = Object.entries(AlarmType).find(([, value]) => value === alarm)?.[0] ?? String(alarm);
+  const fields = [...(memberID === 0n ? [] : [`memberID:${memberID}`]), `alarm:${name}`];
+  return `${fields.join(' ')} `;
+}
+
+async function hashKv(node: NodePort, request: HashKVRequest): Promise<HashKVResponse> {
+  const scan = refusable(() => node.state.store.hashKv(request.revision));
+  if (EtcdError.is(scan)) throw scan;
+  try {
+    while (scan.step(HASH_STEP_ENTRIES)) await nextTurn(node.clock);
+    return {
+      header: headerNow(node),
+      hash: scan.hash,
+      compactRevision: scan.compactRevision,
+      hashRevision: scan.hashRevision,
+    };
+  } finally {
+    scan.close();
+  }
+}
