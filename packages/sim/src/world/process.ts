@@ -30,7 +30,7 @@ export class SimProcess {
   #alive = true;
   #paused = false;
   #overdue: Overdue[] = [];
-  readonly #onKill: (() => void)[] = [];
+  readonly #onKill = new Set<() => void>();
   #soonUs = -1;
   #soonTieBreak = 0;
 
@@ -91,10 +91,19 @@ export class SimProcess {
     this.schedule(0, kind, run, this.#soonTieBreak);
   }
 
+  /** Does something in this process now; while it is paused, when it goes on. */
+  run(kind: string, run: () => void): void {
+    if (!this.#alive) return;
+    if (this.#paused) this.#overdue.push({ kind, run, cancelled: false });
+    else run();
+  }
+
+  /** Stops it where it is, as SIGSTOP does. */
   pause(): void {
     this.#paused = true;
   }
 
+  /** Lets it go on. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
@@ -111,12 +120,15 @@ export class SimProcess {
     if (!this.#alive) return;
     this.#alive = false;
     this.#overdue = [];
-    for (const listener of this.#onKill.splice(0)) listener();
+    const listeners = [...this.#onKill];
+    this.#onKill.clear();
+    for (const listener of listeners) listener();
   }
 
-  /** Called when the process ends. */
-  onKill(listener: () => void): void {
-    if (this.#alive) this.#onKill.push(listener);
+  /** Called when the process ends; at once when it has. Returns how to stop listening. */
+  onKill(listener: () => void): () => void {
+    if (this.#alive) this.#onKill.add(listener);
     else listener();
+    return () => this.#onKill.delete(listener);
   }
 }

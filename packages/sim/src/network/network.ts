@@ -1,0 +1,255 @@
+/**
+ * The network between the processes of a simulation, by address.
+ *
+ * Two modes. In `stream` mode a link behaves as TCP connections do: what arrives does so in order on its lane, a cut link
+ * or a dead process takes what was on its way along. In `datagram` mode messages may also come twice, out of order, or
+ * long after they were sent, even to a process that was started since: nothing that a consensus protocol may rely on.
+ *
+ * What always holds
+ * - Every ordered pair of addresses draws from a stream of its own.
+ * - What is sent on one lane of one link in stream mode arrives in order or not at all.
+ * - Nothing arrives at a dead process; what arrives at a paused one waits for it.
+ */
+import type { SimProcess } from '../world/process.ts';
+import type { RandomStream } from '../world/random.ts';
+import type { World } from '../world/world.ts';
+
+/** How links behave when no fault is on. Times in microseconds, chances of 1. */
+export interface NetworkWeather {
+  readonly mode: 'stream' | 'datagram';
+  readonly minDelayUs: number;
+  /** Mean of the exponential part of the delay, on top of the least. */
+  readonly meanExtraDelayUs: number;
+  readonly lossChance: number;
+  /** Datagram mode: a message comes twice. */
+  readonly duplicateChance: number;
+  /** Datagram mode: a message comes again up to {@link MAX_REPLAY_DELAY_US} later. */
+  readonly replayChance: number;
+  readonly bytesPerSecond: number;
+}
+
+/** A quiet local network. */
+export const CALM_WEATHER: NetworkWeather = {
+  mode: 'stream',
+  minDelayUs: 200,
+  meanExtraDelayUs: 300,
+  lossChance: 0,
+  duplicateChance: 0,
+  replayChance: 0,
+  bytesPerSecond: 100_000_000,
+};
+
+/** Latest return of a replayed message. */
+export const MAX_REPLAY_DELAY_US = 20_000_000;
+
+/** Delay of a message that finds its link clogged, before it looks again. */
+const CLOG_RECHECK_US = 10_000;
+
+/**
+ * Why a parcel did not arrive: nobody listened when it was sent, so that it certainly had no effect, or the connection
+ * broke while it was on its way.
+ */
+export type LossReason = 'refused' | 'broken';
+
+/** One message for the network. */
+export interface Parcel {
+  readonly from: string;
+  readonly to: string;
+  /** Messages of one lane keep their order; lanes do not wait for one another. Without lane: no order. */
+  readonly lane?: string | undefined;
+  readonly sizeBytes: number;
+  /** In datagram mode it may come twice, out of order and late. */
+  readonly isDatagram?: boolean | undefined;
+  /** Hands it over, in the receiving process. */
+  readonly deliver: () => void;
+  /** Called in the sender's process when the parcel is lost. */
+  readonly onLost?: ((reason: LossReason) => void) | undefined;
+}
+
+interface Link {
+  readonly random: RandomStream;
+  /** How many faults cut it; 0: open. */
+  cuts: number;
+  clogs: number;
+  slowdownUs: number;
+  lossChance: number;
+  /** Since when it has been open. */
+  openSinceUs: number;
+  /** Earliest arrival of the next message of each lane. */
+  readonly laneFreeUs: Map<string, number>;
+}
+
+/** Carries parcels between processes, as well or badly as it is told. */
+export class Network {
+  readonly #world: World;
+  readonly #links = new Map<string, Link>();
+  readonly #processes = new Map<string, SimProcess>();
+  weather: NetworkWeather;
+  /** Parcels carried, lost and come twice, for coverage. */
+  readonly counts: { delivered: number; lost: number; repeated: number } = {
+    delivered: 0,
+    lost: 0,
+    repeated: 0,
+  };
+
+  constructor(world: World, weather: NetworkWeather = CALM_WEATHER) {
+    this.#world = world;
+    this.weather = weather;
+  }
+
+  /** From now on this process is found at the address; an earlier one there is not any more. */
+  attach(address: string, process: SimProcess): void {
+    this.#processes.set(address, process);
+  }
+
+  /** The living process at an address. */
+  processAt(address: string): SimProcess | undefined {
+    const process = this.#processes.get(address);
+    return process?.isAlive === true ? process : undefined;
+  }
+
+  /** True when nothing cuts the link in this direction. */
+  isOpen(from: string, to: string): boolean {
+    return this.#link(from, to).cuts === 0;
+  }
+
+  /** Since when the link has been open; undefined while it is cut. */
+  openSinceUs(from: string, to: string): number | undefined {
+    const link = this.#link(from, to);
+    return link.cuts === 0 ? link.openSinceUs : undefined;
+  }
+
+  /** Cuts one direction. Cuts add up: each is undone by one {@link mend}. */
+  cut(from: string, to: string): void {
+    this.#link(from, to).cuts++;
+  }
+
+  mend(from: string, to: string): void {
+    const link = this.#link(from, to);
+    link.cuts = Math.max(0, link.cuts - 1);
+    if (link.cuts === 0) link.openSinceUs = this.#world.nowUs;
+  }
+
+  /** Holds back everything on a link, without losing it, until {@link unclog}. */
+  clog(from: string, to: string): void {
+    this.#link(from, to).clogs++;
+  }
+
+  unclog(from: string, to: string): void {
+    const link = this.#link(from, to);
+    link.clogs = Math.max(0, link.clogs - 1);
+  }
+
+  /** Adds to the delay of a link; 0 undoes it. */
+  slow(from: string, to: string, extraUs: number): void {
+    this.#link(from, to).slowdownUs = extraUs;
+  }
+
+  /** Adds to the loss of a link; 0 undoes it. */
+  drop(from: string, to: string, chance: number): void {
+    this.#link(from, to).lossChance = chance;
+  }
+
+  /** Undoes every fault of every link. */
+  heal(): void {
+    for (const link of this.#links.values()) {
+      if (link.cuts > 0) link.openSinceUs = this.#world.nowUs;
+      link.cuts = 0;
+      link.clogs = 0;
+      link.slowdownUs = 0;
+      link.lossChance = 0;
+    }
+  }
+
+  /** Takes a parcel on its way. */
+  send(parcel: Parcel): void {
+    const link = this.#link(parcel.from, parcel.to);
+    const receiver = this.processAt(parcel.to);
+    const isLost = link.random.chance(this.weather.lossChance + link.lossChance);
+    if (link.cuts > 0 || receiver === undefined || isLost) {
+      const isRefused = receiver === undefined && link.cuts === 0;
+      this.#lose(parcel, link, isRefused ? 'refused' : 'broken');
+      return;
+    }
+    this.#carry(parcel, link, receiver, this.#arrivalDelayUs(parcel, link));
+    if (this.#isDatagram(parcel)) this.#repeat(parcel, link, receiver);
+  }
+
+  #isDatagram(parcel: Parcel): boolean {
+    return this.weather.mode === 'datagram' && parcel.isDatagram === true;
+  }
+
+  #carry(parcel: Parcel, link: Link, receiver: SimProcess, delayUs: number): void {
+    this.#world.schedule(delayUs, 'arrive', () => {
+      if (link.clogs > 0) {
+        this.#carry(parcel, link, receiver, CLOG_RECHECK_US);
+        return;
+      }
+      const present = this.processAt(parcel.to);
+      // A connection ends with its process; only a datagram finds the next one at the address.
+      const isReached =
+        present !== undefined &&
+        link.cuts === 0 &&
+        (present === receiver || this.#isDatagram(parcel));
+      if (!isReached) {
+        this.#lose(parcel, link, 'broken');
+        return;
+      }
+      this.counts.delivered++;
+      present.run('deliver', parcel.deliver);
+    });
+  }
+
+  #repeat(parcel: Parcel, link: Link, receiver: SimProcess): void {
+    const { duplicateChance, replayChance } = this.weather;
+    if (link.random.chance(duplicateChance)) {
+      this.counts.repeated++;
+      this.#carry(parcel, link, receiver, this.#arrivalDelayUs(parcel, link));
+    }
+    if (link.random.chance(replayChance)) {
+      this.counts.repeated++;
+      this.#carry(parcel, link, receiver, link.random.below(MAX_REPLAY_DELAY_US));
+    }
+  }
+
+  #arrivalDelayUs(parcel: Parcel, link: Link): number {
+    const { minDelayUs, meanExtraDelayUs, bytesPerSecond } = this.weather;
+    const transferUs = Math.floor((parcel.sizeBytes * 1_000_000) / bytesPerSecond);
+    const delayUs =
+      minDelayUs + link.random.exponential(meanExtraDelayUs) + link.slowdownUs + transferUs;
+    if (parcel.lane === undefined || this.#isDatagram(parcel)) return delayUs;
+    const nowUs = this.#world.nowUs;
+    const freeUs = link.laneFreeUs.get(parcel.lane) ?? 0;
+    const arrivalUs = Math.max(nowUs + delayUs, freeUs + 1);
+    link.laneFreeUs.set(parcel.lane, arrivalUs);
+    return arrivalUs - nowUs;
+  }
+
+  #lose(parcel: Parcel, link: Link, reason: LossReason): void {
+    this.counts.lost++;
+    const { onLost } = parcel;
+    if (onLost === undefined) return;
+    const sender = this.processAt(parcel.from);
+    const delayUs =
+      this.weather.minDelayUs + link.random.exponential(this.weather.meanExtraDelayUs);
+    sender?.schedule(delayUs, 'lost', () => onLost(reason));
+  }
+
+  #link(from: string, to: string): Link {
+    const name = `${from}>${to}`;
+    let link = this.#links.get(name);
+    if (link === undefined) {
+      link = {
+        random: this.#world.random(`network/${name}`),
+        cuts: 0,
+        clogs: 0,
+        slowdownUs: 0,
+        lossChance: 0,
+        openSinceUs: 0,
+        laneFreeUs: new Map(),
+      };
+      this.#links.set(name, link);
+    }
+    return link;
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * The server's port to its peers over the simulated network: messages, calls and snapshots on lanes of their own, as
+ * the TCP transport has connections of their own for them.
+ *
+ * In datagram mode the port's promise of order is deliberately not kept; see `network.ts`.
+ */
+import { assert, idToHex, must, type MemberId } from '@etcd-ts/base';
+import { EtcdError, MessageQueue } from '@etcd-ts/protocol';
+import type { Message, SnapshotMessage } from '@etcd-ts/raft';
+import type { LocalPeer, Peer, PeerHandlers, PeerTransport } from '@etcd-ts/server';
+import type { SimProcess } from '../world/process.ts';
+import type { Network } from './network.ts';
+
+/** Bytes that a message costs besides its entries' data, for the bandwidth of links. */
+const MESSAGE_BYTES = 64;
+/** Chunks of a snapshot on their way at a time. */
+const SNAPSHOT_WINDOW_CHUNKS = 4;
+/** A snapshot whose receiver is silent for so long is given up. */
+export const SNAPSHOT_STALL_MS = 5_000;
+
+/** Knows which transport listens at which address. */
+export class PeerDirectory {
+  readonly #transports = new Map<string, SimPeerTransport>();
+  /** Sees every message as it leaves; for checkers. */
+  onSend: ((message: Message) => void) | undefined;
+
+  /** @internal */
+  listen(address: string, transport: SimPeerTransport): void {
+    this.#transports.set(address, transport);
+  }
+
+  /** @internal */
+  leave(address: string, transport: SimPeerTransport): void {
+    if (this.#transports.get(address) === transport) this.#transports.delete(address);
+  }
+
+  /** @internal */
+  at(address: string): SimPeerTransport | undefined {
+    return this.#transports.get(address);
+  }
+}
+
+/** What a transport needs of its surroundings. */
+export interface SimPeerTransportOptions {
+  readonly network: Network;
+  readonly directory: PeerDirectory;
+  readonly process: SimProcess;
+  /** The peer URL at which this node is reached. */
+  readonly address: string;
+  /** The node's own monotonic clock. */
+  readonly monotonicMs: () => number;
+}
+
+/** One node's transport for one incarnation. */
+export class SimPeerTransport implements PeerTransport {
+  readonly #options: SimPeerTransportOptions;
+  readonly #outgoing = new Map<bigint, Message[]>();
+  #addresses = new Map<bigint, string>();
+  #local: LocalPeer | undefined;
+  #handlers: PeerHandlers | undefined;
+  #startedMs = 0;
+
+  constructor(options: SimPeerTransportOptions) {
+    this.#options = options;
+  }
+
+  start(local: LocalPeer, handlers: PeerHandlers): Promise<void> {
+    const { directory, network, process, address } = this.#options;
+    this.#local = local;
+    this.#handlers = handlers;
+    this.#startedMs = this.#options.monotonicMs();
+    network.attach(address, process);
+    directory.listen(address, this);
+    return Promise.resolve();
+  }
+
+  setPeers(peers: readonly Peer[]): void {
+    this.#addresses = new Map(peers.map((peer) => [peer.id, peer.urls[0] ?? '']));
+  }
+
+  setRemoved(): void {
+    // A removed member learns of it by the silence of the others.
+  }
+
+  send(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (!this.#addresses.has(message.to)) continue;
+      const queue = this.#outgoing.get(message.to);
+      if (queue === undefined) this.#outgoing.set(message.to, [message]);
+      else queue.push(message);
+    }
+  }
+
+  flush(): void {
+    for (const [to, messages] of this.#outgoing) {
+      for (const message of messages) this.#options.directory.onSend?.(message);
+      const sizeBytes = messages.reduce((sum, message) => sum + messageBytes(message), 0);
+      this.#parcel(
+        to,
+        'messages',
+        sizeBytes,
+        (peer) => peer.#handlers?.receive(messages),
+        () => this.#handlers?.unreachable(to as MemberId),
+      );
+    }
+    this.#outgoing.clear();
+  }
+
+  sendSnapshot(
+    message: SnapshotMessage,
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#options.directory.onSend?.(message);
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      let inFlight = 0;
+      let wake: (() => void) | undefined;
+      const queue = new MessageQueue<Uint8Array>(SNAPSHOT_WINDOW_CHUNKS);
+      const fail = (why: string): void => {
+        if (isOver) return;
+        isOver = true;
+        queue.abort(new Error(why));
+        wake?.();
+        reject(new Error(`snapshot for ${idToHex(message.to)}: ${why}`));
+      };
+      const done = (error: unknown): void => {
+        if (error !== undefined) fail(error instanceof Error ? error.message : 'refused');
+        isOver = true;
+        resolve();
+      };
+      const lost = (): void => fail('the connection broke');
+      signal.addEventListener('abort', () => fail('it was given up'), { once: true });
+      let heardUs = this.#options.process.world.nowUs;
+      const watchForStall = (): void => {
+        if (isOver) return;
+        const silentUs = this.#options.process.world.nowUs - heardUs;
+        if (silentUs >= SNAPSHOT_STALL_MS * 1000) fail(`nothing heard for ${silentUs} us`);
+        else this.#options.process.schedule(1_000_000, 'stall', watchForStall);
+      };
+      watchForStall();
+      this.#parcel(
+        message.to,
+        'bulk',
+        MESSAGE_BYTES,
+        (peer) => peer.#receiveSnapshot(message, queue, this, done),
+        lost,
+      );
+      const pump = async (): Promise<void> => {
+        for await (const chunk of chunks) {
+          while (inFlight >= SNAPSHOT_WINDOW_CHUNKS && !isOver) {
+            await new Promise<void>((resume) => (wake = resume));
+          }
+          if (isOver) return;
+          inFlight++;
+          const copy = chunk.slice();
+          const taken = (): void => {
+            heardUs = this.#options.process.world.nowUs;
+            inFlight--;
+            wake?.();
+          };
+          const deliver = (peer: SimPeerTransport): void => {
+            queue.push(copy);
+            peer.#answer(this, 'bulk', taken);
+          };
+          this.#parcel(message.to, 'bulk', copy.length, deliver, lost);
+        }
+        this.#parcel(message.to, 'bulk', MESSAGE_BYTES, () => queue.end(), lost);
+      };
+      pump().catch((error: unknown) => fail(error instanceof Error ? error.message : 'unreadable'));
+    });
+  }
+
+  #receiveSnapshot(
+    message: SnapshotMessage,
+    chunks: AsyncIterable<Uint8Array>,
+    sender: SimPeerTransport,
+    done: (error: unknown) => void,
+  ): void {
+    const handlers = this.#handlers;
+    if (handlers === undefined || !this.#isFor(message.to, sender)) {
+      this.#answer(sender, 'bulk', () => done(new Error('another member listens here')));
+      return;
+    }
+    handlers.receiveSnapshot(message, chunks).then(
+      () => this.#answer(sender, 'bulk', () => done(undefined)),
+      (error: unknown) => this.#answer(sender, 'bulk', () => done(error)),
+    );
+  }
+
+  call(
+    to: MemberId,
+    method: string,
+    request: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const local = must(this.#local, 'local peer');
+    return new Promise((resolve, reject) => {
+      const unavailable = (mayHaveApplied: boolean): EtcdError =>
+        new EtcdError('UNAVAILABLE', {
+          message: `member ${idToHex(to)} cannot be reached`,
+          mayHaveApplied,
+        });
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      const copy = request.slice();
+      const deliver = (peer: SimPeerTransport): void => {
+        const handlers = peer.#handlers;
+        if (handlers === undefined || !peer.#isFor(to, this)) {
+          peer.#answer(this, 'call', () => reject(unavailable(false)));
+          return;
+        }
+        const forget = peer.#options.process.onKill(() => {
+          this.#options.process.schedule(1_000, 'reset', () => reject(unavailable(true)));
+        });
+        handlers
+          .call(local.id, method, copy)
+          .finally(forget)
+          .then(
+            (response) => peer.#answer(this, 'call', () => resolve(response)),
+            (error: unknown) => peer.#answer(this, 'call', () => reject(error)),
+          );
+      };
+      this.#parcel(to, 'call', MESSAGE_BYTES + copy.length, deliver, () =>
+        reject(unavailable(false)),
+      );
+    });
+  }
+
+  connectedSinceMs(peer: MemberId): number | undefined {
+    const { network, address, process, monotonicMs } = this.#options;
+    const other = this.#addresses.get(peer);
+    if (other === undefined || network.processAt(other) === undefined) return undefined;
+    const sinceUs = network.openSinceUs(address, other);
+    if (sinceUs === undefined) return undefined;
+    const openMs = (process.world.nowUs - sinceUs) / 1000;
+    return Math.max(this.#startedMs, monotonicMs() - openMs);
+  }
+
+  close(): Promise<void> {
+    const { directory, address } = this.#options;
+    directory.leave(address, this);
+    this.#handlers = undefined;
+    this.#outgoing.clear();
+    return Promise.resolve();
+  }
+
+  /** Whether the member that listens here is the one that was meant, of the same cluster. */
+  #isFor(to: bigint, sender: SimPeerTransport): boolean {
+    return this.#local?.id === to && this.#local.clusterId === sender.#local?.clusterId;
+  }
+
+  #parcel(
+    to: bigint,
+    lane: string,
+    sizeBytes: number,
+    deliver: (peer: SimPeerTransport) => void,
+    onLost: () => void,
+  ): void {
+    const { network, directory, address } = this.#options;
+    const other = this.#addresses.get(to);
+    if (other === undefined) {
+      onLost();
+      return;
+    }
+    assert(other !== address, 'a node sends nothing to itself');
+    network.send({
+      from: address,
+      to: other,
+      lane,
+      sizeBytes,
+      isDatagram: lane === 'messages',
+      onLost,
+      deliver: () => {
+        const peer = directory.at(other);
+        if (peer === undefined || peer.#handlers === undefined) onLost();
+        else if (lane !== 'messages' || peer.#isFor(to, this)) deliver(peer);
+      },
+    });
+  }
+
+  /** Sends something back to whoever asked. */
+  #answer(asker: SimPeerTransport, lane: string, deliver: () => void): void {
+    const { network, address } = this.#options;
+    const to = asker.#options.address;
+    network.send({ from: address, to, lane: `${lane}-answer`, sizeBytes: MESSAGE_BYTES, deliver });
+  }
+}
+
+function messageBytes(message: Message): number {
+  let bytes = MESSAGE_BYTES;
+  if (message.type !== 'append') return bytes;
+  for (const entry of message.entries) {
+    bytes += 16 + (entry.payload.kind === 'command' ? entry.payload.data.length : 0);
+  }
+  return bytes;
+}

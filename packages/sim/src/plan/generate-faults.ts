@@ -1,0 +1,80 @@
+/** Draws what goes wrong and when. */
+import type { RandomStream } from '../world/random.ts';
+import { omitSome } from './generate.ts';
+import type { PlannedFault, Target } from './plan.ts';
+import type { Profile } from './profile.ts';
+
+/** Faults in one run; later ones are left out. */
+export const MAX_FAULTS = 60;
+
+/** The faults of a run, by time. */
+export function drawFaults(
+  random: RandomStream,
+  profile: Profile,
+  members: number,
+  safetyMs: number,
+): PlannedFault[] {
+  if (Object.keys(profile.faults).length === 0) return [];
+  const kinds = omitSome(random, profile.faults);
+  const meanGapMs = random.between(...profile.faultGapMs);
+  const faults: PlannedFault[] = [];
+  let atMs = 500 + random.exponential(meanGapMs);
+  while (atMs < safetyMs && faults.length < MAX_FAULTS) {
+    const kind = kinds[random.weighted(kinds.map(([, weight]) => weight))]?.[0] ?? 'kill';
+    const fault = drawFault(random, kind, atMs, members);
+    if (fault !== undefined) faults.push(fault);
+    atMs += 1 + random.exponential(meanGapMs);
+  }
+  return faults;
+}
+
+function drawFault(
+  random: RandomStream,
+  kind: PlannedFault['kind'],
+  atMs: number,
+  members: number,
+): PlannedFault | undefined {
+  const forMs = random.pick([50, 300, 1_000, 3_000, 8_000]) + random.below(500);
+  const times = { atMs, forMs };
+  const target: Target = random.chance(0.4) ? 'leader' : 1 + random.below(members);
+  const others = random.shuffled(Array.from({ length: members }, (_, i) => i + 1));
+  if (members === 1 && NEEDS_PEERS.has(kind)) return undefined;
+  switch (kind) {
+    case 'partition': {
+      const size = 1 + random.below(members - 1);
+      return { ...times, kind, groups: [others.slice(0, size), others.slice(size)] };
+    }
+    case 'oneWay':
+      return { ...times, kind, target, deaf: random.chance(0.5) };
+    case 'clog':
+      return { ...times, kind, targets: others.slice(0, 1 + random.below(members)) };
+    case 'slow':
+      return { ...times, kind, target, extraMs: random.pick([5, 50, 400, 2_000]) };
+    case 'lossy':
+      return { ...times, kind, target, chance: random.pick([0.05, 0.2, 0.6]) };
+    case 'cutClient':
+      return { ...times, kind, client: 1 + random.below(8) };
+    case 'powerLoss': {
+      const all = random.chance(0.3);
+      return { ...times, kind, targets: all ? others : others.slice(0, 1 + random.below(members)) };
+    }
+    case 'crashAtDisk':
+      return { ...times, kind, target, operations: random.below(40) };
+    case 'drift':
+      return { ...times, kind, target, ppm: random.between(-50_000, 50_000) };
+    case 'wallStep':
+      return { ...times, kind, target, stepMs: random.between(-600_000, 600_000) };
+    case 'lateTimers':
+      return { ...times, kind, target, meanMs: random.pick([5, 50, 300]) };
+    case 'transfer':
+      return { ...times, kind, target: 1 + random.below(members) };
+    case 'ring':
+      return { ...times, kind };
+    default:
+      return { ...times, kind, target };
+  }
+}
+
+const NEEDS_PEERS: ReadonlySet<PlannedFault['kind']> = new Set([
+  ...(['partition', 'oneWay', 'isolate', 'ring', 'clog', 'slow', 'lossy', 'transfer'] as const),
+]);

@@ -1,0 +1,170 @@
+/** Draws a plan from a seed. */
+import { must } from '@etcd-ts/base';
+import { RandomStream } from '../world/random.ts';
+import { drawFaults } from './generate-faults.ts';
+import {
+  type Knobs,
+  type Plan,
+  PLAN_VERSION,
+  type PlannedClient,
+  type PlannedNetwork,
+  type PlannedStep,
+} from './plan.ts';
+import { type Profile, PROFILES } from './profile.ts';
+
+/** Share of the kinds of steps and faults that a run leaves out: fewer kinds at once reach further with each. */
+const OMISSION_CHANCE = 0.4;
+
+/** Longest time that a healed cluster may take to answer and agree. */
+export const LIVENESS_MS = 30_000;
+
+/** The plan of a seed in a profile. */
+export function generatePlan(seed: number, profileName = 'default'): Plan {
+  const profile = must(PROFILES[profileName], `profile named ${profileName}`);
+  const stream = (label: string): RandomStream => new RandomStream(seed, `plan/${label}`);
+  const shape = stream('shape');
+  const members = shape.pick(profile.members);
+  const safetyMs = shape.between(...profile.safetyMs);
+  const knobs = drawKnobs(stream('knobs'), profile);
+  return {
+    version: PLAN_VERSION,
+    seed,
+    profile: profile.name,
+    members,
+    knobs,
+    network: drawNetwork(stream('network'), profile),
+    disk: drawDisk(stream('disk')),
+    clients: drawClients(seed, profile, members, safetyMs),
+    faults: drawFaults(stream('faults'), profile, members, safetyMs),
+    safetyMs,
+    livenessMs: LIVENESS_MS,
+  };
+}
+
+/** Of a set of weights, those that this run keeps; at least one. */
+export function omitSome<Kind extends string>(
+  random: RandomStream,
+  weights: Readonly<Partial<Record<Kind, number>>>,
+): (readonly [Kind, number])[] {
+  const all = Object.entries(weights) as [Kind, number][];
+  const kept = all.filter(() => !random.chance(OMISSION_CHANCE));
+  return kept.length > 0 ? kept : all;
+}
+
+function drawKnobs(random: RandomStream, profile: Profile): Knobs {
+  const shrunk = (usual: number, low: number, high: number): number => {
+    const draw = random.between(low, high);
+    return random.chance(profile.shrunkKnobChance) ? draw : usual;
+  };
+  const [heartbeatIntervalMs, electionTimeoutMs] = random.pick([
+    [100, 1000],
+    [29, 271],
+    [100, 500],
+  ] as const);
+  return {
+    heartbeatIntervalMs,
+    electionTimeoutMs,
+    preVote: !random.chance(profile.shrunkKnobChance / 2),
+    snapshotCount: shrunk(random.pick([50, 100, 1000]), 1, 10),
+    snapshotCatchUpEntries: shrunk(random.pick([100, 1000]), 0, 10),
+    backendBatchIntervalMs: shrunk(100, 1, 10),
+    backendBatchEntries: shrunk(10_000, 1, 10),
+    maxTxnOps: 128,
+  };
+}
+
+function drawNetwork(random: RandomStream, profile: Profile): PlannedNetwork {
+  const isDatagram = random.chance(profile.datagramChance);
+  const isRough = random.chance(profile.shrunkKnobChance);
+  return {
+    mode: isDatagram ? 'datagram' : 'stream',
+    minDelayUs: random.pick([50, 200, 1000]),
+    meanExtraDelayUs: random.pick([100, 500, 5000]),
+    lossChance: isRough ? random.below(50) / 1000 : 0,
+    duplicateChance: isDatagram ? random.below(100) / 1000 : 0,
+    replayChance: isDatagram ? random.below(20) / 1000 : 0,
+  };
+}
+
+function drawDisk(random: RandomStream): Plan['disk'] {
+  return { meanSyncUs: random.pick([50, 500, 5000, 20_000]), meanReadUs: random.pick([10, 100]) };
+}
+
+function drawClients(
+  seed: number,
+  profile: Profile,
+  members: number,
+  safetyMs: number,
+): PlannedClient[] {
+  const shape = new RandomStream(seed, 'plan/clients');
+  const count = shape.between(...profile.clients);
+  const keys = shape.between(...profile.keys);
+  const rate = shape.between(...profile.operationsPerSecond);
+  const kinds = omitSome(shape, profile.steps);
+  const timeoutMs = shape.pick([500, 2000, 8000]);
+  return Array.from({ length: count }, (_, i) => {
+    const random = new RandomStream(seed, `plan/client/${i + 1}`);
+    const meanGapMs = (1000 * count) / rate;
+    const steps: PlannedStep[] = [];
+    for (let atMs = random.exponential(meanGapMs); atMs < safetyMs;) {
+      const kind = kinds[random.weighted(kinds.map(([, weight]) => weight))]?.[0] ?? 'get';
+      steps.push(drawStep(random, kind, atMs, keys, members));
+      atMs += Math.max(1, random.exponential(meanGapMs));
+    }
+    return { id: i + 1, member: 1 + (i % members), timeoutMs, steps };
+  });
+}
+
+function drawStep(
+  random: RandomStream,
+  kind: PlannedStep['do'],
+  atMs: number,
+  keys: number,
+  members: number,
+): PlannedStep {
+  const key = random.below(keys);
+  switch (kind) {
+    case 'get':
+      return { atMs, do: kind, key, stale: random.chance(0.2) };
+    case 'list': {
+      const back = random.chance(0.4) ? random.below(30) : 0;
+      return { atMs, do: kind, limit: random.below(4), back, stale: random.chance(0.2) };
+    }
+    case 'put':
+      return { atMs, do: kind, key, leased: random.chance(0.4) };
+    case 'txn': {
+      const count = 1 + random.below(Math.min(4, keys));
+      const chosen = random.shuffled(Array.from({ length: keys }, (_, i) => i)).slice(0, count);
+      return { atMs, do: kind, keys: chosen, nested: random.chance(0.3) };
+    }
+    case 'compact':
+      return { atMs, do: kind, back: random.between(-3, 30), physical: random.chance(0.3) };
+    case 'grant':
+      return { atMs, do: kind, ttlSeconds: random.between(1, 8) };
+    case 'watch': {
+      const back = random.chance(0.6) ? random.between(-5, 40) : 0;
+      const flags = {
+        prevKv: random.chance(0.5),
+        noPut: random.chance(0.1),
+        noDelete: random.chance(0.1),
+      };
+      return { atMs, do: kind, key: random.chance(0.5) ? -1 : key, back, ...flags };
+    }
+    case 'lock':
+      return {
+        atMs,
+        do: kind,
+        name: random.below(2),
+        writes: random.below(4),
+        ttlSeconds: random.between(2, 6),
+      };
+    case 'move':
+      return { atMs, do: kind, member: 1 + random.below(members) };
+    case 'delete':
+    case 'swap':
+    case 'append':
+      return { atMs, do: kind, key };
+    default:
+      return { atMs, do: kind };
+  }
+}

@@ -1,0 +1,127 @@
+/** What kinds of runs there are to draw from: sizes, weights and rates. */
+import type { PlannedFault, PlannedStep } from './plan.ts';
+
+/** How runs of one profile are drawn. */
+export interface Profile {
+  readonly name: string;
+  readonly about: string;
+  /** Numbers of members to choose from, each as likely as the others. */
+  readonly members: readonly number[];
+  readonly safetyMs: readonly [number, number];
+  /** Operations a second over all clients. */
+  readonly operationsPerSecond: readonly [number, number];
+  readonly clients: readonly [number, number];
+  readonly keys: readonly [number, number];
+  /** Weight of each kind of step; absent: never. A run leaves out about half of those below `always`. */
+  readonly steps: Readonly<Partial<Record<PlannedStep['do'], number>>>;
+  /** Weight of each kind of fault; absent: never. A run leaves out about half of them. */
+  readonly faults: Readonly<Partial<Record<PlannedFault['kind'], number>>>;
+  /** Mean time between two faults. */
+  readonly faultGapMs: readonly [number, number];
+  /** Chance of each knob to be shrunk. */
+  readonly shrunkKnobChance: number;
+  readonly datagramChance: number;
+}
+
+const KEY_VALUE_STEPS: Profile['steps'] = {
+  ...{ get: 20, list: 8, put: 25, delete: 5, deleteAll: 1, swap: 15, append: 8, txn: 8 },
+  ...{ compact: 2, move: 1 },
+};
+
+const ALL_FAULTS: Profile['faults'] = {
+  ...{ partition: 8, oneWay: 5, isolate: 6, ring: 2, clog: 3, slow: 4, lossy: 4, cutClient: 4 },
+  ...{ kill: 8, powerLoss: 6, crashAtDisk: 6, stop: 3, pause: 5 },
+  ...{ syncStall: 4, syncError: 2, diskFull: 2 },
+  ...{ drift: 3, wallStep: 2, freezeClock: 2, lateTimers: 3, transfer: 3, defragment: 1 },
+};
+
+const DEFAULT_PROFILE: Profile = {
+  name: 'default',
+  about: 'everything together: all workloads, all faults, one to five members',
+  members: [1, 3, 3, 3, 5],
+  safetyMs: [5_000, 20_000],
+  operationsPerSecond: [10, 60],
+  clients: [2, 8],
+  keys: [2, 8],
+  steps: {
+    ...KEY_VALUE_STEPS,
+    ...{ watch: 4, progress: 2, grant: 3, keepAlive: 6, revoke: 1, timeToLive: 2, lock: 2 },
+  },
+  faults: ALL_FAULTS,
+  faultGapMs: [1_000, 6_000],
+  shrunkKnobChance: 0.25,
+  datagramChance: 0.15,
+};
+
+/** Every profile, by name. */
+export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
+  (
+    [
+      DEFAULT_PROFILE,
+      {
+        ...DEFAULT_PROFILE,
+        name: 'calm',
+        about: 'no faults at all: what must hold on a quiet day',
+        faults: {},
+        shrunkKnobChance: 0,
+        datagramChance: 0,
+      },
+      {
+        ...DEFAULT_PROFILE,
+        name: 'network',
+        about: 'a network at its worst, three and five members',
+        members: [3, 5],
+        faults: {
+          ...{ partition: 8, oneWay: 5, isolate: 6, ring: 2, clog: 3, slow: 4, lossy: 4 },
+          ...{ cutClient: 4, transfer: 3 },
+        },
+        datagramChance: 0.5,
+        faultGapMs: [500, 3_000],
+      },
+      {
+        ...DEFAULT_PROFILE,
+        name: 'crash',
+        about: 'members die and come back all the time, disks fail',
+        faults: {
+          ...{ kill: 8, powerLoss: 8, crashAtDisk: 10, stop: 3, pause: 3 },
+          ...{ syncStall: 4, syncError: 4, diskFull: 3 },
+        },
+        faultGapMs: [300, 2_500],
+      },
+      {
+        ...DEFAULT_PROFILE,
+        name: 'watch',
+        about: 'many watches, compactions, slow clients',
+        steps: { ...KEY_VALUE_STEPS, watch: 15, progress: 8, compact: 5, txn: 15 },
+      },
+      {
+        ...DEFAULT_PROFILE,
+        name: 'lease',
+        about: 'leases and locks, and clocks that cannot be trusted',
+        steps: {
+          ...{ get: 8, put: 20, list: 4, grant: 8, keepAlive: 20, revoke: 3, timeToLive: 5 },
+          ...{ lock: 8, watch: 2, move: 2 },
+        },
+        faults: {
+          ...{ isolate: 6, partition: 4, kill: 6, powerLoss: 4, pause: 6, oneWay: 3 },
+          ...{ drift: 6, wallStep: 4, freezeClock: 4, lateTimers: 6, transfer: 4 },
+        },
+        safetyMs: [15_000, 40_000],
+      },
+      {
+        ...DEFAULT_PROFILE,
+        name: 'busy',
+        about: 'three members under steady load without faults, for measuring speed',
+        members: [3],
+        safetyMs: [30_000, 30_000],
+        operationsPerSecond: [200, 200],
+        clients: [10, 10],
+        keys: [10, 10],
+        steps: { get: 30, put: 50, list: 5, swap: 10, watch: 1 },
+        faults: {},
+        shrunkKnobChance: 0,
+        datagramChance: 0,
+      },
+    ] satisfies Profile[]
+  ).map((profile) => [profile.name, profile]),
+);
