@@ -22,20 +22,30 @@ export type {
   TxnResult,
 } from './request.ts';
 export {
-  type AppliedPosition,
-  type FlushBatch,
-  flushStore,
-  HashKvScan,
-  MetaTable,
-  MvccStore,
-  type MvccStoreOptions,
-  openStore,
-  RangePlan,
-  restoreSnapshot,
-  snapshotStore,
-  WatchHub,
-  WriteBehind,
-  WriteTxn,
-} from './store.ts';
-export { checkDeleteRange, checkPut, checkRange, checkTxn, checkWatch } from './validation.ts';
+  type LevelBackendOptions,
+  levelBackend,
+  type LevelBatch,
+  type LevelDatabase,
+  type LevelIterator,
+  type LevelIteratorOptions,
+} from './level-backend.ts';
+export { memoryBackend } from './memory-backend.ts';
+export type { MetaTable } from './meta-table.ts';
+export type { HashKvScan } from './hash-kv.ts';
+export { type OpenStoreOptions, openStore, restoreSnapshot, StoreFlusher } from './open-store.ts';
+export type { RangePlan } from './range-plan.ts';
+export type { SnapshotScan } from './snapshot.ts';
+export { SnapshotError } from './snapshot-format.ts';
+export { MvccStore, type MvccStoreOptions } from './store.ts';
+export {
+  checkDeleteRange,
+  checkPut,
+  checkRange,
+  checkTxn,
+  checkWatch,
+  TXN_OPS_MAX_DEFAULT,
+} from './validation.ts';
 export type { Watcher, WatcherState, WatchBatch, WatchRequest, WatchSink } from './watch.ts';
+export type { WatcherCounts, WatchHub } from './watch-hub.ts';
+export type { AppliedPosition, FlushBatch, WriteBehind } from './write-behind.ts';
+export type { WriteTxn } from './write-txn.ts';

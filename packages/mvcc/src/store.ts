@@ -1,5 +1,21 @@
-import type { Backend, BackendOperation } from './backend.ts';
-import type { LeaseAttachments } from './lease-attachments.ts';
+/**
+ * The multi-version store: every put and delete makes a revision, reads see the store at any revision that is not
+ * compacted, watchers are told every change.
+ *
+ * Synchronous throughout. It is a state machine: the same calls in the same order give the same store, whichever
+ * backend lies below. What it changes is held in `writeBehind` until somebody writes it down (`StoreFlusher`); what it
+ * reads comes from there, from the value cache, or from the backend's synchronous get.
+ *
+ * Errors are `MvccError` with a code, thrown before anything is changed. An `InvariantError` (a damaged backend, say)
+ * stops the node.
+ */
+import type { Backend } from './backend.ts';
+import { Compaction } from './compaction.ts';
+import { HashKvScan } from './hash-kv.ts';
+import { type LeaseAttachments, NO_LEASES } from './lease-attachments.ts';
+import type { MetaTable } from './meta-table.ts';
+import { readRange } from './range.ts';
+import { RangePlan } from './range-plan.ts';
 import type {
   DeleteRangeRequest,
   DeleteRangeResult,
@@ -10,139 +26,253 @@ import type {
   TxnRequest,
   TxnResult,
 } from './request.ts';
-import type { Watcher, WatchRequest, WatchSink } from './watch.ts';
-import type { KeyValue } from './key-value.ts';
+import { SnapshotScan } from './snapshot.ts';
+import { type PinnedRead, type StoreConfig, StoreState } from './store-state.ts';
+import { checkPath, choosePath, executePath } from './txn.ts';
+import { WatchHub } from './watch-hub.ts';
+import type { AppliedPosition, FlushBatch, WriteBehind } from './write-behind.ts';
+import { checkPutNow, WriteTxn } from './write-txn.ts';
+import { assert } from '@etcd-ts/base';
 
 /** Settings of a store. */
 export interface MvccStoreOptions {
   /** Who keeps the leases. @defaultValue NO_LEASES */
   readonly leases?: LeaseAttachments;
-  /** Bytes of values (overhead included) kept in memory for reads. @defaultValue 64 MiB */
+  /**
+   * Bytes of newest versions kept in memory for reads, overhead included; what does not fit is read from the backend.
+   *
+   * @defaultValue 64 MiB
+   */
   readonly valueCacheBytesMax?: number;
-  /** Unwritten bytes above which `writeBehind.isFull`. @defaultValue 64 MiB */
+  /** Bytes not yet in the backend above which `writeBehind.isFull`. @defaultValue 32 MiB */
   readonly dirtyBytesMax?: number;
-  /** Seeds the hash of keys in memory, against crafted collisions; never reaches replicated state. @defaultValue 0 */
+  /**
+   * Seeds the hash of keys in memory, against crafted collisions. Never reaches replicated state: members may differ.
+   *
+   * @defaultValue 0
+   */
   readonly hashSeed?: number;
 }
 
-/** Where applied state stands in the log. */
-export interface AppliedPosition {
-  readonly index: number;
-  readonly term: number;
-}
+const VALUE_CACHE_BYTES_DEFAULT = 64 << 20;
+const DIRTY_BYTES_DEFAULT = 32 << 20;
 
-/** Named blobs beside the keys, written in the same batch. All in memory. */
-export declare class MetaTable {
-  get(name: string): Uint8Array | undefined;
-  set(name: string, value: Uint8Array): void;
-  delete(name: string): void;
-  /** Names with this prefix, sorted. */
-  names(prefix: string): string[];
-}
-
-/** Changes not yet in the backend. */
-export declare class WriteBehind {
-  readonly dirtyBytes: number;
-  /** True: flush before applying more. */
-  readonly isFull: boolean;
-  readonly isEmpty: boolean;
-}
-
-/** One batch on its way to the backend. */
-export interface FlushBatch {
-  readonly operations: readonly BackendOperation[];
-  readonly applied: AppliedPosition;
-}
-
-/** A write transaction: one main revision for everything put and deleted through it. */
-export declare class WriteTxn {
-  /** Inside: sees its own writes. */
-  range(request: RangeRequest): RangeResult;
-  put(request: PutRequest): PutResult;
-  deleteRange(request: DeleteRangeRequest): DeleteRangeResult;
-  /** Publishes to watchers and makes the next revision current. @returns the store's revision. */
-  end(): number;
-}
-
-/** A range read in slices at one revision. */
-export declare class RangePlan {
-  readonly revision: number;
-  /** Keys in the range at that revision (limit and filters ignored): known at once. */
-  readonly count: number;
-  /** Next slice; empty: done. Throws COMPACTED when the plan was cancelled. */
-  next(entriesMax: number, bytesMax: number): KeyValue[];
-  /** True when the limit cut the result. Known after the end. */
-  readonly more: boolean;
-  close(): void;
-}
-
-/** Reads history for HashKV, in steps. */
-export declare class HashKvScan {
-  step(entriesMax: number): boolean;
-  /** etcd's HashKV value, unsigned 32 bits. */
-  readonly hash: number;
-  readonly hashRevision: number;
-  readonly compactRevision: number;
-  close(): void;
-}
-
-/** All watchers of a store. */
-export declare class WatchHub {
-  watch(request: WatchRequest, sink: WatchSink): Watcher;
-  /** Catches up watchers that are behind. @returns true when more is to do now. */
-  step(entriesMax: number): boolean;
-  /** The revision for a progress notice to these watchers, or undefined while any of them is not synced or not started. */
-  progress(watchers: Iterable<Watcher>): number | undefined;
-  readonly counts: { synced: number; behind: number; parked: number };
-}
-
-/** The multi-version store. */
-export declare class MvccStore {
-  /** 1 when empty. */
-  readonly revision: number;
-  /** -1 before the first compaction. */
-  readonly compactRevision: number;
+/** See the file's head. Made by `openStore`. */
+export class MvccStore {
+  /** All watchers. */
   readonly hub: WatchHub;
-  readonly meta: MetaTable;
-  readonly writeBehind: WriteBehind;
-  readonly applied: AppliedPosition;
-  /** Bytes of all records, also those that a running compaction has yet to drop; what the quota counts. */
-  readonly sizeBytes: number;
-  /** Bytes of records that reads can still reach. */
-  readonly sizeInUseBytes: number;
-  setApplied(index: number, term: number): void;
-  range(request: RangeRequest): RangeResult;
-  rangePlan(request: RangeRequest): RangePlan;
-  put(request: PutRequest): PutResult;
-  deleteRange(request: DeleteRangeRequest): DeleteRangeResult;
-  txn(request: TxnRequest): TxnResult;
-  beginWrite(): WriteTxn;
-  /** Throws COMPACTED or FUTURE_REVISION. */
-  compact(revision: number): void;
-  /** A bounded piece of the running compaction. @returns true when more is to do. */
-  compactStep(entriesMax: number): boolean;
-  /** Every revision at or below this one that can go is gone from the store (and leaves the backend with the next flush). */
-  readonly compactedRevision: number;
-  hashKv(revision: number): HashKvScan;
-  /** 64 bits over all live keys; equal on all members after the same index. */
-  stateHash(): bigint;
-  /** Live keys that have a lease: what a lessor needs after a load. */
-  leasedKeys(): Iterable<{ key: string; lease: bigint }>;
-  takeFlush(): FlushBatch | undefined;
-  flushed(batch: FlushBatch): void;
+  readonly #state: StoreState;
+  readonly #compaction: Compaction;
+  #isWriting = false;
+
+  /** @internal */
+  constructor(state: StoreState, hub?: WatchHub) {
+    this.#state = state;
+    this.#compaction = new Compaction(state);
+    this.hub = hub ?? new WatchHub(state);
+    hub?.moveTo(state);
+  }
+
+  /** The newest main revision; 1 when nothing was ever written. */
+  get revision(): number {
+    return this.#state.revision;
+  }
+
+  /** The lowest revision that can be read; -1 before the first compaction. */
+  get compactRevision(): number {
+    return this.#state.compactRevision;
+  }
+
+  /** Everything that a compaction through this revision drops is gone from the store (and with the next flush from the backend). */
+  get compactedRevision(): number {
+    return this.#state.compactedRevision;
+  }
+
+  /** Named blobs that belong to the same state. */
+  get meta(): MetaTable {
+    return this.#state.meta;
+  }
+
+  /** What is not yet in the backend. */
+  get writeBehind(): WriteBehind {
+    return this.#state.dirty;
+  }
+
+  /** Where the store stands in the log. */
+  get applied(): AppliedPosition {
+    return this.#state.applied;
+  }
+
+  /** Bytes of all records and blobs, those included that a pending compaction has yet to drop. Before compression. */
+  get sizeBytes(): number {
+    return this.#state.recordBytes + this.#state.meta.bytes;
+  }
+
+  /** Live keys. */
+  get keyCount(): number {
+    return this.#state.index.countLive({ start: '', end: undefined });
+  }
+
+  /** The entry at this index is applied, whatever it did. Indexes only rise. */
+  setApplied(index: number, term: number): void {
+    const { applied } = this.#state;
+    assert(index >= applied.index, () => `applied ${index} after ${applied.index}`);
+    this.#state.applied = { index, term };
+    this.#state.dirty.touchPosition();
+  }
+
+  /** Reads a range at once. @throws MvccError COMPACTED, FUTURE_REVISION. */
+  range(request: RangeRequest): RangeResult {
+    return readRange(this.#state, request, this.#state.revision);
+  }
+
+  /** Reads a large range in slices. Close the plan. @throws MvccError COMPACTED, FUTURE_REVISION. */
+  rangePlan(request: RangeRequest): RangePlan {
+    return new RangePlan(this.#state, request);
+  }
+
+  /** Puts one key. @throws MvccError LEASE_NOT_FOUND, KEY_NOT_FOUND. */
+  put(request: PutRequest): PutResult {
+    checkPutNow(this.#state, request);
+    const txn = this.beginWrite();
+    const result = txn.put(request);
+    txn.end();
+    return result;
+  }
+
+  /** Deletes the keys of a range; no new revision when there is none. */
+  deleteRange(request: DeleteRangeRequest): DeleteRangeResult {
+    const txn = this.beginWrite();
+    const result = txn.deleteRange(request);
+    txn.end();
+    return result;
+  }
+
+  /**
+   * Compares, then does one branch, as one revision or not at all.
+   *
+   * The request has passed `checkTxn`.
+   *
+   * @throws MvccError KEY_NOT_FOUND, LEASE_NOT_FOUND, FUTURE_REVISION, COMPACTED; nothing is written then.
+   */
+  txn(request: TxnRequest): TxnResult {
+    const path = choosePath(this.#state, request);
+    checkPath(this.#state, path);
+    const txn = this.beginWrite();
+    const responses = executePath(txn, path);
+    return { revision: txn.end(), succeeded: path.succeeded, responses };
+  }
+
+  /** Opens a write transaction, which must be ended in the same turn. One at a time. */
+  beginWrite(): WriteTxn {
+    assert(!this.#isWriting, 'a write transaction is open already');
+    this.#isWriting = true;
+    return new WriteTxn(this.#state, (changes) => {
+      this.hub.publish(changes);
+      this.#isWriting = false;
+    });
+  }
+
+  /** Makes a revision the lowest that can be read. @throws MvccError COMPACTED, FUTURE_REVISION. */
+  compact(revision: number): void {
+    this.#compaction.schedule(revision);
+  }
+
+  /**
+   * A bounded piece of the pending compaction.
+   *
+   * @param entriesMax About how many revisions to look at.
+   * @returns true when there is more to do now; false when it is done, or waits for a pinned read
+   * (`isCompactionHeld`).
+   */
+  compactStep(entriesMax: number): boolean {
+    return this.#compaction.step(entriesMax);
+  }
+
+  /** True while versions are still to be dropped. */
+  get isCompacting(): boolean {
+    return this.#compaction.isPending;
+  }
+
+  /** True while a plan, hash or snapshot below the compact revision holds the dropping up. */
+  get isCompactionHeld(): boolean {
+    return this.#compaction.isPending && this.#compaction.isHeld;
+  }
+
+  /**
+   * Breaks the plans, hashes and snapshots that hold a compaction up: their next step throws COMPACTED. For a caller
+   * who has waited for them long enough.
+   *
+   * @returns how many there were.
+   */
+  cancelReads(): number {
+    const held: PinnedRead[] = [...this.#state.pins].filter(
+      (pin) => pin.revision < this.#state.compactRevision,
+    );
+    for (const pin of held) {
+      pin.isCancelled = true;
+      this.#state.pins.delete(pin);
+    }
+    return held.length;
+  }
+
+  /** etcd's checksum of the history through a revision (0: the current one). Close it. @throws MvccError COMPACTED, FUTURE_REVISION. */
+  hashKv(revision: number): HashKvScan {
+    return new HashKvScan(this.#state, revision);
+  }
+
+  /** A copy of the whole state as it is now, in slices, while writes go on. Close it. */
+  snapshot(): SnapshotScan {
+    return new SnapshotScan(this.#state);
+  }
+
+  /** 64 bits over all live keys, revision and compact revision: equal on all members after the same entry. O(1). */
+  stateHash(): bigint {
+    return this.#state.hash.digest(this.#state.revision, this.#state.compactRevision);
+  }
+
+  /** Live keys that have a lease, in key order: what a lessor needs after a load. */
+  leasedKeys(): { readonly key: string; readonly lease: bigint }[] {
+    const { index } = this.#state;
+    const found: { key: string; lease: bigint }[] = [];
+    index.scan({ start: '', end: undefined }, (slot) => {
+      if (index.hasLease(slot)) found.push({ key: index.keyOf(slot), lease: index.leaseOf(slot) });
+      return true;
+    });
+    return found;
+  }
+
+  /** Everything that is dirty, as one batch; undefined when nothing is, or while a batch is on its way. */
+  takeFlush(): FlushBatch | undefined {
+    assert(!this.#isWriting, 'a batch is taken inside a write transaction');
+    return this.#state.dirty.take(this.#state.applied);
+  }
+
+  /** The batch is in the backend. */
+  flushed(batch: FlushBatch): void {
+    this.#state.dirty.written(batch);
+  }
+
+  /** @throws InvariantError when an invariant of the store does not hold. For tests and simulations: walks everything. */
+  check(): void {
+    this.#state.index.check();
+    this.#state.log.check();
+    assert(this.compactedRevision <= this.compactRevision, 'compacted above the compact revision');
+    assert(this.compactRevision <= this.revision, 'the compact revision is in the future');
+  }
 }
 
-/** Loads a store from its backend. */
-export declare function openStore(backend: Backend, options?: MvccStoreOptions): Promise<MvccStore>;
-/** Writes everything that is dirty now. Calls are queued, one batch at a time. */
-export declare function flushStore(store: MvccStore): Promise<void>;
-/** A deterministic copy of keys, meta and applied position, in chunks; writes go on meanwhile. */
-export declare function snapshotStore(store: MvccStore): {
-  readonly applied: AppliedPosition;
-  readonly chunks: AsyncIterable<Uint8Array>;
-};
-/** Fills an empty backend from such a copy. Rejects when it is damaged or incomplete. */
-export declare function restoreSnapshot(
-  backend: Backend,
-  chunks: AsyncIterable<Uint8Array>,
-): Promise<void>;
+/** The settings with nothing left out. @internal */
+export function storeConfig(options: MvccStoreOptions): StoreConfig {
+  return {
+    leases: options.leases ?? NO_LEASES,
+    valueCacheBytesMax: options.valueCacheBytesMax ?? VALUE_CACHE_BYTES_DEFAULT,
+    dirtyBytesMax: options.dirtyBytesMax ?? DIRTY_BYTES_DEFAULT,
+    hashSeed: options.hashSeed ?? 0,
+  };
+}
+
+/** A store over an empty backend. @internal */
+export function emptyState(backend: Backend, options: MvccStoreOptions): StoreState {
+  return new StoreState(backend, storeConfig(options));
+}

@@ -1,0 +1,158 @@
+/**
+ * A backend over any abstract-level database that has a synchronous get: memory-level, classic-level and their kin.
+ */
+import { assert } from '@etcd-ts/base';
+import {
+  type Backend,
+  type BackendEntry,
+  type BackendIterator,
+  type BackendOperation,
+  PAGE_BYTES_MAX,
+} from './backend.ts';
+
+const BYTES = { keyEncoding: 'view', valueEncoding: 'view' } as const;
+type Bytes = typeof BYTES;
+
+/** What is used of an abstract-level database (3.x), whatever its own types of keys and values. */
+export interface LevelDatabase {
+  readonly supports: { readonly additionalMethods: Readonly<Record<string, boolean>> };
+  getSync(key: Uint8Array, options: Bytes): Uint8Array | undefined;
+  batch(): LevelBatch;
+  iterator(options: LevelIteratorOptions): LevelIterator;
+  close(): Promise<void>;
+}
+
+/** What is used of a chained batch. */
+export interface LevelBatch {
+  put(key: Uint8Array, value: Uint8Array, options: Bytes): unknown;
+  del(key: Uint8Array, options: Bytes): unknown;
+  write(): Promise<void>;
+}
+
+/** What is used of an iterator. */
+export interface LevelIterator {
+  nextv(size: number): Promise<(readonly [Uint8Array, Uint8Array])[]>;
+  close(): Promise<void>;
+}
+
+/** What is asked of an iterator; the last two are hints that some databases know. */
+export interface LevelIteratorOptions extends Bytes {
+  readonly gte: Uint8Array;
+  readonly lt: Uint8Array;
+  readonly highWaterMarkBytes: number;
+  readonly fillCache: boolean;
+}
+
+/** Operations handed to the database in one go; between them others get their turn. */
+const OPERATIONS_PER_TURN = 512;
+
+/** Settings of {@link levelBackend}. */
+export interface LevelBackendOptions {
+  /** Lets the event loop turn while a large batch is built. @defaultValue no turns: the batch is built at once */
+  readonly aTurn?: () => Promise<void>;
+}
+
+/**
+ * Makes a backend of an open database, which from then on belongs to it: it is closed with the backend.
+ *
+ * @throws InvariantError when the database has no synchronous get.
+ */
+export function levelBackend(database: LevelDatabase, options: LevelBackendOptions = {}): Backend {
+  assert(typeof database.getSync === 'function', 'the database has no getSync');
+  return new LevelBackend(database, options.aTurn);
+}
+
+class LevelBackend implements Backend {
+  readonly #database: LevelDatabase;
+  readonly #aTurn: (() => Promise<void>) | undefined;
+  /** Batches take effect in the order of the calls, also when one is built over several turns. */
+  #last: Promise<void> | undefined;
+
+  constructor(database: LevelDatabase, aTurn: (() => Promise<void>) | undefined) {
+    this.#database = database;
+    this.#aTurn = aTurn;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#database.getSync(key, BYTES);
+  }
+
+  write(operations: readonly BackendOperation[]): Promise<void> {
+    this.#last = this.#writeAfter(this.#last, operations);
+    return this.#last;
+  }
+
+  iterate(start: Uint8Array, end: Uint8Array): BackendIterator {
+    const options = {
+      ...BYTES,
+      gte: start,
+      lt: end,
+      highWaterMarkBytes: PAGE_BYTES_MAX,
+      fillCache: false,
+    };
+    const iterator = this.#database.iterator(options);
+    return {
+      nextPage: async (entriesMax): Promise<readonly BackendEntry[]> => iterator.nextv(entriesMax),
+      close: () => iterator.close(),
+    };
+  }
+
+  async sizeBytes(): Promise<number> {
+    const start = new Uint8Array(0);
+    const end = new Uint8Array(32).fill(0xff);
+    if (hasApproximateSize(this.#database))
+      return this.#database.approximateSize(start, end, BYTES);
+    let bytes = 0;
+    const iterator = this.iterate(start, end);
+    for (let page; (page = await iterator.nextPage(1000)).length > 0;) {
+      for (const [key, value] of page) bytes += key.length + value.length;
+    }
+    await iterator.close();
+    return bytes;
+  }
+
+  async compactRange(start: Uint8Array, end: Uint8Array): Promise<void> {
+    if (hasCompactRange(this.#database)) await this.#database.compactRange(start, end, BYTES);
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+
+  async #writeAfter(
+    last: Promise<void> | undefined,
+    operations: readonly BackendOperation[],
+  ): Promise<void> {
+    await last;
+    await this.#write(operations);
+  }
+
+  async #write(operations: readonly BackendOperation[]): Promise<void> {
+    const batch = this.#database.batch();
+    let inTurn = 0;
+    for (const { key, value } of operations) {
+      if (value === undefined) batch.del(key, BYTES);
+      else batch.put(key, value, BYTES);
+      if (++inTurn < OPERATIONS_PER_TURN || this.#aTurn === undefined) continue;
+      inTurn = 0;
+      await this.#aTurn();
+    }
+    await batch.write();
+  }
+}
+
+interface Sized {
+  approximateSize(start: Uint8Array, end: Uint8Array, options: Bytes): Promise<number>;
+}
+
+interface Compacting {
+  compactRange(start: Uint8Array, end: Uint8Array, options: Bytes): Promise<void>;
+}
+
+function hasApproximateSize(database: LevelDatabase): database is LevelDatabase & Sized {
+  return database.supports.additionalMethods['approximateSize'] === true;
+}
+
+function hasCompactRange(database: LevelDatabase): database is LevelDatabase & Compacting {
+  return database.supports.additionalMethods['compactRange'] === true;
+}

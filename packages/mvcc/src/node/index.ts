@@ -1,0 +1,1 @@
+export { type ClassicBackendOptions, openClassicBackend } from './classic-backend.ts';

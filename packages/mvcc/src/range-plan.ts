@@ -1,0 +1,111 @@
+/**
+ * A range read in slices, at one revision, while writes and compactions go on: for ranges too large for one turn.
+ *
+ * The plan pins its revision: a compaction above it waits until the plan is closed, or breaks it
+ * (`MvccStore.cancelReads`).
+ */
+import { MvccError } from './errors.ts';
+import { type KeyRange, keyRange } from './key-range.ts';
+import type { KeyValue } from './key-value.ts';
+import { fetchLimit, finishRange, needsValues, type Read, readRevision, take } from './range.ts';
+import type { RangeRequest, RangeResult } from './request.ts';
+import type { PinnedRead, StoreState } from './store-state.ts';
+
+/** Index entries looked at in one slice, for each key-value asked for: bounds slices that find little. */
+const SCANNED_PER_ENTRY = 16;
+
+/**
+ * See the file's head. Use:
+ *
+ *     const plan = store.rangePlan(request);
+ *     try {
+ *       const kvs = [];
+ *       for (let slice; (slice = plan.next(256, 1 << 20)) !== undefined; ) { kvs.push(...slice); await aTurn(); }
+ *       return plan.finish(kvs);
+ *     } finally { plan.close(); }
+ *
+ * A request without sort, filter and limit may also be passed on slice by slice.
+ */
+export class RangePlan {
+  /** For the response's header: the store's revision when the plan was made. */
+  readonly headerRevision: number;
+  readonly #read: Read;
+  readonly #range: KeyRange;
+  readonly #fetchMax: number;
+  readonly #pin: PinnedRead;
+  #resumeAt: string | undefined;
+  #count = 0;
+
+  /** @throws MvccError FUTURE_REVISION, COMPACTED. @internal */
+  constructor(state: StoreState, request: RangeRequest) {
+    const revision = readRevision(state, request.revision, state.revision);
+    this.headerRevision = state.revision;
+    this.#read = { state, request, revision, needsValues: needsValues(request) };
+    this.#range = keyRange(request.key, request.rangeEnd);
+    this.#resumeAt = this.#range.start;
+    this.#fetchMax = request.countOnly ? 0 : fetchLimit(request);
+    this.#pin = { revision, isCancelled: false };
+    state.pins.add(this.#pin);
+  }
+
+  /** The revision that is read. */
+  get revision(): number {
+    return this.#read.revision;
+  }
+
+  /** Keys in the range at that revision, limit and filters ignored. Complete when `next` has returned undefined. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * The next key-values in key order, filtered but neither sorted nor cut; may be empty before the end.
+   *
+   * @param entriesMax At most this many.
+   * @param bytesMax Ends the slice early once its keys and values have this many bytes.
+   * @returns undefined at the end.
+   * @throws MvccError COMPACTED when the pin was broken.
+   */
+  next(entriesMax: number, bytesMax: number): KeyValue[] | undefined {
+    if (this.#pin.isCancelled) {
+      const through = this.#read.state.compactRevision;
+      throw new MvccError('COMPACTED', `revision ${this.revision}, compacted through ${through}`);
+    }
+    if (this.#resumeAt === undefined) return undefined;
+    const kvs: KeyValue[] = [];
+    let bytes = 0;
+    let scanned = 0;
+    const from: KeyRange = { start: this.#resumeAt, end: this.#range.end };
+    this.#resumeAt = undefined;
+    this.#read.state.index.scan(from, (slot) => {
+      if (
+        kvs.length >= entriesMax ||
+        bytes >= bytesMax ||
+        scanned >= entriesMax * SCANNED_PER_ENTRY
+      ) {
+        this.#resumeAt = this.#read.state.index.keyOf(slot);
+        return false;
+      }
+      scanned++;
+      if (!this.#read.state.index.isLiveAt(slot, this.revision)) return true;
+      if (this.#count++ >= this.#fetchMax) return true;
+      const before = kvs.length;
+      take(this.#read, slot, kvs);
+      const kv = kvs[before];
+      if (kv !== undefined) bytes += kv.key.length + kv.value.length;
+      return true;
+    });
+    return kvs;
+  }
+
+  /** The answer, from everything that `next` returned, after its end. */
+  finish(read: readonly KeyValue[]): RangeResult {
+    const { request } = this.#read;
+    return { revision: this.headerRevision, ...finishRange(request, read), count: this.#count };
+  }
+
+  /** Lets compactions go on. Harmless when called again. */
+  close(): void {
+    this.#read.state.pins.delete(this.#pin);
+  }
+}

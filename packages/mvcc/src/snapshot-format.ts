@@ -1,0 +1,158 @@
+/**
+ * The bytes of a snapshot: a sequence of frames, cut into chunks anywhere.
+ *
+ *     frame   = type (1) · name length (4, big-endian) · value length (4) · name · value
+ *     stream  = header · meta* · record* · end
+ *     header  type 1: name `etcd-ts mvcc snapshot`, value: format version (1 byte)
+ *     meta    type 2: a named blob            record  type 3: a revision's record, by name
+ *     end     type 4: name: number of frames before it (8); value: CRC-32C of all bytes before it (4)
+ *
+ * Equal states give equal bytes: metas are in byte order, records in order of revision, and of a pending compaction
+ * nothing shows. Damage in transit is found by the checksum; lengths are bounded, so that a damaged one allocates
+ * nothing absurd.
+ */
+import { concatBytes, crc32c, EMPTY_BYTES, fromUtf8, utf8 } from '@etcd-ts/base';
+import { readUint64, writeUint64 } from './revision.ts';
+
+/** Version of the format. */
+export const SNAPSHOT_FORMAT = 1;
+/** Longest name or value of a frame: 1 GiB. */
+export const FRAME_FIELD_BYTES_MAX: number = 1 << 30;
+
+const TITLE = 'etcd-ts mvcc snapshot';
+const FRAME_HEAD_BYTES = 9;
+const FRAME_HEADER = 1;
+const FRAME_META = 2;
+const FRAME_RECORD = 3;
+const FRAME_END = 4;
+
+/** A snapshot that cannot be used, and why. The backend that it was being written to is to be thrown away. */
+export class SnapshotError extends Error {
+  override readonly name = 'SnapshotError';
+}
+
+/** One thing that a snapshot holds, by its name in the backend. */
+export interface SnapshotItem {
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Makes the frames of a snapshot. */
+export class SnapshotWriter {
+  #frames = 0;
+  #crc = 0;
+
+  header(): Uint8Array {
+    return this.#frame(FRAME_HEADER, utf8(TITLE), new Uint8Array([SNAPSHOT_FORMAT]));
+  }
+
+  meta(name: Uint8Array, value: Uint8Array): Uint8Array {
+    return this.#frame(FRAME_META, name, value);
+  }
+
+  record(name: Uint8Array, value: Uint8Array): Uint8Array {
+    return this.#frame(FRAME_RECORD, name, value);
+  }
+
+  end(): Uint8Array {
+    const count = new Uint8Array(8);
+    writeUint64(count, 0, this.#frames);
+    const crc = new Uint8Array(4);
+    new DataView(crc.buffer).setUint32(0, this.#crc);
+    return this.#frame(FRAME_END, count, crc);
+  }
+
+  #frame(type: number, name: Uint8Array, value: Uint8Array): Uint8Array {
+    const frame = new Uint8Array(FRAME_HEAD_BYTES + name.length + value.length);
+    const view = new DataView(frame.buffer);
+    frame[0] = type;
+    view.setUint32(1, name.length);
+    view.setUint32(5, value.length);
+    frame.set(name, FRAME_HEAD_BYTES);
+    frame.set(value, FRAME_HEAD_BYTES + name.length);
+    this.#frames++;
+    this.#crc = crc32c(frame, this.#crc);
+    return frame;
+  }
+}
+
+/** Takes the bytes of a snapshot in any pieces and gives its items. */
+export class SnapshotReader {
+  #rest: Uint8Array = EMPTY_BYTES;
+  #frames = 0;
+  #crc = 0;
+  #isEnded = false;
+
+  /** @returns the items that these bytes complete. @throws SnapshotError */
+  push(bytes: Uint8Array): SnapshotItem[] {
+    const all = this.#rest.length === 0 ? bytes : concatBytes([this.#rest, bytes]);
+    const items: SnapshotItem[] = [];
+    let at = 0;
+    for (;;) {
+      const length = frameLength(all, at);
+      if (length === undefined || at + length > all.length) break;
+      this.#frame(all.subarray(at, at + length), items);
+      at += length;
+    }
+    // A copy: the piece may be the caller's buffer.
+    this.#rest = all.slice(at);
+    return items;
+  }
+
+  /** @throws SnapshotError when the stream stopped before its end. */
+  finish(): void {
+    if (!this.#isEnded) {
+      throw new SnapshotError(`snapshot ends early: after ${this.#frames} frames`);
+    }
+  }
+
+  #frame(frame: Uint8Array, items: SnapshotItem[]): void {
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+    const nameEnd = FRAME_HEAD_BYTES + view.getUint32(1);
+    const name = frame.slice(FRAME_HEAD_BYTES, nameEnd);
+    const value = frame.slice(nameEnd);
+    if (this.#isEnded) throw new SnapshotError('snapshot goes on after its end');
+    const type = frame[0];
+    if (this.#frames === 0) checkHeader(type, name, value);
+    else if (type === FRAME_END) this.#end(name, value);
+    else if (type === FRAME_META || type === FRAME_RECORD) items.push({ name, value });
+    else throw new SnapshotError(`snapshot frame ${this.#frames} has type ${type}`);
+    this.#frames++;
+    this.#crc = crc32c(frame, this.#crc);
+  }
+
+  #end(count: Uint8Array, crc: Uint8Array): void {
+    if (count.length !== 8 || crc.length !== 4)
+      throw new SnapshotError('snapshot end is malformed');
+    const frames = readUint64(count, 0);
+    if (frames !== this.#frames) {
+      throw new SnapshotError(`snapshot has ${this.#frames} frames, its end says ${frames}`);
+    }
+    const wanted = new DataView(crc.buffer, crc.byteOffset).getUint32(0);
+    if (wanted !== this.#crc) {
+      throw new SnapshotError(`snapshot checksum ${this.#crc}, its end says ${wanted}`);
+    }
+    this.#isEnded = true;
+  }
+}
+
+function checkHeader(type: number | undefined, name: Uint8Array, value: Uint8Array): void {
+  if (type !== FRAME_HEADER || fromUtf8(name) !== TITLE) {
+    throw new SnapshotError('not a snapshot: it does not begin with the header');
+  }
+  if (value.length !== 1 || value[0] !== SNAPSHOT_FORMAT) {
+    throw new SnapshotError(`snapshot format ${value[0]}, this reads ${SNAPSHOT_FORMAT}`);
+  }
+}
+
+function frameLength(bytes: Uint8Array, at: number): number | undefined {
+  if (bytes.length - at < FRAME_HEAD_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, FRAME_HEAD_BYTES);
+  const name = view.getUint32(1);
+  const value = view.getUint32(5);
+  if (name > FRAME_FIELD_BYTES_MAX || value > FRAME_FIELD_BYTES_MAX) {
+    const limit = FRAME_FIELD_BYTES_MAX;
+    throw new SnapshotError(`snapshot frame of ${name} + ${value} bytes, at most ${limit} each`);
+  }
+  return FRAME_HEAD_BYTES + name + value;
+}

@@ -1,0 +1,120 @@
+/**
+ * A copy of the whole state at one applied index, taken in slices while writes go on.
+ *
+ * Nothing is frozen: records never change, later ones have higher revisions, and a compaction above the snapshot's
+ * revision waits for it. Only the named blobs are copied at the start.
+ */
+import { assert, concatBytes } from '@etcd-ts/base';
+import { MvccError } from './errors.ts';
+import {
+  META_APPLIED,
+  META_COMPACT,
+  META_COMPACTED,
+  metaName,
+  numberBytes,
+  positionBytes,
+} from './meta-table.ts';
+import { recordName } from './revision.ts';
+import { SnapshotWriter } from './snapshot-format.ts';
+import type { PinnedRead, StoreState } from './store-state.ts';
+import type { AppliedPosition } from './write-behind.ts';
+
+/** See the file's head. */
+export class SnapshotScan {
+  /** The copy is the state after this entry. */
+  readonly applied: AppliedPosition;
+  readonly revision: number;
+  readonly #state: StoreState;
+  readonly #pin: PinnedRead;
+  readonly #compactRevision: number;
+  readonly #writer = new SnapshotWriter();
+  #head: Uint8Array[] | undefined;
+  #main = 0;
+  #sub = 0;
+  #isEnded = false;
+
+  /** @internal */
+  constructor(state: StoreState) {
+    this.#state = state;
+    this.applied = state.applied;
+    this.revision = state.revision;
+    this.#compactRevision = state.compactRevision;
+    this.#pin = { revision: state.revision, isCancelled: false };
+    state.pins.add(this.#pin);
+    this.#head = this.#headFrames();
+  }
+
+  /**
+   * The next piece.
+   *
+   * @param entriesMax Looks at about this many revisions.
+   * @param bytesMax Ends the piece early once it has this many bytes.
+   * @returns undefined after the end; may be empty before it.
+   * @throws MvccError COMPACTED when a compaction would not wait (`MvccStore.cancelReads`).
+   */
+  next(entriesMax: number, bytesMax: number): Uint8Array | undefined {
+    if (this.#pin.isCancelled) {
+      const through = this.#state.compactRevision;
+      throw new MvccError(
+        'COMPACTED',
+        `snapshot at ${this.revision}, compacted through ${through}`,
+      );
+    }
+    if (this.#isEnded) return undefined;
+    const frames = this.#head ?? [];
+    this.#head = undefined;
+    if (this.#addRecords(frames, entriesMax, bytesMax)) {
+      frames.push(this.#writer.end());
+      this.#isEnded = true;
+    }
+    return concatBytes(frames);
+  }
+
+  /** Lets compactions go on. Harmless when called again. */
+  close(): void {
+    this.#state.pins.delete(this.#pin);
+  }
+
+  #headFrames(): Uint8Array[] {
+    const { meta, applied, compactRevision } = this.#state;
+    const blobs = new Map<string, Uint8Array>();
+    for (const name of meta.names('')) blobs.set(name, meta.get(name) ?? new Uint8Array(0));
+    blobs.set(META_APPLIED, positionBytes(applied));
+    if (compactRevision >= 0) {
+      blobs.set(META_COMPACT, numberBytes(compactRevision));
+      blobs.set(META_COMPACTED, numberBytes(compactRevision));
+    }
+    const frames = [this.#writer.header()];
+    for (const name of [...blobs.keys()].sort()) {
+      const value = blobs.get(name);
+      assert(value !== undefined, 'a blob has vanished');
+      frames.push(this.#writer.meta(metaName(name), value));
+    }
+    return frames;
+  }
+
+  /** @returns true when the last record is in. */
+  #addRecords(frames: Uint8Array[], entriesMax: number, bytesMax: number): boolean {
+    const { log, index } = this.#state;
+    let left = entriesMax;
+    let bytes = 0;
+    let isDone = true;
+    log.forEachFrom(this.#main, this.#sub, (entry) => {
+      const { main, sub, slot, tombstone } = entry;
+      if (main > this.revision) return false;
+      if (left-- <= 0 || bytes >= bytesMax) {
+        this.#main = main;
+        this.#sub = sub;
+        isDone = false;
+        return false;
+      }
+      if (!index.survives(slot, entry, this.#compactRevision)) return true;
+      const record = this.#state.readRecord(main, sub, tombstone);
+      const frame = this.#writer.record(recordName(main, sub, tombstone), record);
+      bytes += frame.length;
+      frames.push(frame);
+      return true;
+    });
+    return isDone;
+  }
+}

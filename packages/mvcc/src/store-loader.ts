@@ -1,0 +1,79 @@
+/**
+ * Builds a store's memory from the records in its backend: blobs first, then revisions in order.
+ *
+ * A compaction that had not finished is pending again, and drops the same versions as it would have.
+ */
+import { assert } from '@etcd-ts/base';
+import type { BackendEntry } from './backend.ts';
+import {
+  bytesNumber,
+  bytesPosition,
+  META_APPLIED,
+  META_COMPACT,
+  META_COMPACTED,
+} from './meta-table.ts';
+import { decodeRecord } from './record.ts';
+import { isTombstoneName, recordMain, recordSub } from './revision.ts';
+import type { StoreState } from './store-state.ts';
+import { recordBytes } from './write-txn.ts';
+
+/** See the file's head. */
+export class StoreLoader {
+  readonly #state: StoreState;
+
+  /** @param state Fresh, over the backend whose records follow. */
+  constructor(state: StoreState) {
+    this.#state = state;
+  }
+
+  /** A blob. */
+  meta(entry: BackendEntry): void {
+    this.#state.meta.load(entry[0], entry[1]);
+  }
+
+  /** All blobs are in; records follow. */
+  endMeta(): void {
+    const { meta } = this.#state;
+    this.#state.applied = bytesPosition(meta.get(META_APPLIED));
+    this.#state.compactRevision = bytesNumber(meta.get(META_COMPACT));
+    this.#state.compactedRevision = bytesNumber(meta.get(META_COMPACTED));
+  }
+
+  /** A revision's record. They must come in order. */
+  record(entry: BackendEntry): void {
+    const [name, record] = entry;
+    const state = this.#state;
+    const main = recordMain(name);
+    const sub = recordSub(name);
+    const tombstone = isTombstoneName(name);
+    const kv = decodeRecord(record);
+    assert(kv.key.length > 0, () => `the record of revision ${main}/${sub} has no key`);
+    const found = state.index.find(kv.key);
+    const slot = found < 0 ? state.index.addKey(kv.key) : found;
+    const ref = { main, sub };
+    if (tombstone) {
+      state.index.delete(slot, ref);
+      state.hash.delete(slot);
+    } else {
+      assert(
+        kv.modRevision === main,
+        () => `record ${main}/${sub} says revision ${kv.modRevision}`,
+      );
+      state.index.put(slot, ref, kv.createRevision, kv.version, kv.lease);
+      state.hash.set(slot, record);
+    }
+    const bytes = recordBytes(record, tombstone);
+    state.log.append(main, sub, slot, tombstone, bytes);
+    state.recordBytes += bytes;
+    state.revision = main;
+  }
+
+  /** All records are in. */
+  end(): void {
+    const { revision, compactRevision } = this.#state;
+    assert(
+      compactRevision <= revision,
+      () => `compacted through ${compactRevision}, but the last record is of ${revision}`,
+    );
+  }
+}

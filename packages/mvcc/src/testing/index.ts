@@ -1,0 +1,1 @@
+export { type BackendFactory, backendSuite, type ContractCase } from './backend-suite.ts';

@@ -1,0 +1,246 @@
+/**
+ * Transactions: compare, then one of two branches, nested to any depth, as one revision or not at all
+ * (etcd server/etcdserver/txn/txn.go).
+ *
+ * In three passes. First every compare on the way is evaluated, all on the state before the transaction, which gives
+ * the path: the branch taken here and in each nested transaction of that branch. Then the operations on the path are
+ * checked. Only then are they executed, in order, each seeing what came before; by then none can fail.
+ */
+import { assert, compareBytes, EMPTY_BYTES, toLatin1 } from '@etcd-ts/base';
+import { MvccError } from './errors.ts';
+import { isSingleKey, type KeyRange, keyRange, rangeHas } from './key-range.ts';
+import type {
+  Compare,
+  PutRequest,
+  RequestOp,
+  TxnOpResult,
+  TxnRequest,
+  TxnResult,
+} from './request.ts';
+import type { StoreState } from './store-state.ts';
+import { checkIgnored, checkLease, type WriteTxn } from './write-txn.ts';
+
+const RESULT_EQUAL = 0;
+const RESULT_GREATER = 1;
+const RESULT_LESS = 2;
+const RESULT_NOT_EQUAL = 3;
+const TARGET_VERSION = 0;
+const TARGET_CREATE = 1;
+const TARGET_MOD = 2;
+const TARGET_VALUE = 3;
+const TARGET_LEASE = 4;
+
+/** The branch taken by a transaction, and by each nested one in it, by the operation's place. */
+export interface TxnPath {
+  readonly succeeded: boolean;
+  readonly ops: readonly RequestOp[];
+  readonly nested: ReadonlyMap<number, TxnPath>;
+}
+
+/** Evaluates the compares. Reads the newest state, changes nothing. */
+export function choosePath(state: StoreState, request: TxnRequest): TxnPath {
+  const succeeded = request.compare.every((compare) => holds(state, compare));
+  const ops = succeeded ? request.success : request.failure;
+  const nested = new Map<number, TxnPath>();
+  ops.forEach((op, i) => {
+    if (op.request?.$case === 'requestTxn') nested.set(i, choosePath(state, op.request.value));
+  });
+  return { succeeded, ops, nested };
+}
+
+/**
+ * Whether everything on the path can be done. Puts are asked before ranges, as etcd does.
+ *
+ * @throws MvccError KEY_NOT_FOUND, LEASE_NOT_FOUND, FUTURE_REVISION, COMPACTED.
+ */
+export function checkPath(state: StoreState, path: TxnPath): void {
+  checkPuts(state, path, []);
+  checkRanges(state, path);
+}
+
+/** Does what is on a checked path. */
+export function executePath(txn: WriteTxn, path: TxnPath): TxnOpResult[] {
+  return path.ops.map((op, i): TxnOpResult => {
+    const request = op.request;
+    switch (request?.$case) {
+      case 'requestRange':
+        return { $case: 'responseRange', value: txn.range(request.value) };
+      case 'requestPut':
+        return { $case: 'responsePut', value: txn.put(request.value) };
+      case 'requestDeleteRange':
+        return { $case: 'responseDeleteRange', value: txn.deleteRange(request.value) };
+      default:
+        return { $case: 'responseTxn', value: executeNested(txn, path.nested.get(i)) };
+    }
+  });
+}
+
+/** etcd leaves the header of a nested answer empty: revision 0. */
+function executeNested(txn: WriteTxn, path: TxnPath | undefined): TxnResult {
+  assert(path !== undefined, 'an operation without content is refused when the path is checked');
+  return { revision: 0, succeeded: path.succeeded, responses: executePath(txn, path) };
+}
+
+/**
+ * A put that ignores value or lease needs its key: before the transaction, as etcd asks, and also when its turn
+ * comes. Real etcd stops when an earlier delete of the same transaction has taken the key; here it is refused.
+ */
+function checkPuts(state: StoreState, path: TxnPath, deleted: DeletedSoFar[]): void {
+  path.ops.forEach((op, i) => {
+    const request = op.request;
+    switch (request?.$case) {
+      case 'requestPut': {
+        const put = request.value;
+        checkIgnored(state, put);
+        checkLease(state, put);
+        const ignores = put.ignoreValue || put.ignoreLease;
+        if (deleted.length > 0) checkDeletedSoFar(put, ignores, deleted);
+        break;
+      }
+      case 'requestDeleteRange':
+        deleted.push({
+          range: keyRange(request.value.key, request.value.rangeEnd),
+          putAgain: new Set(),
+        });
+        break;
+      case 'requestTxn':
+        checkPuts(state, path.nested.get(i) ?? NO_PATH, deleted);
+        break;
+      case 'requestRange':
+        break;
+      default:
+        throw new MvccError('KEY_NOT_FOUND', `operation ${i} of the transaction has no content`);
+    }
+  });
+}
+
+const NO_PATH: TxnPath = { succeeded: true, ops: [], nested: new Map() };
+
+interface DeletedSoFar {
+  readonly range: KeyRange;
+  readonly putAgain: Set<string>;
+}
+
+function checkDeletedSoFar(
+  put: PutRequest,
+  ignores: boolean,
+  deleted: readonly DeletedSoFar[],
+): void {
+  const key = toLatin1(put.key);
+  for (const each of deleted) {
+    if (!rangeHas(each.range, key)) continue;
+    if (ignores && !each.putAgain.has(key)) {
+      throw new MvccError('KEY_NOT_FOUND', 'the key is deleted earlier in the transaction');
+    }
+    each.putAgain.add(key);
+  }
+}
+
+/**
+ * Unlike a range outside, 0 alone means current: a negative revision is compacted, and the revision that this
+ * transaction will make is a future one.
+ */
+function checkRanges(state: StoreState, path: TxnPath): void {
+  path.ops.forEach((op, i) => {
+    if (op.request?.$case === 'requestTxn') checkRanges(state, path.nested.get(i) ?? NO_PATH);
+    if (op.request?.$case !== 'requestRange') return;
+    const { revision } = op.request.value;
+    if (revision === 0) return;
+    if (revision > state.revision) {
+      throw new MvccError(
+        'FUTURE_REVISION',
+        `revision ${revision}, the current one is ${state.revision}`,
+      );
+    }
+    if (revision < state.compactRevision) {
+      const through = state.compactRevision;
+      throw new MvccError('COMPACTED', `revision ${revision}, compacted through ${through}`);
+    }
+  });
+}
+
+/** Every key of the compare's range must satisfy it; an empty range is as one absent key. */
+function holds(state: StoreState, compare: Compare): boolean {
+  const { index } = state;
+  if (isSingleKey(compare.rangeEnd)) {
+    const slot = index.find(compare.key);
+    return slot >= 0 && index.isLive(slot) ? holdsOf(state, compare, slot) : holdsOfAbsent(compare);
+  }
+  let found = false;
+  let all = true;
+  index.scan(keyRange(compare.key, compare.rangeEnd), (slot) => {
+    if (!index.isLive(slot)) return true;
+    found = true;
+    all = holdsOf(state, compare, slot);
+    return all;
+  });
+  return found ? all : holdsOfAbsent(compare);
+}
+
+/** An absent key has no value, so that a compare of values never holds; everything else of it is zero. */
+function holdsOfAbsent(compare: Compare): boolean {
+  if (compare.target === TARGET_VALUE) return false;
+  const { target } = compare;
+  return satisfies(
+    compare.result,
+    target === TARGET_LEASE ? order(0n, wantedLease(compare)) : order(0, wantedNumber(compare)),
+  );
+}
+
+function holdsOf(state: StoreState, compare: Compare, slot: number): boolean {
+  const { index } = state;
+  switch (compare.target) {
+    case TARGET_VERSION:
+      return satisfies(compare.result, order(index.versionOf(slot), wantedNumber(compare)));
+    case TARGET_CREATE:
+      return satisfies(compare.result, order(index.createOf(slot), wantedNumber(compare)));
+    case TARGET_MOD:
+      return satisfies(compare.result, order(index.mainOf(slot), wantedNumber(compare)));
+    case TARGET_LEASE:
+      return satisfies(compare.result, order(index.leaseOf(slot), wantedLease(compare)));
+    case TARGET_VALUE: {
+      const union = compare.targetUnion;
+      const wanted = union?.$case === 'value' ? union.value : EMPTY_BYTES;
+      return satisfies(compare.result, compareBytes(state.readNewest(slot).value, wanted));
+    }
+    default:
+      return satisfies(compare.result, 0);
+  }
+}
+
+const NUMBER_CASES: Readonly<Record<number, string>> = {
+  [TARGET_VERSION]: 'version',
+  [TARGET_CREATE]: 'createRevision',
+  [TARGET_MOD]: 'modRevision',
+};
+
+/** What a number is compared with; 0 when the request says nothing, or speaks of another target. */
+function wantedNumber(compare: Compare): number {
+  const union = compare.targetUnion;
+  if (union === undefined || union.$case !== NUMBER_CASES[compare.target]) return 0;
+  return typeof union.value === 'number' ? union.value : 0;
+}
+
+function wantedLease(compare: Compare): bigint {
+  return compare.targetUnion?.$case === 'lease' ? compare.targetUnion.value : 0n;
+}
+
+function order<T extends number | bigint>(a: T, b: T): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** An operator that etcd does not know holds. */
+function satisfies(result: number, difference: number): boolean {
+  switch (result) {
+    case RESULT_EQUAL:
+      return difference === 0;
+    case RESULT_GREATER:
+      return difference > 0;
+    case RESULT_LESS:
+      return difference < 0;
+    case RESULT_NOT_EQUAL:
+      return difference !== 0;
+    default:
+      return true;
+  }
+}

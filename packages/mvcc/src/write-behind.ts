@@ -1,0 +1,157 @@
+/**
+ * Changes that are not yet in the backend. Reads consult them first.
+ *
+ * Two generations: what was handed out with `take` and is on its way, and what has come since. A batch holds whole
+ * applied entries, with the applied position in it, so that the backend is always the state after some entry.
+ *
+ * Bound: above `dirtyBytesMax` `isFull` says so, and whoever applies entries stops until a batch is written. The
+ * buffer itself refuses nothing, for an entry that is committed must be applied; it exceeds the bound by what is
+ * applied between the question and the next batch.
+ *
+ * Invariant: records ascend in (main, sub); those on their way are below all that came since.
+ */
+import { assert } from '@etcd-ts/base';
+import type { BackendOperation } from './backend.ts';
+import { META_APPLIED, metaName, positionBytes } from './meta-table.ts';
+import { recordName } from './revision.ts';
+
+/** Where applied state stands in the log. */
+export interface AppliedPosition {
+  readonly index: number;
+  readonly term: number;
+}
+
+/** One batch on its way to the backend: write it whole, then tell the store. */
+export interface FlushBatch {
+  readonly operations: readonly BackendOperation[];
+  /** The state is the one after this entry. */
+  readonly applied: AppliedPosition;
+  /** Bytes of it, roughly. */
+  readonly bytes: number;
+}
+
+/** What an operation costs in memory beside its bytes. */
+const OPERATION_OVERHEAD_BYTES = 160;
+
+class Generation {
+  readonly mains: number[] = [];
+  readonly subs: number[] = [];
+  readonly tombstones: boolean[] = [];
+  readonly records: Uint8Array[] = [];
+  readonly drops: Uint8Array[] = [];
+  readonly metas = new Map<string, Uint8Array | undefined>();
+  bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.records.length === 0 && this.drops.length === 0 && this.metas.size === 0;
+  }
+
+  find(main: number, sub: number): Uint8Array | undefined {
+    let low = 0;
+    let high = this.mains.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const atMain = this.mains[middle] as number;
+      if (atMain < main || (atMain === main && (this.subs[middle] as number) < sub))
+        low = middle + 1;
+      else high = middle;
+    }
+    return this.mains[low] === main && this.subs[low] === sub ? this.records[low] : undefined;
+  }
+
+  operations(applied: AppliedPosition): BackendOperation[] {
+    const operations: BackendOperation[] = [];
+    for (let i = 0; i < this.records.length; i++) {
+      const key = recordName(
+        this.mains[i] as number,
+        this.subs[i] as number,
+        this.tombstones[i] === true,
+      );
+      operations.push({ key, value: this.records[i] });
+    }
+    for (const key of this.drops) operations.push({ key, value: undefined });
+    for (const [name, value] of this.metas) operations.push({ key: metaName(name), value });
+    operations.push({ key: metaName(META_APPLIED), value: positionBytes(applied) });
+    return operations;
+  }
+}
+
+/** See the file's head. */
+export class WriteBehind {
+  readonly dirtyBytesMax: number;
+  #current: Generation = new Generation();
+  #onItsWay: { readonly generation: Generation; readonly batch: FlushBatch } | undefined;
+  #isPositionDirty = false;
+
+  constructor(dirtyBytesMax: number) {
+    this.dirtyBytesMax = dirtyBytesMax;
+  }
+
+  /** Bytes that are not yet in the backend, overhead included. */
+  get dirtyBytes(): number {
+    return this.#current.bytes + (this.#onItsWay?.generation.bytes ?? 0);
+  }
+
+  /** True: write a batch before applying more. */
+  get isFull(): boolean {
+    return this.dirtyBytes > this.dirtyBytesMax;
+  }
+
+  /** True when the backend holds everything. */
+  get isEmpty(): boolean {
+    return this.#onItsWay === undefined && this.#current.isEmpty && !this.#isPositionDirty;
+  }
+
+  /** The record of a revision when it is not yet in the backend. */
+  find(main: number, sub: number): Uint8Array | undefined {
+    return this.#current.find(main, sub) ?? this.#onItsWay?.generation.find(main, sub);
+  }
+
+  /** @internal */
+  putRecord(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
+    const current = this.#current;
+    current.mains.push(main);
+    current.subs.push(sub);
+    current.tombstones.push(tombstone);
+    current.records.push(record);
+    current.bytes += record.length + OPERATION_OVERHEAD_BYTES;
+  }
+
+  /** @internal */
+  dropRecord(name: Uint8Array): void {
+    this.#current.drops.push(name);
+    this.#current.bytes += name.length + OPERATION_OVERHEAD_BYTES;
+  }
+
+  /** @internal */
+  setMeta(name: string, value: Uint8Array | undefined): void {
+    const before = this.#current.metas.get(name)?.length ?? 0;
+    const isNew = !this.#current.metas.has(name);
+    this.#current.metas.set(name, value);
+    this.#current.bytes += (value?.length ?? 0) - before;
+    if (isNew) this.#current.bytes += name.length + OPERATION_OVERHEAD_BYTES;
+  }
+
+  /** The applied position has moved. @internal */
+  touchPosition(): void {
+    this.#isPositionDirty = true;
+  }
+
+  /** Everything that is dirty, as one batch; undefined when nothing is, or while a batch is on its way. @internal */
+  take(applied: AppliedPosition): FlushBatch | undefined {
+    if (this.#onItsWay !== undefined || this.isEmpty) return undefined;
+    const generation = this.#current;
+    const operations = generation.operations(applied);
+    const batch: FlushBatch = { operations, applied, bytes: generation.bytes };
+    this.#onItsWay = { generation, batch };
+    this.#current = new Generation();
+    this.#isPositionDirty = false;
+    return batch;
+  }
+
+  /** The batch is in the backend. @internal */
+  written(batch: FlushBatch): void {
+    assert(this.#onItsWay?.batch === batch, 'a batch is written that is not on its way');
+    this.#onItsWay = undefined;
+  }
+}
