@@ -101,3 +101,11 @@ export function errorFromWire(
 export function rpcErrorText(error: EtcdError): string {
   return `rpc error: code = ${STATUS_NAMES[error.status] ?? 'Unknown'} desc = ${error.message}`;
 }
+
+/** The error that {@link rpcErrorText} printed; undefined when the text is not of that form. */
+export function errorFromRpcText(text: string): EtcdError | undefined {
+  const match = /^rpc error: code = (\w+) desc = (.*)$/s.exec(text);
+  if (match === null) return undefined;
+  const status = STATUS_NAMES.indexOf(match[1] ?? '');
+  return status < 1 ? undefined : errorFromWire(status, match[2] ?? '');
+}

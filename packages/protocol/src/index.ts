@@ -7,7 +7,13 @@ export {
   GENERIC_ERRORS,
   WATCH_CANCEL_REASONS,
 } from './catalogue.ts';
-export { EtcdError, type EtcdErrorOptions, errorFromWire, rpcErrorText } from './errors.ts';
+export {
+  EtcdError,
+  type EtcdErrorOptions,
+  errorFromRpcText,
+  errorFromWire,
+  rpcErrorText,
+} from './errors.ts';
 export { Status, STATUS_NAMES } from './status.ts';
 export { Permission, PermissionType, Role, User, UserAddOptions } from './gen/authpb/auth.ts';
 export {

@@ -1,4 +1,4 @@
-import { type CallContext, EtcdError, type PeerInfo } from '@etcd-ts/protocol';
+import type { CallContext, EtcdError, PeerInfo } from '@etcd-ts/protocol';
 
 /** What a listener knows of a call when it comes in. */
 export interface CallFacts {

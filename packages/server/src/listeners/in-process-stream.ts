@@ -24,6 +24,7 @@ export class InProcessStream<Request, Response> implements StreamCall<Request, R
   readonly #context: ListenerContext;
   readonly #requests = new MessageQueue<Request>(IN_PROCESS_STREAM_MESSAGES);
   readonly #responses: MessageQueue<Response>;
+  #isOver = false;
 
   constructor(codecs: StreamCodecs<Request, Response>, context: ListenerContext) {
     this.#codecs = codecs;
@@ -45,6 +46,7 @@ export class InProcessStream<Request, Response> implements StreamCall<Request, R
     } catch (error) {
       this.#responses.end(EtcdError.from(error));
     }
+    this.#isOver = true;
     this.#requests.abort();
   }
 
@@ -69,7 +71,8 @@ export class InProcessStream<Request, Response> implements StreamCall<Request, R
 
   /** Ends the stream on both sides: the handler sees the end of its requests, the client the error. */
   fail(reason: EtcdError): void {
-    if (this.#responses.isClosed) return;
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#context.cancel(reason);
     this.#requests.abort();
     this.#responses.abort(reason);

@@ -104,7 +104,7 @@ export class InProcessChannel implements Channel {
   /** See {@link Channel.close}. */
   close(): Promise<void> {
     this.#isClosed = true;
-    for (const call of [...this.#open]) call.cancel(closedError());
+    for (const call of this.#open) call.cancel(closedError());
     this.#deadlines.clear();
     return Promise.resolve();
   }

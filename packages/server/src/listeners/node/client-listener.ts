@@ -7,7 +7,7 @@ import type { Route } from '../health-routes.ts';
 import { StartError } from '../../start-error.ts';
 import { GrpcServer } from './grpc.ts';
 import { type HttpFallback, HttpServer } from './http.ts';
-import { ClientPort } from './port.ts';
+import { ClientPort, type PortOptions } from './port.ts';
 
 /** What {@link listenForClients} needs. */
 export interface ClientListenerOptions {
@@ -36,7 +36,7 @@ export const MAX_STREAMS_PER_CONNECTION = 1_000_000;
 /**
  * Listens on all URLs, or on none.
  *
- * @throws StartError BAD_OPTION for a URL that cannot be bound to; the system's error (EADDRINUSE) otherwise.
+ * @throws StartError BAD_OPTION for a URL that cannot be bound to, LISTEN_FAILED when the system refuses.
  */
 export async function listenForClients(options: ClientListenerOptions): Promise<ClientListener> {
   const http2 = new GrpcServer({
@@ -55,7 +55,7 @@ export async function listenForClients(options: ClientListenerOptions): Promise<
       if (tls) {
         throw new StartError('BAD_OPTION', `cannot listen on ${url}: TLS is not supported yet`);
       }
-      const port = await ClientPort.listen({ host, port: wanted, http2, http1 });
+      const port = await listen({ host, port: wanted, http2, http1 });
       ports.push(port);
       urls.push(`http://${host.includes(':') ? `[${host}]` : host}:${port.port}`);
     }
@@ -70,4 +70,17 @@ export async function listenForClients(options: ClientListenerOptions): Promise<
     await Promise.all(ports.map((port) => port.destroy()));
   };
   return { urls, close };
+}
+
+/** As ClientPort.listen, with the refusal in Go's words, which tools wait for. */
+async function listen(options: PortOptions): Promise<ClientPort> {
+  try {
+    return await ClientPort.listen(options);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'EADDRINUSE' ? 'bind: address already in use' : String(error);
+    throw new StartError('LISTEN_FAILED', `listen tcp ${options.host}:${options.port}: ${why}`, {
+      cause: error,
+    });
+  }
 }

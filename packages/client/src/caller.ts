@@ -1,0 +1,175 @@
+/**
+ * How a client's calls reach a member: which endpoint, what token, what is tried again.
+ *
+ * Rules of retrying (etcd client/v3/retry.go, made exact)
+ * - A read is tried again on UNAVAILABLE, at the next endpoint.
+ * - A write is tried again only when the error says that it certainly had no effect. Otherwise its outcome is unknown:
+ *   the error reaches the caller with `mayHaveApplied`, and the caller decides.
+ * - A refused token is renewed once per call; the call had no effect then.
+ * - All attempts together stay within the call's time.
+ */
+import {
+  type CallOptions,
+  EtcdError,
+  type RequestOf,
+  type ResponseOf,
+  Status,
+  type StreamCall,
+  type StreamMethodName,
+  type UnaryMethodName,
+} from '@etcd-ts/protocol';
+import { backoffMs, sleep } from './backoff.ts';
+import type { Clock, Random } from './clock.ts';
+import type { Chosen, Endpoints } from './endpoints.ts';
+import { type Tokens, wantsNewToken } from './tokens.ts';
+
+/** Attempts of one call; after that its last error is thrown. */
+export const MAX_ATTEMPTS = 100;
+
+/** Whether a call changes something. */
+export type Effect = 'read' | 'write';
+
+/** What a caller of the client may add to any call. */
+export interface ClientCallOptions {
+  /** Gives the call up. */
+  readonly signal?: AbortSignal | undefined;
+  /** The call fails with DEADLINE_EXCEEDED after so many milliseconds. @defaultValue the client's `timeoutMs` */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What a {@link Caller} is made of. */
+export interface CallerParts {
+  readonly endpoints: Endpoints;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly tokens: Tokens | undefined;
+  readonly timeoutMs: number;
+}
+
+/** An open stream and the endpoint that it goes to. */
+export interface OpenedStream<Request, Response> {
+  readonly call: StreamCall<Request, Response>;
+  /** Says that the stream broke: the next one goes to the next endpoint. */
+  readonly failed: (error: EtcdError) => void;
+}
+
+export class Caller {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly endpoints: Endpoints;
+  readonly #tokens: Tokens | undefined;
+  /** Time of a call that brings none of its own, in milliseconds. */
+  readonly timeoutMs: number;
+
+  constructor(parts: CallerParts) {
+    this.clock = parts.clock;
+    this.random = parts.random;
+    this.endpoints = parts.endpoints;
+    this.#tokens = parts.tokens;
+    this.timeoutMs = parts.timeoutMs;
+  }
+
+  /**
+   * One request, one response, with the retries that are safe.
+   *
+   * @throws EtcdError the last attempt's; DEADLINE_EXCEEDED when time is up, CANCELED when the signal is aborted.
+   */
+  async unary<Method extends UnaryMethodName>(
+    method: Method,
+    request: RequestOf<Method>,
+    effect: Effect,
+    options: ClientCallOptions = {},
+  ): Promise<ResponseOf<Method>> {
+    const { signal, timeoutMs = this.timeoutMs } = options;
+    const endMs = this.clock.monotonicMs() + timeoutMs;
+    let renewed = false;
+    for (let attempt = 1; ; attempt++) {
+      const chosen = this.endpoints.current();
+      const leftMs = endMs - this.clock.monotonicMs();
+      let token: string | undefined;
+      try {
+        token = await this.#tokens?.get(chosen.channel, leftMs);
+        const callOptions = { signal, timeoutMs: leftMs, metadata: metadataWith(token) };
+        return await chosen.channel.unary(method, request, callOptions);
+      } catch (thrown) {
+        const error = EtcdError.from(thrown);
+        const renew = !renewed && token !== undefined && wantsNewToken(error);
+        if (renew) {
+          renewed = true;
+          this.#tokens?.refused(token);
+          continue;
+        }
+        if (!mayRetry(error, effect)) throw error;
+        this.endpoints.failed(chosen);
+        const waitMs = backoffMs(Math.ceil(attempt / this.endpoints.names.length), this.random);
+        if (attempt >= MAX_ATTEMPTS || this.clock.monotonicMs() + waitMs >= endMs) throw error;
+        await sleep(this.clock, waitMs, signal);
+      }
+    }
+  }
+
+  /**
+   * One request to one endpoint of the list (undefined: the one in use), once.
+   *
+   * @throws EtcdError what that member answers.
+   */
+  async unaryTo<Method extends UnaryMethodName>(
+    index: number | undefined,
+    method: Method,
+    request: RequestOf<Method>,
+    options: ClientCallOptions = {},
+  ): Promise<ResponseOf<Method>> {
+    const { channel } = this.#chosen(index);
+    const { signal, timeoutMs = this.timeoutMs } = options;
+    const token = await this.#tokens?.get(channel, timeoutMs);
+    return channel.unary(method, request, { signal, timeoutMs, metadata: metadataWith(token) });
+  }
+
+  /**
+   * Opens a stream to the endpoint in use. It is not tried again: who opened it knows where to go on.
+   *
+   * @throws EtcdError when no token is to be had.
+   */
+  async stream<Method extends StreamMethodName>(
+    method: Method,
+    options: CallOptions = {},
+  ): Promise<OpenedStream<RequestOf<Method>, ResponseOf<Method>>> {
+    const chosen = this.endpoints.current();
+    const token = await this.#tokens?.get(chosen.channel, this.timeoutMs);
+    const metadata = metadataWith(token, options.metadata);
+    const call = chosen.channel.stream(method, { ...options, metadata });
+    const failed = (error: EtcdError): void => {
+      if (wantsNewToken(error)) this.#tokens?.refused(token);
+      else this.endpoints.failed(chosen);
+    };
+    return { call, failed };
+  }
+
+  /** Opens a stream to one endpoint of the list (undefined: the one in use). */
+  async streamTo<Method extends StreamMethodName>(
+    index: number | undefined,
+    method: Method,
+    options: CallOptions = {},
+  ): Promise<StreamCall<RequestOf<Method>, ResponseOf<Method>>> {
+    const { channel } = this.#chosen(index);
+    const token = await this.#tokens?.get(channel, this.timeoutMs);
+    return channel.stream(method, { ...options, metadata: metadataWith(token, options.metadata) });
+  }
+
+  #chosen(index: number | undefined): Chosen {
+    return index === undefined ? this.endpoints.current() : this.endpoints.at(index);
+  }
+}
+
+/** Whether another attempt is safe and may help. */
+export function mayRetry(error: EtcdError, effect: Effect): boolean {
+  return error.status === Status.UNAVAILABLE && (effect === 'read' || !error.mayHaveApplied);
+}
+
+function metadataWith(
+  token: string | undefined,
+  metadata?: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> | undefined {
+  if (token === undefined) return metadata;
+  return new Map([...(metadata ?? []), ['token', token]]);
+}

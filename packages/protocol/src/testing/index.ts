@@ -1,0 +1,6 @@
+export {
+  channelSuite,
+  type ChannelClaim,
+  type ChannelWorld,
+  type MakeChannel,
+} from './channel-suite.ts';

@@ -1,0 +1,36 @@
+import { GrpcChannel, systemClock } from '@etcd-ts/client/node';
+import { channelSuite } from '@etcd-ts/protocol/testing';
+import { describe, test } from 'vitest';
+import type { Clock } from '../../src/clock.ts';
+import { listenForClients } from '../../src/listeners/node/client-listener.ts';
+
+const clock: Clock = {
+  ...systemClock,
+  wallMs: () => Date.now(),
+  soon: (callback) => void setImmediate(callback),
+};
+
+describe('the channel over gRPC', () => {
+  for (const claim of channelSuite) {
+    test(claim.name, () =>
+      claim.run(async (handlers) => {
+        const listener = await listenForClients({
+          urls: ['http://127.0.0.1:0'],
+          handlers,
+          clock,
+          maxRequestBytes: 1_572_864,
+          routes: new Map(),
+        });
+        const channel = new GrpcChannel(listener.urls[0] ?? '');
+        return {
+          channel,
+          passTime: () => undefined,
+          close: async () => {
+            await channel.close();
+            await listener.close(0);
+          },
+        };
+      }),
+    );
+  }
+});
