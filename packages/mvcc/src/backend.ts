@@ -17,6 +17,13 @@ export interface Backend {
    * cut takes, the log brings back. Batches take effect in the order of the calls.
    */
   write(operations: readonly BackendOperation[]): Promise<void>;
+  /**
+   * Makes every write whose promise has resolved durable against a power cut. Asked for before the log is dropped behind
+   * the state; nothing else needs it.
+   */
+  sync(): Promise<void>;
+  /** Makes every write that has resolved durable: it outlives a power cut. Resolves when it is. */
+  sync(): Promise<void>;
   /** Reads keys in [start, end) in byte order. Sees at least what was written before the call. */
   iterate(start: Uint8Array, end: Uint8Array): BackendIterator;
   /** Bytes on the medium, roughly. May lag behind the writes. */

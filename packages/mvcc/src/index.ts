@@ -32,7 +32,13 @@ export {
 export { memoryBackend } from './memory-backend.ts';
 export type { MetaTable } from './meta-table.ts';
 export type { HashKvScan } from './hash-kv.ts';
-export { type OpenStoreOptions, openStore, restoreSnapshot, StoreFlusher } from './open-store.ts';
+export {
+  type OpenStoreOptions,
+  openStore,
+  readApplied,
+  restoreSnapshot,
+  StoreFlusher,
+} from './open-store.ts';
 export type { RangePlan } from './range-plan.ts';
 export type { SnapshotScan } from './snapshot.ts';
 export { SnapshotError } from './snapshot-format.ts';

@@ -26,7 +26,8 @@ export interface LevelDatabase {
 export interface LevelBatch {
   put(key: Uint8Array, value: Uint8Array, options: Bytes): unknown;
   del(key: Uint8Array, options: Bytes): unknown;
-  write(): Promise<void>;
+  /** @param options `sync`: durable when it resolves; databases in memory know nothing of it. */
+  write(options?: { readonly sync: boolean }): Promise<void>;
 }
 
 /** What is used of an iterator. */
@@ -42,6 +43,9 @@ export interface LevelIteratorOptions extends Bytes {
   readonly highWaterMarkBytes: number;
   readonly fillCache: boolean;
 }
+
+/** A name that no record has. */
+const NO_KEY: Uint8Array = new Uint8Array([0xff]);
 
 /** Operations handed to the database in one go; between them others get their turn. */
 const OPERATIONS_PER_TURN = 512;
@@ -82,6 +86,19 @@ class LevelBackend implements Backend {
     return this.#last;
   }
 
+  async sync(): Promise<void> {
+    await this.#last;
+    // LevelDB writes what it holds in memory to a synced file before it compacts; a synced batch alone would not cover
+    // a log file that it has left for a newer one.
+    if (hasCompactRange(this.#database)) {
+      await this.#database.compactRange(NO_KEY, NO_KEY, BYTES);
+      return;
+    }
+    const batch = this.#database.batch();
+    batch.del(NO_KEY, BYTES);
+    await batch.write({ sync: true });
+  }
+
   iterate(start: Uint8Array, end: Uint8Array): BackendIterator {
     const options = {
       ...BYTES,
@@ -95,6 +112,16 @@ class LevelBackend implements Backend {
       nextPage: async (entriesMax): Promise<readonly BackendEntry[]> => iterator.nextv(entriesMax),
       close: () => iterator.close(),
     };
+  }
+
+  /**
+   * LevelDB writes what it has gathered into a table, and syncs it, before it compacts a range; which range does not
+   * matter. (A synced write alone would not do: an older log file may still wait for its table.)
+   */
+  async sync(): Promise<void> {
+    await this.#last;
+    const nothing = new Uint8Array(1).fill(0xff);
+    await this.compactRange(nothing, nothing);
   }
 
   async sizeBytes(): Promise<number> {

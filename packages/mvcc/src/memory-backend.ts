@@ -63,8 +63,16 @@ class MemoryBackend implements Backend {
     };
   }
 
+  async sync(): Promise<void> {
+    this.#assertOpen();
+  }
+
   async sizeBytes(): Promise<number> {
     return this.#bytes;
+  }
+
+  async sync(): Promise<void> {
+    this.#assertOpen();
   }
 
   async compactRange(): Promise<void> {

@@ -3,14 +3,16 @@
  *
  * Nothing here decides anything: promises wait for the backend, the synchronous parts do the work.
  */
+import { equalBytes } from '@etcd-ts/base';
 import type { Backend, BackendEntry, BackendOperation } from './backend.ts';
-import { META_END, META_START } from './meta-table.ts';
+import { bytesPosition, META_APPLIED, META_END, META_START, metaName } from './meta-table.ts';
 import { RECORDS_END, RECORDS_START } from './revision.ts';
+import type { SnapshotScan } from './snapshot.ts';
 import { SnapshotError, SnapshotReader } from './snapshot-format.ts';
 import { emptyState, MvccStore, type MvccStoreOptions } from './store.ts';
 import { StoreLoader } from './store-loader.ts';
 import type { WatchHub } from './watch-hub.ts';
-import type { FlushBatch } from './write-behind.ts';
+import type { AppliedPosition, FlushBatch } from './write-behind.ts';
 
 /** Records asked of the backend at once while loading. */
 const LOAD_PAGE_ENTRIES = 4096;
@@ -43,43 +45,84 @@ export async function openStore(
   return new MvccStore(state, options.hub);
 }
 
+/** Where the state in a backend stands in the log, without loading it; undefined when it holds none. */
+export function readApplied(backend: Backend): AppliedPosition | undefined {
+  const bytes = backend.get(metaName(META_APPLIED));
+  return bytes === undefined ? undefined : bytesPosition(bytes);
+}
+
+/** Batches on their way, by store. */
+const flushing = new WeakMap<MvccStore, Promise<void>>();
+
 /**
- * Writes a store's changes behind it, one batch at a time.
+ * Writes a store's changes to its backend, one batch at a time. Resolves when everything that was dirty at the call is
+ * there.
  *
  * Failure: the first failed write is final. Every call rejects with it from then on, and the node stops; what the
  * backend holds is the state after some earlier batch, and the log has the rest.
  */
-export class StoreFlusher {
-  readonly #store: MvccStore;
-  readonly #backend: Backend;
-  #running: Promise<void> | undefined;
+export async function flushStore(store: MvccStore): Promise<void> {
+  // The batch on its way was taken before this call; what this call is about is in the next one. When it has ended, the
+  // first of those who waited takes the next batch for all of them.
+  await flushing.get(store);
+  const next = flushing.get(store);
+  if (next !== undefined) return next;
+  const batch = store.takeFlush();
+  if (batch === undefined) return undefined;
+  const written = writeBatch(store, batch);
+  flushing.set(store, written);
+  return written;
+}
 
-  constructor(store: MvccStore, backend: Backend) {
-    this.#store = store;
-    this.#backend = backend;
-  }
+async function writeBatch(store: MvccStore, batch: FlushBatch): Promise<void> {
+  await store.backend.write(batch.operations);
+  store.flushed(batch);
+  flushing.delete(store);
+}
 
-  /** Resolves when everything that was dirty at the call is in the backend. */
-  async flush(): Promise<void> {
-    // The batch on its way was taken before this call; what this call is about is in the next one.
-    if (this.#running !== undefined) await this.#running;
-    // Several callers may have waited for the same batch; the first of them has taken the next one meanwhile.
-    if (this.#running !== undefined) return this.#running;
-    const batch = this.#store.takeFlush();
-    if (batch === undefined) return undefined;
-    this.#running = this.#write(batch);
-    return this.#running;
-  }
+/** A snapshot on its way out. */
+export interface StoreSnapshot {
+  /** The copy is the state after this entry. */
+  readonly applied: AppliedPosition;
+  /** Its bytes, once. Ends the snapshot when the loop over it ends, early or not. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
 
-  async #write(batch: FlushBatch): Promise<void> {
-    await this.#backend.write(batch.operations);
-    this.#store.flushed(batch);
-    this.#running = undefined;
+/** Bytes after which a chunk of a snapshot ends: 256 KiB. A record is never cut, so one may be larger. */
+export const SNAPSHOT_CHUNK_BYTES: number = 256 << 10;
+/** Revisions looked at for one chunk at most: bounds the time of a turn. */
+const SNAPSHOT_CHUNK_ENTRIES = 512;
+
+/**
+ * A copy of the whole state as it is at the call, deterministic to the byte, while writes go on.
+ *
+ * Holds up compactions above it until the loop over its chunks has ended; so loop over it, or the pin stays.
+ */
+export function snapshotStore(store: MvccStore): StoreSnapshot {
+  const scan = store.snapshot();
+  return { applied: scan.applied, chunks: snapshotChunks(store.backend, scan) };
+}
+
+async function* snapshotChunks(backend: Backend, scan: SnapshotScan): AsyncGenerator<Uint8Array> {
+  const iterator = backend.iterate(RECORDS_START, RECORDS_END);
+  try {
+    for (;;) {
+      // Reading ahead costs less than single reads, and gives the others a turn.
+      if (scan.wantsReadAhead) scan.readAhead(await iterator.nextPage(SNAPSHOT_CHUNK_ENTRIES));
+      const chunk = scan.next(SNAPSHOT_CHUNK_ENTRIES, SNAPSHOT_CHUNK_BYTES);
+      if (chunk === undefined) return;
+      if (chunk.length > 0) yield chunk;
+    }
+  } finally {
+    scan.close();
+    await iterator.close();
   }
 }
 
 /**
  * Fills an empty backend from a snapshot's bytes, in pieces of any size. Open a store on it afterwards.
+ *
+ * The applied position is written last: a backend that was filled in part says that nothing was applied.
  *
  * @throws SnapshotError when the bytes are damaged or incomplete, or the backend is not empty; throw the backend away
  * then.
@@ -91,15 +134,20 @@ export async function restoreSnapshot(
   await forEachEntry(backend, RECORDS_START, RECORDS_END, refuseEntry);
   await forEachEntry(backend, META_START, META_END, refuseEntry);
   const reader = new SnapshotReader();
+  const positionName = metaName(META_APPLIED);
+  const last: BackendOperation[] = [];
   let operations: BackendOperation[] = [];
   for await (const piece of pieces) {
-    for (const { name, value } of reader.push(piece)) operations.push({ key: name, value });
+    for (const { name: key, value } of reader.push(piece)) {
+      (equalBytes(key, positionName) ? last : operations).push({ key, value });
+    }
     if (operations.length < RESTORE_BATCH_OPERATIONS) continue;
     await backend.write(operations);
     operations = [];
   }
   reader.finish();
   await backend.write(operations);
+  await backend.write(last);
 }
 
 function refuseEntry(): void {

@@ -33,6 +33,8 @@ export class RangePlan {
   readonly #range: KeyRange;
   readonly #fetchMax: number;
   readonly #pin: PinnedRead;
+  /** The count, when the index could tell at the start: the plan then stops at its limit. */
+  readonly #countAtStart: number | undefined;
   #resumeAt: string | undefined;
   #count = 0;
 
@@ -44,6 +46,8 @@ export class RangePlan {
     this.#range = keyRange(request.key, request.rangeEnd);
     this.#resumeAt = this.#range.start;
     this.#fetchMax = request.countOnly ? 0 : fetchLimit(request);
+    const isNewest = revision >= state.index.newestRevision;
+    this.#countAtStart = isNewest ? state.index.countLive(this.#range) : undefined;
     this.#pin = { revision, isCancelled: false };
     state.pins.add(this.#pin);
   }
@@ -55,7 +59,7 @@ export class RangePlan {
 
   /** Keys in the range at that revision, limit and filters ignored. Complete when `next` has returned undefined. */
   get count(): number {
-    return this.#count;
+    return this.#countAtStart ?? this.#count;
   }
 
   /**
@@ -71,7 +75,7 @@ export class RangePlan {
       const through = this.#read.state.compactRevision;
       throw new MvccError('COMPACTED', `revision ${this.revision}, compacted through ${through}`);
     }
-    if (this.#resumeAt === undefined) return undefined;
+    if (this.#resumeAt === undefined || this.#isFetched) return undefined;
     const kvs: KeyValue[] = [];
     let bytes = 0;
     let scanned = 0;
@@ -98,10 +102,15 @@ export class RangePlan {
     return kvs;
   }
 
+  /** True when nothing is left to read, and nothing to count. */
+  get #isFetched(): boolean {
+    return this.#countAtStart !== undefined && this.#count >= this.#fetchMax;
+  }
+
   /** The answer, from everything that `next` returned, after its end. */
   finish(read: readonly KeyValue[]): RangeResult {
     const { request } = this.#read;
-    return { revision: this.headerRevision, ...finishRange(request, read), count: this.#count };
+    return { revision: this.headerRevision, ...finishRange(request, read), count: this.count };
   }
 
   /** Lets compactions go on. Harmless when called again. */

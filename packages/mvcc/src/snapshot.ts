@@ -4,7 +4,8 @@
  * Nothing is frozen: records never change, later ones have higher revisions, and a compaction above the snapshot's
  * revision waits for it. Only the named blobs are copied at the start.
  */
-import { assert, concatBytes } from '@etcd-ts/base';
+import { assert, compareBytes, concatBytes } from '@etcd-ts/base';
+import type { BackendEntry } from './backend.ts';
 import { MvccError } from './errors.ts';
 import {
   META_APPLIED,
@@ -29,6 +30,10 @@ export class SnapshotScan {
   readonly #compactRevision: number;
   readonly #writer = new SnapshotWriter();
   #head: Uint8Array[] | undefined;
+  /** Records read before they are needed, in order. What is not among them is read one by one. */
+  #ahead: readonly BackendEntry[] = [];
+  #aheadAt = 0;
+  #isAllRead = false;
   #main = 0;
   #sub = 0;
   #isEnded = false;
@@ -70,6 +75,18 @@ export class SnapshotScan {
     return concatBytes(frames);
   }
 
+  /** True when the records read ahead are used up, and more may be given. */
+  get wantsReadAhead(): boolean {
+    return !this.#isEnded && !this.#isAllRead && this.#aheadAt >= this.#ahead.length;
+  }
+
+  /** Takes the backend's next records, in order from the first on; none means that there are no more. */
+  readAhead(entries: readonly BackendEntry[]): void {
+    this.#ahead = entries;
+    this.#aheadAt = 0;
+    this.#isAllRead = entries.length === 0;
+  }
+
   /** Lets compactions go on. Harmless when called again. */
   close(): void {
     this.#state.pins.delete(this.#pin);
@@ -102,19 +119,38 @@ export class SnapshotScan {
     log.forEachFrom(this.#main, this.#sub, (entry) => {
       const { main, sub, slot, tombstone } = entry;
       if (main > this.revision) return false;
-      if (left-- <= 0 || bytes >= bytesMax) {
+      if (left-- <= 0 || bytes >= bytesMax || this.#isAheadUsedUp()) {
         this.#main = main;
         this.#sub = sub;
         isDone = false;
         return false;
       }
       if (!index.survives(slot, entry, this.#compactRevision)) return true;
-      const record = this.#state.readRecord(main, sub, tombstone);
-      const frame = this.#writer.record(recordName(main, sub, tombstone), record);
+      const name = recordName(main, sub, tombstone);
+      const record = this.#fromAhead(name) ?? this.#state.readRecord(main, sub, tombstone);
+      const frame = this.#writer.record(name, record);
       bytes += frame.length;
       frames.push(frame);
       return true;
     });
     return isDone;
+  }
+
+  /** With reading ahead a piece ends where the records read end. */
+  #isAheadUsedUp(): boolean {
+    return this.#ahead.length > 0 && this.#aheadAt >= this.#ahead.length;
+  }
+
+  #fromAhead(name: Uint8Array): Uint8Array | undefined {
+    for (; this.#aheadAt < this.#ahead.length; this.#aheadAt++) {
+      const entry = this.#ahead[this.#aheadAt];
+      if (entry === undefined) return undefined;
+      const difference = compareBytes(entry[0], name);
+      if (difference > 0) return undefined;
+      if (difference < 0) continue;
+      this.#aheadAt++;
+      return entry[1];
+    }
+    return undefined;
   }
 }

@@ -3,7 +3,7 @@
  * compacted, watchers are told every change.
  *
  * Synchronous throughout. It is a state machine: the same calls in the same order give the same store, whichever
- * backend lies below. What it changes is held in `writeBehind` until somebody writes it down (`StoreFlusher`); what it
+ * backend lies below. What it changes is held in `writeBehind` until somebody writes it down (`flushStore`); what it
  * reads comes from there, from the value cache, or from the backend's synchronous get.
  *
  * Errors are `MvccError` with a code, thrown before anything is changed. An `InvariantError` (a damaged backend, say)
@@ -96,6 +96,11 @@ export class MvccStore {
   /** What is not yet in the backend. */
   get writeBehind(): WriteBehind {
     return this.#state.dirty;
+  }
+
+  /** Where the store's bytes lie. */
+  get backend(): Backend {
+    return this.#state.backend;
   }
 
   /** Where the store stands in the log. */

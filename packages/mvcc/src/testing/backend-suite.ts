@@ -44,13 +44,23 @@ const CLAIMS: readonly (readonly [string, Claim])[] = [
   ['batches take effect in the order of the calls, also when none is awaited', orderOfBatches],
   ['an empty value is a value, and an empty batch is no failure', emptyThings],
   ['keys and values may hold any bytes', anyBytes],
+  ['sync resolves, and changes nothing that can be read', syncs],
   ['iterate gives the keys of [start, end) in byte order', iterateInOrder],
   ['pages have at most the entries asked for, and an empty page is the end', pages],
   ['a page ends early when its entries are large', largePages],
   ['an iterator may be closed before its end', earlyClose],
   ['what get and iterate return belongs to the caller', ownership],
-  ['compactRange keeps everything, and sizeBytes is a number of bytes', sizes],
+  ['sync and compactRange keep everything, and sizeBytes is a number of bytes', sizes],
 ];
+
+async function syncs(backend: Backend): Promise<void> {
+  await put(backend, 'a', '1');
+  await backend.sync();
+  const iterator = backend.iterate(EMPTY_BYTES, LAST);
+  const page = await iterator.nextPage(10);
+  await iterator.close();
+  assert(page.length === 1, () => `after a sync the backend has ${page.length} keys, one was put`);
+}
 
 async function getOfNothing(backend: Backend): Promise<void> {
   assert(backend.get(utf8('a')) === undefined, 'a key that was never written has a value');
@@ -157,6 +167,7 @@ async function ownership(backend: Backend): Promise<void> {
 
 async function sizes(backend: Backend): Promise<void> {
   for (let i = 0; i < 100; i++) await put(backend, `k${i}`, 'x'.repeat(100));
+  await backend.sync();
   await backend.compactRange(utf8('k'), utf8('l'));
   assert((await readAll(backend, utf8('k'), utf8('l'), 7)).length === 100, 'entries went missing');
   const bytes = await backend.sizeBytes();
