@@ -22,8 +22,6 @@ export interface Backend {
    * the state; nothing else needs it.
    */
   sync(): Promise<void>;
-  /** Makes every write that has resolved durable: it outlives a power cut. Resolves when it is. */
-  sync(): Promise<void>;
   /** Reads keys in [start, end) in byte order. Sees at least what was written before the call. */
   iterate(start: Uint8Array, end: Uint8Array): BackendIterator;
   /** Bytes on the medium, roughly. May lag behind the writes. */

@@ -33,11 +33,14 @@ export { memoryBackend } from './memory-backend.ts';
 export type { MetaTable } from './meta-table.ts';
 export type { HashKvScan } from './hash-kv.ts';
 export {
+  flushStore,
   type OpenStoreOptions,
   openStore,
   readApplied,
   restoreSnapshot,
-  StoreFlusher,
+  SNAPSHOT_CHUNK_BYTES,
+  snapshotStore,
+  type StoreSnapshot,
 } from './open-store.ts';
 export type { RangePlan } from './range-plan.ts';
 export type { SnapshotScan } from './snapshot.ts';

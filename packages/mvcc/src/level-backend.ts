@@ -114,16 +114,6 @@ class LevelBackend implements Backend {
     };
   }
 
-  /**
-   * LevelDB writes what it has gathered into a table, and syncs it, before it compacts a range; which range does not
-   * matter. (A synced write alone would not do: an older log file may still wait for its table.)
-   */
-  async sync(): Promise<void> {
-    await this.#last;
-    const nothing = new Uint8Array(1).fill(0xff);
-    await this.compactRange(nothing, nothing);
-  }
-
   async sizeBytes(): Promise<number> {
     const start = new Uint8Array(0);
     const end = new Uint8Array(32).fill(0xff);

@@ -71,10 +71,6 @@ class MemoryBackend implements Backend {
     return this.#bytes;
   }
 
-  async sync(): Promise<void> {
-    this.#assertOpen();
-  }
-
   async compactRange(): Promise<void> {
     this.#assertOpen();
   }

@@ -84,8 +84,10 @@ async function writeBatch(store: MvccStore, batch: FlushBatch): Promise<void> {
 export interface StoreSnapshot {
   /** The copy is the state after this entry. */
   readonly applied: AppliedPosition;
-  /** Its bytes, once. Ends the snapshot when the loop over it ends, early or not. */
+  /** Its bytes, once. */
   readonly chunks: AsyncIterable<Uint8Array>;
+  /** Lets compactions go on; nothing is read afterwards. Must be called once it is no longer wanted, read or not. */
+  close(): void;
 }
 
 /** Bytes after which a chunk of a snapshot ends: 256 KiB. A record is never cut, so one may be larger. */
@@ -96,11 +98,15 @@ const SNAPSHOT_CHUNK_ENTRIES = 512;
 /**
  * A copy of the whole state as it is at the call, deterministic to the byte, while writes go on.
  *
- * Holds up compactions above it until the loop over its chunks has ended; so loop over it, or the pin stays.
+ * Holds up compactions above it until the loop over its chunks has ended, or it is closed.
  */
 export function snapshotStore(store: MvccStore): StoreSnapshot {
   const scan = store.snapshot();
-  return { applied: scan.applied, chunks: snapshotChunks(store.backend, scan) };
+  return {
+    applied: scan.applied,
+    chunks: snapshotChunks(store.backend, scan),
+    close: () => scan.close(),
+  };
 }
 
 async function* snapshotChunks(backend: Backend, scan: SnapshotScan): AsyncGenerator<Uint8Array> {
