@@ -1,3 +1,5 @@
+import type { ResolvedOptions } from './options.ts';
+
 /**
  * Every limit of a node, with etcd's default where etcd has one. What happens beyond each is said beside it.
  */
@@ -34,6 +36,19 @@ export interface ServerLimits {
   readonly maxLeaseExpiriesPerBatch: number;
   /** Keys deleted by one batch of expiries, unless a single lease holds more: what keeps the batch short. */
   readonly maxLeaseExpiryKeysPerBatch: number;
+}
+
+/** The limits of a node with these options (request timeout: etcd server/config/config.go, ReqTimeout). */
+export function limitsOf(options: ResolvedOptions): ServerLimits {
+  const { electionTimeoutMs, maxRequestBytes, maxTxnOps, quotaBackendBytes } = options;
+  return {
+    ...DEFAULT_LIMITS,
+    electionTimeoutMs,
+    maxRequestBytes,
+    maxTxnOps,
+    quotaBackendBytes,
+    requestTimeoutMs: 5_000 + 2 * electionTimeoutMs,
+  };
 }
 
 /** The defaults, with etcd's 1000 ms election timeout. */

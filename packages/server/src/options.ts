@@ -1,6 +1,9 @@
 /**
  * What a node can be told. One list: the flags of the bin, the documentation and the code all read it from here.
  */
+import type { BackendStore } from './env.ts';
+import type { Logger } from './logger.ts';
+import type { InMemoryNetwork } from './peers/in-memory-network.ts';
 import { StartError } from './start-error.ts';
 import {
   formatInitialCluster,
@@ -63,15 +66,22 @@ export interface EtcdNodeOptions {
   readonly maxDirtyBytes?: number;
   /** Applying one entry for longer is logged. etcd --warning-apply-duration. @defaultValue 100 */
   readonly warningApplyDurationMs?: number;
-  /** Refuse membership changes that endanger the quorum. etcd --strict-reconfig-check. @defaultValue true */
-  readonly strictReconfigCheck?: boolean;
+  /** Where the node reports. @defaultValue nowhere */
+  readonly logger?: Logger;
+  /** A network inside this process in place of TCP between the members. */
+  readonly network?: InMemoryNetwork;
+  /** Databases of your own in place of LevelDB below the data directory. */
+  readonly backends?: BackendStore;
 }
 
+/** Options that may stay without a value. */
+type OptionalOption = 'dataDir' | 'walDir' | 'logger' | 'network' | 'backends';
+
 /** Options after {@link resolveOptions}: complete, checked, frozen. */
-export interface ResolvedOptions extends Omit<
-  Required<EtcdNodeOptions>,
-  'dataDir' | 'walDir' | 'initialCluster'
-> {
+export interface ResolvedOptions
+  extends
+    Omit<Required<EtcdNodeOptions>, OptionalOption | 'initialCluster'>,
+    Pick<EtcdNodeOptions, 'logger' | 'network' | 'backends'> {
   readonly dataDir: string | undefined;
   readonly walDir: string | undefined;
   /** Peer URLs by name. */
@@ -137,7 +147,9 @@ export function resolveOptions(options: EtcdNodeOptions = {}): ResolvedOptions {
     backendBatchEntries: number(options, 'backendBatchEntries'),
     maxDirtyBytes: number(options, 'maxDirtyBytes'),
     warningApplyDurationMs: number(options, 'warningApplyDurationMs'),
-    strictReconfigCheck: options.strictReconfigCheck ?? true,
+    ...(options.logger === undefined ? {} : { logger: options.logger }),
+    ...(options.network === undefined ? {} : { network: options.network }),
+    ...(options.backends === undefined ? {} : { backends: options.backends }),
   };
   checkUrls(resolved);
   checkTimes(resolved);
@@ -206,6 +218,13 @@ function checkTimes(options: ResolvedOptions): void {
 }
 
 function checkEngine(options: ResolvedOptions): void {
+  const size = options.initialCluster.size;
+  if (size > 1 && options.listenPeerUrls.length === 0 && options.network === undefined) {
+    throw new StartError(
+      'BAD_OPTION',
+      `a cluster of ${size} members needs listenPeerUrls: ${formatInitialCluster(options.initialCluster)}`,
+    );
+  }
   if (options.engine === 'single-writer' && options.initialCluster.size > 1) {
     throw new StartError(
       'BAD_OPTION',

@@ -35,14 +35,16 @@ export function bindAddress(text: string): { host: string; port: number; tls: bo
   const problem = urlProblem(text);
   if (problem !== undefined) throw new StartError('BAD_OPTION', problem);
   const url = new URL(text);
+  if (url.protocol !== 'http:') {
+    throw new StartError('BAD_OPTION', `only http:// can be listened on in this version (${text})`);
+  }
   const host = url.hostname.replace(/^\[|\]$/g, '');
   if (host !== 'localhost' && !/^[\d.]+$/.test(host) && !host.includes(':')) {
     throw new StartError('BAD_OPTION', `expected IP in URL for binding (${text})`);
   }
-  const standard = url.protocol === 'https:' ? 443 : 80;
   return {
     host: host === 'localhost' ? '127.0.0.1' : host,
-    port: url.port === '' ? standard : Number(url.port),
-    tls: url.protocol === 'https:',
+    port: url.port === '' ? 80 : Number(url.port),
+    tls: false,
   };
 }

@@ -65,6 +65,8 @@ export class RaftConsensus implements Consensus {
   #ended = false;
   #timer: Timer | undefined;
   #nextTickMs = 0;
+  /** What the core says of itself; forgotten with every step. */
+  #status: ConsensusStatus | undefined;
   /** Groups that are durable and not yet acknowledged, since a snapshot before them is being installed. */
   readonly #durable: PersistEffect[] = [];
   #installing = false;
@@ -89,8 +91,8 @@ export class RaftConsensus implements Consensus {
   }
 
   status(): ConsensusStatus {
-    const { role, leader, term, commit, lastIndex, firstIndex } = this.#core.status();
-    return { role, leader, term, committedIndex: commit, lastIndex, firstIndex };
+    this.#status ??= this.#readStatus();
+    return this.#status;
   }
 
   progress(): readonly FollowerProgress[] {
@@ -186,6 +188,11 @@ export class RaftConsensus implements Consensus {
     this.#end();
   }
 
+  #readStatus(): ConsensusStatus {
+    const { role, leader, term, commit, lastIndex, firstIndex } = this.#core.status();
+    return { role, leader, term, committedIndex: commit, lastIndex, firstIndex };
+  }
+
   #running(): ConsensusHost {
     if (this.#ended || this.#host === undefined) throw new Error('the engine is not running');
     return this.#host;
@@ -234,6 +241,7 @@ export class RaftConsensus implements Consensus {
       this.#proposals = [];
     }
     this.#inputs = [];
+    this.#status = undefined;
     try {
       for (const effect of this.#core.stepAll(inputs)) {
         this.#perform(effect);

@@ -8,7 +8,13 @@ import { assert, type MemberId } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { Message, SnapshotMessage } from '@etcd-ts/raft';
 import type { Clock } from '../clock.ts';
-import type { LocalPeer, Peer, PeerHandlers, PeerTransport } from './peer-transport.ts';
+import type {
+  ClusterFacts,
+  LocalPeer,
+  Peer,
+  PeerHandlers,
+  PeerTransport,
+} from './peer-transport.ts';
 
 /** Connects the transports that it made. */
 export class InMemoryNetwork {
@@ -51,6 +57,15 @@ export class InMemoryNetwork {
   /** @internal */
   leave(local: LocalPeer): void {
     this.#nodes.delete(`${local.clusterId}/${local.id}`);
+  }
+
+  /** @internal The node that is reached at this URL. */
+  at(url: string): ClusterFacts | undefined {
+    for (const node of this.#nodes.values()) {
+      const facts = node.facts();
+      if (facts?.own.includes(url) === true) return facts;
+    }
+    return undefined;
   }
 
   /** @internal The node that hears what `from` sends to `to` now. */
@@ -140,6 +155,21 @@ class InMemoryTransport implements PeerTransport {
     return handlers.call(local.id, method, request.slice());
   }
 
+  askMembers(url: string): Promise<ClusterFacts> {
+    const facts = this.#network.at(url);
+    if (facts === undefined) return Promise.reject(new Error('nobody listens there'));
+    return Promise.resolve(facts);
+  }
+
+  /** @internal What this node says of its cluster, and where it is reached. */
+  facts(): (ClusterFacts & { readonly own: readonly string[] }) | undefined {
+    const local = this.#local;
+    const members = this.#handlers?.facts().members;
+    if (local === undefined || members === undefined) return undefined;
+    const own = members.find(({ id }) => id === local.id)?.peerUrls ?? [];
+    return { clusterId: local.clusterId, members, own };
+  }
+
   connectedSinceMs(peer: MemberId): number | undefined {
     const local = this.#local;
     if (local === undefined) return undefined;
@@ -170,7 +200,7 @@ class InMemoryTransport implements PeerTransport {
   #handlersOf(to: bigint): PeerHandlers {
     const local = this.#local;
     const peer = local === undefined ? undefined : this.#network.reach(local, to);
-    const handlers = peer?.#handlers;
+    const handlers = peer === undefined ? undefined : peer.#handlers;
     if (handlers === undefined || !this.#peers.has(to)) {
       throw new EtcdError('UNAVAILABLE', {
         message: `member ${to.toString(16)} cannot be reached`,

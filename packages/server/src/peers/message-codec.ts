@@ -119,7 +119,13 @@ export function decodeMessage(record: MessageRecord, from: NodeId, to: NodeId): 
         hintTerm: e as number,
       } satisfies AppendResponseMessage;
     case 'heartbeat':
-      return { type, ...envelope, commit: a as number, readRound: b as number, session: c as number };
+      return {
+        type,
+        ...envelope,
+        commit: a as number,
+        readRound: b as number,
+        session: c as number,
+      };
     case 'heartbeatResponse':
       return { type, ...envelope, readRound: a as number, session: b as number };
     case 'vote':

@@ -12,6 +12,7 @@
  */
 import type { ClusterId, MemberId } from '@etcd-ts/base';
 import type { Message, SnapshotMessage } from '@etcd-ts/raft';
+import type { Member } from '../membership/member.ts';
 
 /** Where a member is reached. */
 export interface Peer {
@@ -20,8 +21,19 @@ export interface Peer {
   readonly urls: readonly string[];
 }
 
+/** What a member tells anyone who asks its peer URL over plain HTTP. */
+export interface PeerFacts {
+  readonly members: readonly Member[];
+  readonly serverVersion: string;
+  /** `not_decided` before the first election, as in etcd. */
+  readonly clusterVersion: string;
+  readonly health: { readonly healthy: boolean; readonly reason: string };
+}
+
 /** What a node does with what comes in. */
 export interface PeerHandlers {
+  /** What the member's pages show. */
+  facts(): PeerFacts;
   /** Messages in the order of their sending. */
   receive(messages: readonly Message[]): void;
   /** Messages to this peer are being lost. */
@@ -39,6 +51,12 @@ export interface PeerHandlers {
 export interface LocalPeer {
   readonly id: MemberId;
   readonly clusterId: ClusterId;
+}
+
+/** What a member says of its cluster. */
+export interface ClusterFacts {
+  readonly clusterId: bigint;
+  readonly members: readonly Pick<Member, 'id' | 'name' | 'peerUrls'>[];
 }
 
 /** Carries messages, snapshots and calls between the members of a cluster. */
@@ -69,6 +87,12 @@ export interface PeerTransport {
    * @throws EtcdError what the peer answered, or UNAVAILABLE when it cannot be reached.
    */
   call(to: MemberId, method: string, request: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  /**
+   * Asks whoever listens on a peer URL for its cluster; works before `start`.
+   *
+   * @throws Error when nobody answers.
+   */
+  askMembers(url: string): Promise<ClusterFacts>;
   /** Since when the peer has been connected without break, in the clock's monotonic ms; undefined: it is not. */
   connectedSinceMs(peer: MemberId): number | undefined;
   /** Ends everything; open calls and transfers fail. */

@@ -84,7 +84,11 @@ export class ConfigChanges {
       case 'transferred':
         return this.#end(token, pending);
       case 'lost':
-        return this.#end(token, pending, new EtcdError('LEADER_CHANGED', { mayHaveApplied: false }));
+        return this.#end(
+          token,
+          pending,
+          new EtcdError('LEADER_CHANGED', { mayHaveApplied: false }),
+        );
       case 'unknown':
         return this.#end(token, pending, new EtcdError('TIMEOUT_DUE_TO_LEADER_FAIL'));
       case 'refused':

@@ -16,7 +16,7 @@
  */
 import { assert, type Deferred, deferred } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
-import type { Outcome } from '@etcd-ts/raft';
+import type { LogIndex, Outcome } from '@etcd-ts/raft';
 import type { CommandCodec } from '../apply/command-codec.ts';
 import type { Command, CommandResult } from '../apply/command.ts';
 import type { Consensus } from '../consensus/consensus.ts';
@@ -35,6 +35,7 @@ export interface ProposalParts {
   readonly deadlines: Deadlines;
   readonly tokens: Tokens;
   readonly limits: ServerLimits;
+  readonly appliedIndex: () => LogIndex;
 }
 
 /** `waiting`: in no log. `handedOver`: may be in one. `adrift`: the same, and nobody can say any more. */
@@ -155,7 +156,7 @@ export class Proposals {
   }
 
   #refusal(signal: AbortSignal | undefined): EtcdError | undefined {
-    const { limits, consensus } = this.#parts;
+    const { limits, consensus, appliedIndex } = this.#parts;
     if (this.#stopped !== undefined) return this.#stopped;
     if (signal?.aborted === true) return abortError(signal, false);
     if (this.#pending.size >= limits.maxPendingProposals) {
@@ -166,8 +167,7 @@ export class Proposals {
       const detail = `proposals of ${this.#bytes} bytes wait, the limit is ${limits.maxPendingProposalBytes}`;
       return new EtcdError('TOO_MANY_REQUESTS', { detail });
     }
-    const { committedIndex, appliedIndex } = consensus.status();
-    const gap = committedIndex - appliedIndex;
+    const gap = consensus.status().committedIndex - appliedIndex();
     if (gap > limits.maxCommitApplyGap) {
       const detail = `${gap} committed entries wait to be applied, the limit is ${limits.maxCommitApplyGap}`;
       return new EtcdError('TOO_MANY_REQUESTS', { detail });
@@ -191,7 +191,10 @@ export class Proposals {
   #refused(pending: Pending, outcome: Outcome & { kind: 'refused' }): void {
     switch (outcome.reason) {
       case 'full':
-        return this.#fail(pending, new EtcdError('TOO_MANY_REQUESTS', { detail: outcome.detail ?? 'the log is full' }));
+        return this.#fail(
+          pending,
+          new EtcdError('TOO_MANY_REQUESTS', { detail: outcome.detail ?? 'the log is full' }),
+        );
       case 'stopped':
         return this.#fail(pending, new EtcdError('STOPPED', { mayHaveApplied: false }));
       default:

@@ -120,7 +120,10 @@ export class ReadBarrier {
     }
     if (outcome.kind !== 'refused') return;
     if (outcome.reason === 'full') {
-      this.#end(round, new EtcdError('TOO_MANY_REQUESTS', { detail: 'too many reads wait at the leader' }));
+      this.#end(
+        round,
+        new EtcdError('TOO_MANY_REQUESTS', { detail: 'too many reads wait at the leader' }),
+      );
     } else if (outcome.reason === 'stopped') {
       this.#end(round, new EtcdError('STOPPED', { mayHaveApplied: false }));
     }

@@ -8,7 +8,15 @@
  * - The log is dropped only behind a state that is durable in the database.
  */
 import { assert } from '@etcd-ts/base';
-import type { Entry, LogIndex, Outcome, SnapshotMeta } from '@etcd-ts/raft';
+import {
+  changeConf,
+  type ConfigChange,
+  type Entry,
+  type LogIndex,
+  type Outcome,
+  type SnapshotMeta,
+  type Term,
+} from '@etcd-ts/raft';
 import type { EtcdError } from '@etcd-ts/protocol';
 import type { CommandCodec } from '../apply/command-codec.ts';
 import type { CommandResult } from '../apply/command.ts';
@@ -147,12 +155,8 @@ export class StateHost implements ConsensusHost {
     switch (payload.kind) {
       case 'empty':
         return state.applyEmpty(index, term);
-      case 'config': {
-        const { change, confState } = payload;
-        state.applyConfig({ index, term, change, confState });
-        changes.applied(index);
-        return this.#parts.membersChanged();
-      }
+      case 'config':
+        return this.#applyConfig(index, term, payload.change);
       case 'command': {
         const { ownSequence, command } = codec.decode(payload.data);
         const own = ownSequence === 0 ? undefined : proposals.commandOf(ownSequence);
@@ -164,6 +168,16 @@ export class StateHost implements ConsensusHost {
         if (own !== undefined) proposals.applied(ownSequence, result);
       }
     }
+  }
+
+  /** The engine reckons in the same way: the configuration follows from the one before and the change alone. */
+  #applyConfig(index: LogIndex, term: Term, change: ConfigChange): void {
+    const { changes, state } = this.#parts;
+    const next = changeConf(state.confState, change);
+    const confState = next.ok ? next.conf : state.confState;
+    state.applyConfig({ index, term, change, confState });
+    changes.applied(index);
+    this.#parts.membersChanged();
   }
 
   /** The next page comes only after this: at once, or when the database has caught up. */

@@ -1,0 +1,160 @@
+/** A node's storage: its directories, the claim on them, and what was recovered from them. */
+import { idToHex } from '@etcd-ts/base';
+import { DiskError, WalError } from '@etcd-ts/wal';
+import type { Env } from '../env.ts';
+import type { Logger } from '../logger.ts';
+import type { ResolvedOptions } from '../options.ts';
+import type { Peer, PeerTransport } from '../peers/peer-transport.ts';
+import { StartError } from '../start-error.ts';
+import { RevocableDisk } from '../state/revocable-disk.ts';
+import { type FirstCluster, recover, type Recovered } from './recovery.ts';
+import { joinCluster } from './join.ts';
+import { initialCluster } from './initial-cluster.ts';
+
+/** A member's content, and how it is given up. */
+export interface Storage extends Recovered {
+  /** Whom a member that joins talks to before it knows anything. */
+  readonly firstPeers: readonly Peer[];
+  /** Takes the disk away at once. */
+  revoke(): Promise<void>;
+  /** Closes log and database, and gives up the directory. Harmless when repeated. */
+  close(): Promise<void>;
+}
+
+/** Where things lie below a data directory, as in etcd: `member/wal`, and the database beside it. */
+export interface Layout {
+  readonly memberDirectory: string;
+  readonly walDirectory: string;
+  readonly databaseDirectory: string;
+}
+
+/** The directories of a node; in memory they are only names. */
+export function layoutOf({ dataDir, walDir, name }: ResolvedOptions): Layout {
+  const memberDirectory = `${dataDir ?? `${name}.etcd`}/member`;
+  return {
+    memberDirectory,
+    walDirectory: walDir ?? `${memberDirectory}/wal`,
+    databaseDirectory: `${memberDirectory}/db`,
+  };
+}
+
+/**
+ * Claims the directories and recovers the member.
+ *
+ * @throws StartError: names the directory or file, and what is wrong with it.
+ */
+export async function openStorage(
+  options: ResolvedOptions,
+  env: Env,
+  transport: PeerTransport,
+): Promise<Storage> {
+  const disk = new RevocableDisk(env.disk);
+  const layout = layoutOf(options);
+  let firstPeers: readonly Peer[] = [];
+  const cluster = async (): Promise<FirstCluster> => {
+    if (options.initialClusterState === 'new') {
+      return { kind: 'new', ...firstMembers(options) };
+    }
+    const joined = await joinCluster(options, transport);
+    firstPeers = joined.peers;
+    return { kind: 'existing', ...joined };
+  };
+  try {
+    await disk.makeDirectory(layout.memberDirectory);
+    const lock = await disk.lockDirectory(layout.memberDirectory);
+    const recovered = await recover({
+      disk,
+      walDirectory: layout.walDirectory,
+      backends: env.backends,
+      log: env.log,
+      walOptions: {
+        monotonicMs: () => env.clock.monotonicMs(),
+        observer: { slowSync: (tookMs) => reportSlowSync(env.log, tookMs) },
+      },
+      stateOptions: { dirtyBytesMax: options.maxDirtyBytes, hashSeed: env.random.uint32() },
+      cluster,
+    });
+    const close = async (): Promise<void> => {
+      await recovered.wal.close();
+      await recovered.databases.close();
+      await lock.release();
+    };
+    await checkIdentity(options, layout, recovered, close);
+    // A member that joined before, and had nothing when it went down, asks again whom to talk to.
+    if (recovered.state.appliedIndex === 0 && firstPeers.length === 0) {
+      firstPeers = (await joinCluster(options, transport)).peers;
+    }
+    return { ...recovered, firstPeers, revoke: () => disk.revoke(), close };
+  } catch (error) {
+    await disk.revoke();
+    throw startError(error, layout);
+  }
+}
+
+function firstMembers(options: ResolvedOptions): ReturnType<typeof initialCluster> {
+  return initialCluster({
+    name: options.name,
+    token: options.initialClusterToken,
+    cluster: options.initialCluster,
+    advertisePeerUrls: options.initialAdvertisePeerUrls,
+  });
+}
+
+/**
+ * A directory that neither has this member's name nor any of its peer URLs is another's, copied or mistyped. (One of
+ * the two may have changed since; etcd looks at neither.)
+ */
+async function checkIdentity(
+  options: ResolvedOptions,
+  { memberDirectory }: Layout,
+  { memberId, clusterId, state }: Recovered,
+  close: () => Promise<void>,
+): Promise<void> {
+  const stored = state.membership.get(memberId);
+  if (stored === undefined || stored.name === options.name) return;
+  if (stored.peerUrls.some((url) => options.initialAdvertisePeerUrls.includes(url))) return;
+  await close();
+  throw new StartError(
+    'FOREIGN_DATA_DIR',
+    `the data directory ${memberDirectory} belongs to member ${idToHex(memberId)} "${stored.name}" at ${stored.peerUrls.join(',')} of cluster ${idToHex(clusterId)}, not to "${options.name}" at ${options.initialAdvertisePeerUrls.join(',')}`,
+  );
+}
+
+function reportSlowSync(log: Logger, tookMs: number): void {
+  log.warn('slow fdatasync', { took: `${tookMs}ms`, 'expected-duration': '1s' });
+}
+
+/** What went wrong below, as why the node does not start. */
+function startError(error: unknown, layout: Layout): unknown {
+  if (error instanceof WalError) return walStartError(error, layout);
+  if (!(error instanceof DiskError)) return error;
+  if (error.code === 'LOCKED') return inUse(error, layout);
+  return new StartError('IO', `the data directory cannot be used: ${error.message}`, {
+    cause: error,
+  });
+}
+
+function walStartError(error: WalError, layout: Layout): StartError {
+  const { cause, message } = { cause: error, message: error.message };
+  switch (error.code) {
+    case 'LOCKED':
+      return inUse(error, layout);
+    case 'UNSUPPORTED_VERSION':
+      return new StartError('NEWER_FORMAT', message, { cause });
+    case 'FOREIGN':
+      return new StartError('FOREIGN_DATA_DIR', message, { cause });
+    case 'SNAPSHOT_MISSING':
+      return new StartError('STATE_LOST', message, { cause });
+    case 'CORRUPT':
+    case 'MISSING_SEGMENT':
+    case 'NOT_FOUND':
+      return new StartError('CORRUPT_DATA', message, { cause });
+    default:
+      return new StartError('IO', message, { cause });
+  }
+}
+
+function inUse(error: Error, { memberDirectory }: Layout): StartError {
+  const message = `the data directory ${memberDirectory} is in use: ${error.message}`;
+  return new StartError('DATA_DIR_IN_USE', message, { cause: error });
+}

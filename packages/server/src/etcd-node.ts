@@ -1,0 +1,196 @@
+import { type ClusterId, deferred, type MemberId } from '@etcd-ts/base';
+import { EtcdClient } from '@etcd-ts/client';
+import type { Channel } from '@etcd-ts/protocol';
+import { EventEmitter } from 'eventemitter3';
+import { openStorage } from './bootstrap/storage.ts';
+import type { Env } from './env.ts';
+import { InProcessChannel } from './listeners/in-process.ts';
+import { systemEnv } from './node/system-env.ts';
+import type { NodePort, NodeStatus } from './node-port.ts';
+import { type EtcdNodeOptions, resolveOptions, type ResolvedOptions } from './options.ts';
+import { RunningNode } from './running-node.ts';
+
+/** What a node emits. */
+export interface EtcdNodeEvents {
+  /** Role, term or known leader changed. */
+  status: (status: NodeStatus) => void;
+  /** This node's view of who leads changed; undefined while nobody does. */
+  leader: (leader: MemberId | undefined) => void;
+  /** The node has ended; with the reason when it ended by itself. Emitted once. */
+  stopped: (reason: Error | undefined) => void;
+}
+
+/** `running` from the moment `start` resolves; the last two are for ever. */
+export type EtcdNodePhase = 'running' | 'stopping' | 'stopped';
+
+/**
+ * A member of an etcd cluster inside this process: its log, its state, its vote, and the API to all of it.
+ *
+ * @example
+ * const node = await EtcdNode.start();
+ * await node.client().put('greeting', 'hello');
+ * await node.stop();
+ */
+export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
+  readonly options: ResolvedOptions;
+  /** Resolves when the node has ended, however it ended. */
+  readonly ended: Promise<void>;
+  readonly #env: Env;
+  readonly #node: RunningNode;
+  readonly #end = deferred<void>();
+  readonly #channels = new Set<Channel>();
+  #phase: EtcdNodePhase = 'running';
+  #leader: bigint = 0n;
+
+  private constructor(options: ResolvedOptions, env: Env, node: RunningNode) {
+    super();
+    this.options = options;
+    this.#env = env;
+    this.#node = node;
+    this.ended = this.#end.promise;
+  }
+
+  /**
+   * Starts a member: recovers what its data directory holds or begins anew, connects to its peers, opens the doors for
+   * clients. Resolves without waiting for a leader (see {@link EtcdNode.ready}); requests wait for one.
+   *
+   * @param env The node's surroundings; the system's own when absent.
+   * @throws StartError with a code that says why not; nothing stays open and nothing is changed on disk then.
+   */
+  static async start(options: EtcdNodeOptions = {}, env?: Env): Promise<EtcdNode> {
+    const resolved = resolveOptions(options);
+    const surroundings = env ?? systemEnv(resolved);
+    const { log } = surroundings;
+    if (resolved.dataDir === undefined) {
+      log.info('no data directory: everything is kept in memory and gone with the process');
+    }
+    const transport = surroundings.peers(resolved);
+    try {
+      const storage = await openStorage(resolved, surroundings, transport);
+      // The node speaks in later turns only, when `facade` is there.
+      let facade: EtcdNode | undefined;
+      const events = {
+        statusChanged: (status: NodeStatus): void => {
+          if (facade !== undefined) facade.#statusChanged(status);
+        },
+        failed: (reason: Error): void => {
+          if (facade !== undefined) void facade.#failed(reason);
+        },
+      };
+      try {
+        const node = await RunningNode.start({
+          options: resolved,
+          env: surroundings,
+          storage,
+          transport,
+          events,
+        });
+        facade = new EtcdNode(resolved, surroundings, node);
+      } catch (error) {
+        await storage.close();
+        throw error;
+      }
+      return facade;
+    } catch (error) {
+      await surroundings.close?.();
+      throw error;
+    }
+  }
+
+  get memberId(): MemberId {
+    return this.#node.memberId;
+  }
+
+  get clusterId(): ClusterId {
+    return this.#node.clusterId;
+  }
+
+  get phase(): EtcdNodePhase {
+    return this.#phase;
+  }
+
+  /** Where clients reach it over the network, with the real ports; empty without listeners. */
+  get clientUrls(): readonly string[] {
+    return this.#node.clientUrls;
+  }
+
+  /** What this node knows of the consensus right now. */
+  status(): NodeStatus {
+    return this.#node.status();
+  }
+
+  /** A digest over everything replicated; equal on all members after the same `status().appliedIndex`. */
+  stateHash(): string {
+    return this.#node.state.stateHash();
+  }
+
+  /** The port that services have on this node: for own listeners and tools. */
+  get port(): NodePort {
+    return this.#node;
+  }
+
+  /**
+   * Resolves when the member takes part: it has found a leader and published itself through the log.
+   *
+   * @throws EtcdError STOPPED when the node ends first.
+   */
+  ready(): Promise<void> {
+    return this.#node.published;
+  }
+
+  /** A channel to this node's services, without a wire. It closes with the node. */
+  channel(): Channel {
+    const channel = new InProcessChannel(this.#node.services.handlers, this.#env.clock);
+    this.#channels.add(channel);
+    return channel;
+  }
+
+  /** A client of this node, without a wire. It closes with the node. */
+  client(): EtcdClient {
+    const { clock, random } = this.#env;
+    return new EtcdClient({
+      endpoints: [this.options.name],
+      connect: () => this.channel(),
+      clock,
+      random,
+    });
+  }
+
+  /**
+   * Ends in order: running calls get a moment, a leader hands over, everything applied is written. Harmless when
+   * repeated.
+   */
+  stop(): Promise<void> {
+    return this.#finish(() => this.#node.stop());
+  }
+
+  /** Ends at once, as if the process were killed: nothing more is written. For tests and demonstrations. */
+  kill(): Promise<void> {
+    return this.#finish(() => this.#node.kill());
+  }
+
+  async #finish(end: () => Promise<void>, reason?: Error): Promise<void> {
+    if (this.#phase !== 'running') return this.ended;
+    this.#phase = 'stopping';
+    try {
+      await end();
+    } finally {
+      for (const channel of this.#channels) await channel.close();
+      await this.#env.close?.();
+      this.#phase = 'stopped';
+      this.#end.resolve();
+      this.emit('stopped', reason);
+    }
+  }
+
+  #statusChanged(status: NodeStatus): void {
+    this.emit('status', status);
+    if (status.leader === this.#leader) return;
+    this.#leader = status.leader;
+    this.emit('leader', status.leader === 0n ? undefined : status.leader);
+  }
+
+  #failed(reason: Error): Promise<void> {
+    return this.#finish(() => this.#node.kill(), reason);
+  }
+}

@@ -1,0 +1,32 @@
+// For whoever embeds a node.
+export { EtcdNode, type EtcdNodeEvents, type EtcdNodePhase } from './etcd-node.ts';
+export {
+  type EtcdNodeOptions,
+  MAX_ELECTION_TIMEOUT_MS,
+  type ResolvedOptions,
+  resolveOptions,
+} from './options.ts';
+export { type Logger, type LogFields, silentLogger } from './logger.ts';
+export { InMemoryNetwork } from './peers/in-memory-network.ts';
+export { StartError, type StartErrorCode } from './start-error.ts';
+
+// For whoever brings surroundings, peers or an engine of his own.
+export type { Clock, Random, Timer } from './clock.ts';
+export type { BackendStore, ClientListener, Env, Served } from './env.ts';
+export type { NodePort, NodeStatus } from './node-port.ts';
+export type { ServerLimits } from './limits.ts';
+export type {
+  Consensus,
+  ConsensusHost,
+  ConsensusStatus,
+  FollowerProgress,
+} from './consensus/consensus.ts';
+export type { SnapshotSource } from './snapshot/snapshot-source.ts';
+export type {
+  ClusterFacts,
+  LocalPeer,
+  Peer,
+  PeerFacts,
+  PeerHandlers,
+  PeerTransport,
+} from './peers/peer-transport.ts';

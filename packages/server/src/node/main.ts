@@ -1,0 +1,99 @@
+/** The bin `etcd-ts`: flags in, a served member out. */
+import { EtcdNode } from '../etcd-node.ts';
+import { ETCD_VERSION } from '../services/version.ts';
+import { StartError } from '../start-error.ts';
+import { parseFlags, usage, UsageError } from './flags.ts';
+import { jsonLogger, type JsonLogger } from './json-logger.ts';
+
+/** Go's flag package and etcd's own checks end with these. */
+const EXIT_USAGE = 2;
+const EXIT_FAILURE = 1;
+
+/** Runs the bin. Resolves when the node serves; the process then lives on until a signal or a failure ends it. */
+export async function main(words: readonly string[]): Promise<void> {
+  let logger = jsonLogger('info');
+  try {
+    const line = parseFlags(words);
+    if (line.action !== 'run') return print(line.action === 'help' ? usage() : versionText());
+    logger = jsonLogger(line.logLevel);
+    await serve({ ...line.options, logger }, logger, words);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`${error.message}\n${usage()}`);
+      process.exit(EXIT_USAGE);
+    }
+    const isFlag = error instanceof StartError && error.code === 'BAD_OPTION';
+    logger.fatal(isFlag ? 'failed to verify flags' : 'failed to start etcd-ts', { error });
+    process.exit(EXIT_FAILURE);
+  }
+}
+
+async function serve(
+  options: Parameters<typeof EtcdNode.start>[0],
+  logger: JsonLogger,
+  words: readonly string[],
+): Promise<void> {
+  logger.info('Running: ', { args: words });
+  const node = await EtcdNode.start(options);
+  const { name, dataDir, listenPeerUrls, initialAdvertisePeerUrls, advertiseClientUrls } =
+    node.options;
+  logger.info('now serving peer/client', {
+    name,
+    'data-dir': dataDir,
+    'local-member-id': node.memberId,
+    'cluster-id': node.clusterId,
+    'initial-advertise-peer-urls': initialAdvertisePeerUrls,
+    'listen-peer-urls': listenPeerUrls,
+    'advertise-client-urls': advertiseClientUrls,
+    'listen-client-urls': node.clientUrls,
+  });
+  node.once('stopped', (reason) => {
+    if (reason === undefined) return;
+    logger.fatal('the member stopped', { error: reason });
+    process.exit(EXIT_FAILURE);
+  });
+  listenToSignals(node, logger);
+  await node.ready();
+  logger.info('ready to serve client requests');
+  for (const url of node.clientUrls) {
+    const address = url.replace('http://', '');
+    logger.info('serving client traffic insecurely; this is strongly discouraged!', {
+      traffic: 'grpc+http',
+      address,
+    });
+  }
+}
+
+/** The first signal ends the node in order, a second one at once; then the signal has its usual effect, as in etcd. */
+function listenToSignals(node: EtcdNode, logger: JsonLogger): void {
+  const names = { SIGTERM: 'terminated', SIGINT: 'interrupt' } as const;
+  let isStopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const onSignal = (): void => {
+      if (isStopping) process.exit(EXIT_FAILURE);
+      isStopping = true;
+      logger.info('received signal; shutting down', { signal: names[signal] });
+      node.stop().then(
+        () => {
+          process.removeAllListeners(signal);
+          process.kill(process.pid, signal);
+        },
+        (error: unknown) => {
+          logger.fatal('failed to stop', { error });
+          process.exit(EXIT_FAILURE);
+        },
+      );
+    };
+    process.on(signal, onSignal);
+  }
+}
+
+function versionText(): string {
+  return `etcd-ts Version: ${ETCD_VERSION}\nNode Version: ${process.version}\n`;
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+await main(process.argv.slice(2));

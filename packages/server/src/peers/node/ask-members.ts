@@ -1,0 +1,53 @@
+import { get } from 'node:http';
+import type { ClusterFacts } from '../peer-transport.ts';
+
+/** A member that does not answer within so long is passed over. */
+const ASK_TIMEOUT_MS = 2_000;
+
+/** Longest list of members that is read. */
+const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024;
+
+/**
+ * Reads `/members` of a peer URL.
+ *
+ * @throws Error when nobody answers, or the answer is none.
+ */
+export function askMembers(url: string): Promise<ClusterFacts> {
+  return new Promise((resolve, reject) => {
+    const asked = get(new URL('/members', url), { agent: false, timeout: ASK_TIMEOUT_MS });
+    asked.on('timeout', () => asked.destroy(new Error(`no answer within ${ASK_TIMEOUT_MS} ms`)));
+    asked.on('error', reject);
+    asked.on('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => {
+        text += part;
+        if (text.length > MAX_ANSWER_BYTES) asked.destroy(new Error('the answer is too long'));
+      });
+      response.on('error', reject);
+      response.on('end', () => {
+        const cluster = response.headers['x-etcd-cluster-id'];
+        if (response.statusCode !== 200 || typeof cluster !== 'string') {
+          reject(new Error(`status ${response.statusCode}`));
+          return;
+        }
+        try {
+          resolve({ clusterId: BigInt(`0x${cluster}`), members: parseMembers(text) });
+        } catch (cause) {
+          reject(new Error('the answer is no list of members', { cause }));
+        }
+      });
+    });
+  });
+}
+
+/** Ids are 64-bit numbers in etcd's JSON, which JSON.parse would round: they are quoted first. */
+function parseMembers(text: string): ClusterFacts['members'] {
+  const quoted = text.replaceAll(/"id":(\d+)/g, '"id":"$1"');
+  const members = JSON.parse(quoted) as { id: string; name?: string; peerURLs: string[] }[];
+  return members.map(({ id, name, peerURLs }) => ({
+    id: BigInt(id),
+    name: name ?? '',
+    peerUrls: peerURLs,
+  }));
+}

@@ -1,0 +1,257 @@
+/**
+ * Peers over TCP: every member listens on its peer URLs and dials every other member.
+ *
+ * What always holds
+ * - A connection carries the messages of the member that dialled it; both ends have checked cluster and member ids.
+ * - At most one connection of a lane `log` from a peer is heard: a new one replaces the old.
+ * - Closing leaves no socket, timer or listener behind.
+ */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { idToHex, type MemberId, must } from '@etcd-ts/base';
+import { EtcdError } from '@etcd-ts/protocol';
+import type { Message, SnapshotMessage } from '@etcd-ts/raft';
+import { bindAddress } from '../../bootstrap/urls.ts';
+import type { Clock } from '../../clock.ts';
+import type { Logger } from '../../logger.ts';
+import { StartError } from '../../start-error.ts';
+import { decodeMessage } from '../message-codec.ts';
+import type {
+  ClusterFacts,
+  LocalPeer,
+  Peer,
+  PeerHandlers,
+  PeerTransport,
+} from '../peer-transport.ts';
+import { failureRecord, messagesOf, type PeerRecord, RECORD } from '../peer-record.ts';
+import { sendSnapshot, SnapshotReceiver } from './bulk-lane.ts';
+import { Connection } from './connection.ts';
+import { accept, type Hello, judgeHello, readHello, refuse } from './handshake.ts';
+import { askMembers } from './ask-members.ts';
+import { PeerLink } from './peer-link.ts';
+import { servePeerPage } from './peer-pages.ts';
+
+/** A connection that has not said what it wants within so long is closed. */
+export const HANDSHAKE_TIMEOUT_MS = 5_000;
+
+/** What the transport is made of. */
+export interface TcpTransportParts {
+  readonly listenUrls: readonly string[];
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The peers of one member, over TCP. */
+export class TcpTransport implements PeerTransport {
+  readonly #parts: TcpTransportParts;
+  readonly #servers: Server[] = [];
+  readonly #sockets = new Set<Duplex>();
+  readonly #incoming = new Map<bigint, Connection>();
+  readonly #links = new Map<bigint, PeerLink>();
+  #peers = new Map<bigint, Peer>();
+  #removed: ReadonlySet<bigint> = new Set();
+  #local: LocalPeer | undefined;
+  #handlers: PeerHandlers | undefined;
+  #closed = false;
+
+  constructor(parts: TcpTransportParts) {
+    this.#parts = parts;
+  }
+
+  /** Where it listens, with the real ports; in the order of the listen URLs. */
+  get addresses(): readonly AddressInfo[] {
+    return this.#servers.map((server) => server.address() as AddressInfo);
+  }
+
+  async start(local: LocalPeer, handlers: PeerHandlers): Promise<void> {
+    this.#local = local;
+    this.#handlers = handlers;
+    try {
+      for (const url of this.#parts.listenUrls) this.#servers.push(await this.#listen(url));
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    for (const peer of this.#peers.values()) this.#link(peer);
+  }
+
+  setPeers(peers: readonly Peer[]): void {
+    this.#peers = new Map(peers.map((peer) => [peer.id, peer]));
+    for (const [id, link] of this.#links) {
+      if (this.#peers.has(id)) continue;
+      link.close();
+      this.#links.delete(id);
+      this.#incoming.get(id)?.destroy();
+    }
+    if (this.#local === undefined || this.#closed) return;
+    for (const peer of peers) {
+      const link = this.#links.get(peer.id);
+      if (link === undefined) this.#link(peer);
+      else link.update(peer);
+    }
+  }
+
+  setRemoved(ids: ReadonlySet<bigint>): void {
+    this.#removed = ids;
+  }
+
+  send(messages: readonly Message[]): void {
+    for (const message of messages) this.#links.get(message.to)?.send(message);
+  }
+
+  flush(): void {
+    for (const link of this.#links.values()) link.flush();
+  }
+
+  async sendSnapshot(
+    message: SnapshotMessage,
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const peer = this.#peers.get(message.to);
+    const local = this.#local;
+    if (peer === undefined || local === undefined) {
+      throw new Error(`member ${idToHex(message.to)} is no peer`);
+    }
+    await sendSnapshot(must(peer.urls[0], 'peer URL'), local, message, chunks, signal);
+  }
+
+  call(
+    to: MemberId,
+    method: string,
+    request: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const link = this.#links.get(to);
+    if (link === undefined) {
+      const message = `member ${idToHex(to)} is no peer`;
+      return Promise.reject(new EtcdError('UNAVAILABLE', { message, mayHaveApplied: false }));
+    }
+    return link.call(method, request, signal);
+  }
+
+  askMembers(url: string): Promise<ClusterFacts> {
+    return askMembers(url);
+  }
+
+  connectedSinceMs(peer: MemberId): number | undefined {
+    return this.#links.get(peer)?.connectedSinceMs;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+    for (const connection of this.#incoming.values()) connection.destroy();
+    const closing = this.#servers.map(
+      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+    );
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(closing);
+  }
+
+  #link(peer: Peer): void {
+    const { clock, log } = this.#parts;
+    const local = must(this.#local, 'local peer');
+    const unreachable = (id: MemberId): void => {
+      if (!this.#closed) this.#handlers?.unreachable(id);
+    };
+    this.#links.set(peer.id, new PeerLink(peer, { local, clock, log, unreachable }));
+  }
+
+  #listen(url: string): Promise<Server> {
+    const { host, port } = bindAddress(url);
+    const server = createServer((request, response) => {
+      const facts = this.#handlers?.facts();
+      const local = this.#local;
+      if (facts === undefined || local === undefined || this.#closed)
+        return void response.destroy();
+      servePeerPage(request, response, local, facts);
+    });
+    server.headersTimeout = HANDSHAKE_TIMEOUT_MS;
+    server.requestTimeout = HANDSHAKE_TIMEOUT_MS;
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+    server.on('upgrade', (request, socket, head) => {
+      socket.on('error', () => socket.destroy());
+      const hello = readHello(request);
+      if ('reason' in hello) return refuse(socket, hello);
+      this.#greet(hello, socket, head);
+    });
+    return new Promise((resolve, reject) => {
+      server.on('error', (cause: NodeJS.ErrnoException) => {
+        const why = cause.code === 'EADDRINUSE' ? 'address already in use' : cause.message;
+        const message = `listen tcp ${host}:${port}: bind: ${why}`;
+        reject(new StartError('LISTEN_FAILED', message, { cause }));
+      });
+      server.listen({ host, port }, () => resolve(server));
+    });
+  }
+
+  #greet(hello: Hello, socket: Duplex, head: Uint8Array): void {
+    const local = must(this.#local, 'local peer');
+    const refusal = judgeHello(hello, local, (id) => this.#standing(id));
+    if (refusal !== undefined || this.#closed) {
+      const reason = refusal?.reason ?? 'the member is stopping';
+      this.#parts.log.warn('rejected peer connection', {
+        'remote-peer-id': hello.from,
+        'remote-cluster-id': hello.clusterId,
+        'local-cluster-id': local.clusterId,
+        error: reason,
+      });
+      return refuse(socket, refusal ?? { status: '503 Service Unavailable', reason });
+    }
+    accept(socket);
+    if (hello.lane === 'log') this.#hear(hello.from, socket, head);
+    else this.#receive(hello.from, socket, head);
+  }
+
+  #standing(id: bigint): 'member' | 'removed' | 'unknown' {
+    if (this.#removed.has(id)) return 'removed';
+    return this.#peers.has(id) ? 'member' : 'unknown';
+  }
+
+  #hear(from: bigint, socket: Duplex, head: Uint8Array): void {
+    this.#incoming.get(from)?.destroy();
+    const connection = new Connection(socket, head);
+    connection.listen({
+      record: (record) => this.#onRecord(from, connection, record),
+      closed: () => {
+        if (this.#incoming.get(from) === connection) this.#incoming.delete(from);
+      },
+    });
+    this.#incoming.set(from, connection);
+  }
+
+  #receive(from: bigint, socket: Duplex, head: Uint8Array): void {
+    const local = must(this.#local, 'local peer');
+    const handlers = must(this.#handlers, 'peer handlers');
+    new SnapshotReceiver(new Connection(socket, head), local, from, handlers).listen();
+  }
+
+  #onRecord(from: bigint, connection: Connection, record: PeerRecord): void {
+    const local = this.#local;
+    const handlers = this.#handlers;
+    if (local === undefined || handlers === undefined || this.#closed) return;
+    switch (record[0]) {
+      case RECORD.messages:
+        return handlers.receive(
+          messagesOf(record).map((message) => decodeMessage(message, from, local.id)),
+        );
+      case RECORD.call: {
+        const [, id, method, request] = record as unknown as [number, number, string, Uint8Array];
+        handlers.call(from as MemberId, method, request).then(
+          (answer) => connection.send([RECORD.answer, id, answer]),
+          (error: unknown) => connection.send(failureRecord(id, error)),
+        );
+        return;
+      }
+      case RECORD.ping:
+        connection.send([RECORD.pong]);
+    }
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * A node that runs: everything recovered, composed and connected. `EtcdNode` is its public face.
+ *
+ * What always holds
+ * - It starts whole or not at all: what a failed start has opened is closed again.
+ * - Whatever fails it for good (disk, database, broken invariant) ends it once, and says why.
+ * - After `stop` or `kill` has resolved nothing of it is left: no timer, socket, lock or file handle.
+ */
+import type { ClusterId, MemberId } from '@etcd-ts/base';
+import { EtcdError } from '@etcd-ts/protocol';
+import type { ConfigChange, NodeId } from '@etcd-ts/raft';
+import { CommandCodec } from './apply/command-codec.ts';
+import type { Command, CommandResult } from './apply/command.ts';
+import type { ReplicatedState } from './apply/replicated-state.ts';
+import type { Clock } from './clock.ts';
+import type { Consensus, ConsensusStatus, FollowerProgress } from './consensus/consensus.ts';
+import { createEngine, type Engine } from './consensus/engine.ts';
+import type { ClientListener, Env } from './env.ts';
+import { limitsOf, type ServerLimits } from './limits.ts';
+import type { Logger } from './logger.ts';
+import type { NodePort, NodeStatus } from './node-port.ts';
+import type { ResolvedOptions } from './options.ts';
+import { PeerDesk } from './peers/peer-desk.ts';
+import type { PeerTransport } from './peers/peer-transport.ts';
+import { publishMember } from './publish.ts';
+import { ConfigChanges } from './requests/config-changes.ts';
+import { Deadlines } from './requests/deadlines.ts';
+import { Proposals } from './requests/proposals.ts';
+import { ReadBarrier } from './requests/read-barrier.ts';
+import { Tokens } from './requests/tokens.ts';
+import { Services } from './services/services.ts';
+import { StartError } from './start-error.ts';
+import { StateHost } from './state/state-host.ts';
+import type { Storage } from './bootstrap/storage.ts';
+
+/** What a node tells whoever runs it. */
+export interface NodeEvents {
+  /** Role, term or known leader changed. */
+  readonly statusChanged: (status: NodeStatus) => void;
+  /** It ended by itself. */
+  readonly failed: (reason: Error) => void;
+}
+
+/** What a running node is made of. */
+export interface RunningNodeParts {
+  readonly options: ResolvedOptions;
+  readonly env: Env;
+  readonly storage: Storage;
+  readonly transport: PeerTransport;
+  readonly events: NodeEvents;
+}
+
+/** Longest that stopping waits for calls that are still running, in milliseconds. */
+export const STOP_GRACE_MS = 1_000;
+
+/** Longest that a stopping leader waits for its successor, in election timeouts. */
+const HAND_OVER_ELECTION_TIMEOUTS = 1;
+
+/** A node after its recovery. */
+export class RunningNode implements NodePort {
+  readonly memberId: MemberId;
+  readonly clusterId: ClusterId;
+  readonly limits: ServerLimits;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly state: ReplicatedState;
+  readonly services: Services;
+  /** Resolves when the member has published itself through the log; rejects when the node ends before. */
+  readonly published: Promise<void>;
+  readonly #parts: RunningNodeParts;
+  readonly #engine: Engine;
+  readonly #consensus: Consensus;
+  readonly #host: StateHost;
+  readonly #desk: PeerDesk;
+  readonly #deadlines: Deadlines;
+  readonly #proposals: Proposals;
+  readonly #reads: ReadBarrier;
+  readonly #changes: ConfigChanges;
+  readonly #listeners = new Set<(status: NodeStatus) => void>();
+  readonly #ending = new AbortController();
+  #doors: ClientListener | undefined;
+  #isRemoved = false;
+
+  private constructor(parts: RunningNodeParts) {
+    const { env, options, storage, transport } = parts;
+    const { clusterId, memberId, state } = storage;
+    this.#parts = parts;
+    this.memberId = memberId;
+    this.clusterId = clusterId;
+    this.limits = limitsOf(options);
+    this.clock = env.clock;
+    this.log = env.log;
+    this.state = state;
+    this.#engine = createEngine({ env, options, storage, transport });
+    const consensus = this.#engine.consensus;
+    this.#consensus = consensus;
+    const codec = new CommandCodec(memberId, env.random);
+    const deadlines = new Deadlines(env.clock);
+    this.#deadlines = deadlines;
+    const appliedIndex = (): number => state.appliedIndex;
+    const shared = {
+      consensus,
+      codec,
+      deadlines,
+      tokens: new Tokens(),
+      limits: this.limits,
+      appliedIndex,
+    };
+    this.#proposals = new Proposals(shared);
+    this.#reads = new ReadBarrier(shared);
+    this.#changes = new ConfigChanges(shared);
+    this.#host = new StateHost({
+      state,
+      databases: storage.databases,
+      consensus,
+      codec,
+      proposals: this.#proposals,
+      reads: this.#reads,
+      changes: this.#changes,
+      clock: env.clock,
+      log: env.log,
+      options,
+      statusChanged: (status) => this.#statusChanged(status),
+      membersChanged: () => this.#membersChanged(),
+      stopped: (reason) => this.#failed(reason),
+    });
+    this.services = new Services(this);
+    this.#desk = new PeerDesk({
+      node: this,
+      engine: this.#engine,
+      services: this.services,
+      transport,
+    });
+    this.published = publishMember(this, options, this.#ending.signal);
+    this.published.catch(() => undefined);
+  }
+
+  /**
+   * Connects a recovered node with its peers and its clients.
+   *
+   * @throws StartError LISTEN_FAILED; nothing stays open then but what was handed in.
+   */
+  static async start(parts: RunningNodeParts): Promise<RunningNode> {
+    const { env, options, transport } = parts;
+    const node = new RunningNode(parts);
+    try {
+      node.#membersChanged();
+      await transport.start({ id: node.memberId, clusterId: node.clusterId }, node.#desk);
+      node.#doors = await env.listen(options, { handlers: node.services.handlers, node });
+    } catch (error) {
+      node.#endRequests();
+      await transport.close();
+      throw error;
+    }
+    node.#consensus.start(node.#host);
+    if (node.#isLoneVoter()) node.#consensus.campaign();
+    return node;
+  }
+
+  /** Where clients reach it over the network; empty without listeners. */
+  get clientUrls(): readonly string[] {
+    return this.#doors?.urls ?? [];
+  }
+
+  status(): NodeStatus {
+    return this.#describe(this.#consensus.status());
+  }
+
+  /** Followers' progress as their leader knows it; empty elsewhere. */
+  progress(): readonly FollowerProgress[] {
+    return this.#consensus.progress();
+  }
+
+  propose(
+    command: Command,
+    options: { raw?: Uint8Array; signal?: AbortSignal } = {},
+  ): Promise<CommandResult> {
+    return this.#proposals.propose(command, options.raw, options.signal);
+  }
+
+  readBarrier(signal?: AbortSignal): Promise<void> {
+    return this.#reads.wait(signal);
+  }
+
+  changeMembers(change: ConfigChange, signal?: AbortSignal): Promise<void> {
+    return this.#changes.change(change, signal);
+  }
+
+  transferLeadership(target: NodeId, signal?: AbortSignal): Promise<void> {
+    return this.#changes.transfer(target, signal);
+  }
+
+  connectedSinceMs(member: MemberId): number | undefined {
+    return this.#parts.transport.connectedSinceMs(member);
+  }
+
+  async callLeader(method: string, request: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    const { leader, isLeader } = this.status();
+    if (isLeader) return this.services.answerMember(method, request, signal);
+    if (leader === 0n) throw new EtcdError('NO_LEADER');
+    return this.#desk.ask(leader, method, request, signal);
+  }
+
+  onStatusChange(listener: (status: NodeStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** Ends in order: clients first, then leadership, then the rest; everything applied is in the database then. */
+  async stop(): Promise<void> {
+    await this.#doors?.close(STOP_GRACE_MS);
+    await this.#handOver();
+    this.#endRequests();
+    await this.#host.flusher.flush();
+    this.#consensus.kill();
+    await this.#close();
+  }
+
+  /** Ends at once, as if the process were killed: nothing more is written. */
+  async kill(): Promise<void> {
+    this.#consensus.kill();
+    const revoked = this.#parts.storage.revoke();
+    this.#endRequests();
+    await revoked;
+    await this.#close();
+    await this.#doors?.close(0);
+  }
+
+  async #close(): Promise<void> {
+    const { storage, transport } = this.#parts;
+    await this.#host.flusher.end();
+    await transport.close();
+    await storage.close();
+  }
+
+  /** Ends what callers wait for. */
+  #endRequests(): void {
+    this.#ending.abort(new EtcdError('STOPPED', { mayHaveApplied: false }));
+    this.services.stop();
+    this.#proposals.stop();
+    this.#reads.stop();
+    this.#changes.stop();
+    this.#deadlines.clear();
+  }
+
+  /** A leader leaves the lead to the member that is furthest, so that the cluster need not miss it first. */
+  async #handOver(): Promise<void> {
+    if (!this.status().isLeader) return;
+    const { voters } = this.state.confState;
+    const successors = this.progress()
+      .filter(({ id, active }) => active && id !== this.memberId && voters.includes(id))
+      .sort((a, b) => b.matchIndex - a.matchIndex);
+    const [best] = successors;
+    if (best === undefined) return;
+    const patience = new AbortController();
+    const patienceMs = HAND_OVER_ELECTION_TIMEOUTS * this.#parts.options.electionTimeoutMs;
+    const timer = this.clock.after(patienceMs, () => patience.abort());
+    try {
+      await this.transferLeadership(best.id, patience.signal);
+    } catch (error) {
+      this.log.warn('leadership was not handed over before the stop', { error });
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #isLoneVoter(): boolean {
+    const { voters } = this.state.confState;
+    return voters.length === 1 && voters[0] === this.memberId;
+  }
+
+  #describe(status: ConsensusStatus): NodeStatus {
+    const { leader, role, term, committedIndex } = status;
+    return {
+      leader: leader as MemberId,
+      isLeader: role === 'leader',
+      isLearner: this.state.confState.learners.includes(this.memberId),
+      term,
+      committedIndex,
+      appliedIndex: this.state.appliedIndex,
+    };
+  }
+
+  #statusChanged(status: ConsensusStatus): void {
+    const described = this.#describe(status);
+    for (const listener of this.#listeners) listener(described);
+    this.#parts.events.statusChanged(described);
+  }
+
+  #membersChanged(): void {
+    const { membership } = this.state;
+    const { transport, storage } = this.#parts;
+    const others = membership.members().filter(({ id }) => id !== this.memberId);
+    const known = others.length > 0 || membership.get(this.memberId) !== undefined;
+    const peers = others.map(({ id, peerUrls }) => ({ id: id as MemberId, urls: peerUrls }));
+    // A member that joins knows its peers from them until the log or a snapshot tells.
+    transport.setPeers(known ? peers : storage.firstPeers);
+    transport.setRemoved(new Set(membership.removedIds()));
+    if (!membership.wasRemoved(this.memberId) || this.#isRemoved) return;
+    this.#isRemoved = true;
+    const message = 'the member has been permanently removed from the cluster';
+    // A little later: its last messages tell the others that it knows.
+    this.clock.after(this.#parts.options.electionTimeoutMs, () =>
+      this.#failed(new StartError('REMOVED', message)),
+    );
+  }
+
+  #failed(reason: Error): void {
+    if (this.#ending.signal.aborted) return;
+    this.log.error('the member stopped', { error: reason });
+    this.#consensus.kill();
+    this.#endRequests();
+    this.#parts.events.failed(reason);
+  }
+}

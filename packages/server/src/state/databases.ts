@@ -1,0 +1,175 @@
+/**
+ * The databases of a node: the one that holds its state, and the one into which a snapshot is being received.
+ *
+ * A database is named after the index at which it began (`db-<16 hex digits>`), so that a snapshot's never meets the
+ * current one. What always holds
+ * - The current database is never written by a snapshot: its content goes into a new one, whole and checked, and only
+ *   when the log begins behind the snapshot does the node go over to it.
+ * - Which one counts after a crash follows from their content and the log alone (`chooseDatabase`).
+ */
+import { assert } from '@etcd-ts/base';
+import { type Backend, readApplied, restoreSnapshot, snapshotStore } from '@etcd-ts/mvcc';
+import type { LogIndex, SnapshotMeta } from '@etcd-ts/raft';
+import type { ReplicatedState } from '../apply/replicated-state.ts';
+import type { BackendStore } from '../env.ts';
+import type { SnapshotSource } from '../snapshot/snapshot-source.ts';
+
+/** A database that is open. */
+export interface Database {
+  readonly name: string;
+  readonly backend: Backend;
+}
+
+/** A database and how far its content goes. */
+export interface Candidate extends Database {
+  /** Last entry in it; 0 when it is empty or was not received in full. */
+  readonly applied: LogIndex;
+}
+
+const NAME = /^db-[0-9a-f]{16}$/;
+
+/** The name of the database that begins at this index. */
+export function databaseName(index: LogIndex): string {
+  return `db-${index.toString(16).padStart(16, '0')}`;
+}
+
+/** Opens every database that is there; the caller closes them. */
+export async function openCandidates(store: BackendStore): Promise<readonly Candidate[]> {
+  const candidates: Candidate[] = [];
+  for (const name of await store.list()) {
+    if (!NAME.test(name)) continue;
+    const backend = await store.open(name);
+    candidates.push({ name, backend, applied: readApplied(backend)?.index ?? 0 });
+  }
+  return candidates;
+}
+
+/**
+ * The database that counts: the one furthest ahead among those that the log covers.
+ *
+ * One that is ahead of the log was received whole, but the node went down before the log began behind it: the log and
+ * the older database still belong together.
+ */
+export function chooseDatabase(
+  candidates: readonly Candidate[],
+  lastIndex: LogIndex,
+): Candidate | undefined {
+  let best: Candidate | undefined;
+  for (const candidate of candidates) {
+    const { applied } = candidate;
+    if (applied === 0 || applied > lastIndex) continue;
+    if (best === undefined || applied > best.applied) best = candidate;
+  }
+  return best;
+}
+
+/** Closes and removes databases. */
+export async function removeDatabases(
+  store: BackendStore,
+  databases: readonly Database[],
+): Promise<void> {
+  for (const { name, backend } of databases) {
+    await backend.close();
+    await store.remove(name);
+  }
+}
+
+/** The databases of a running node. */
+export class Databases {
+  readonly #store: BackendStore;
+  #current: Database;
+  #incoming: (Database & { readonly index: LogIndex }) | undefined;
+  /** Snapshots being read; the database that they read is not closed before they end. */
+  #readers = 0;
+  #retired: Database[] = [];
+
+  constructor(store: BackendStore, current: Database) {
+    this.#store = store;
+    this.#current = current;
+  }
+
+  get currentName(): string {
+    return this.#current.name;
+  }
+
+  /** Makes everything written to the current database durable. */
+  sync(): Promise<void> {
+    return this.#current.backend.sync();
+  }
+
+  /** A copy of the state as it is now; it may be read while writes go on. */
+  snapshot(state: ReplicatedState): Promise<SnapshotSource> {
+    const { applied, chunks } = snapshotStore(state.store);
+    const { confState } = state;
+    this.#readers += 1;
+    let open = true;
+    return Promise.resolve({
+      meta: { index: applied.index, term: applied.term, confState },
+      chunks,
+      close: async () => {
+        if (!open) return;
+        open = false;
+        this.#readers -= 1;
+        await this.#removeRetired();
+      },
+    });
+  }
+
+  /** Fills a new database. Nothing of the current one changes. */
+  async receive(meta: SnapshotMeta, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    assert(this.#incoming === undefined, 'two snapshots are received at a time');
+    const name = databaseName(meta.index);
+    assert(name !== this.#current.name, () => `the state began at index ${meta.index} itself`);
+    await this.#store.remove(name);
+    const backend = await this.#store.open(name);
+    try {
+      await restoreSnapshot(backend, chunks);
+      const applied = readApplied(backend);
+      if (applied?.index !== meta.index || applied.term !== meta.term) {
+        throw new Error(
+          `the snapshot is of entry ${applied?.index} in term ${applied?.term}, announced was ${meta.index} in ${meta.term}`,
+        );
+      }
+      await backend.sync();
+    } catch (error) {
+      await removeDatabases(this.#store, [{ name, backend }]);
+      throw error;
+    }
+    this.#incoming = { name, backend, index: meta.index };
+  }
+
+  /** The log begins behind the snapshot: its database becomes the state, the old one goes. */
+  async install(meta: SnapshotMeta, state: ReplicatedState): Promise<void> {
+    const incoming = this.#incoming;
+    assert(
+      incoming?.index === meta.index,
+      () => `snapshot ${meta.index} is to be installed, received was ${incoming?.index}`,
+    );
+    this.#incoming = undefined;
+    await state.replace(incoming.backend);
+    this.#retired.push(this.#current);
+    this.#current = incoming;
+    await this.#removeRetired();
+  }
+
+  /** Throws away what was received. */
+  async discard(meta: SnapshotMeta): Promise<void> {
+    const incoming = this.#incoming;
+    if (incoming?.index !== meta.index) return;
+    this.#incoming = undefined;
+    await removeDatabases(this.#store, [incoming]);
+  }
+
+  /** Closes everything. */
+  async close(): Promise<void> {
+    const all = [this.#current, this.#incoming, ...this.#retired];
+    for (const database of all) await database?.backend.close();
+  }
+
+  async #removeRetired(): Promise<void> {
+    if (this.#readers > 0) return;
+    const retired = this.#retired;
+    this.#retired = [];
+    await removeDatabases(this.#store, retired);
+  }
+}

@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { initialCluster, parseInitialCluster } from '../src/bootstrap/initial-cluster.ts';
+import { computeClusterId, computeMemberId } from '../src/bootstrap/member-id.ts';
+import { sha1 } from '../src/bootstrap/sha1.ts';
+import { bindAddress, urlProblem } from '../src/bootstrap/urls.ts';
+import { resolveOptions } from '../src/options.ts';
+
+describe('ids', () => {
+  test('SHA-1 of any message equals that of the platform', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        expect(Buffer.from(sha1(bytes)).toString('hex')).toBe(
+          createHash('sha1').update(bytes).digest('hex'),
+        );
+      }),
+    );
+  });
+
+  test('member and cluster ids are those that etcd 3.5.30 prints for the same options', () => {
+    const member = computeMemberId(['http://127.0.0.1:23801'], 'etcd-cluster');
+    expect(member.toString(16)).toBe('bdae9bbc11dd390d');
+    expect(computeClusterId([member]).toString(16)).toBe('d1cfaf999eb97a2a');
+  });
+
+  test('neither the order of the URLs nor that of the members changes an id', () => {
+    const urls = ['http://b:1', 'http://a:1'];
+    const id = computeMemberId(urls, 't');
+    expect(computeMemberId([...urls].reverse(), 't')).toBe(id);
+    const other = computeMemberId(['http://c:1'], 't');
+    expect(computeClusterId([id, other])).toBe(computeClusterId([other, id]));
+  });
+});
+
+describe('initial cluster', () => {
+  const of = (text: string, name = 'a', own = ['http://127.0.0.1:1']): unknown =>
+    initialCluster({
+      name,
+      token: 't',
+      cluster: parseInitialCluster(text),
+      advertisePeerUrls: own,
+    });
+
+  test('a name may have several URLs', () => {
+    const cluster = parseInitialCluster('a=http://h:1,b=http://h:2,a=http://h:3');
+    expect([...cluster]).toEqual([
+      ['a', ['http://h:1', 'http://h:3']],
+      ['b', ['http://h:2']],
+    ]);
+  });
+
+  test('the local name must be among the members', () => {
+    expect(() => of('b=http://127.0.0.1:1')).toThrow(
+      `couldn't find local name "a" in the initial cluster configuration`,
+    );
+  });
+
+  test('two members cannot share a URL', () => {
+    expect(() => of('a=http://127.0.0.1:1,b=http://127.0.0.1:1')).toThrow(
+      'initial cluster a=http://127.0.0.1:1,b=http://127.0.0.1:1 has duplicate url',
+    );
+  });
+
+  test('the advertised URLs must be those of the cluster', () => {
+    expect(() => of('a=http://127.0.0.1:2')).toThrow(
+      '--initial-cluster has a=http://127.0.0.1:2 but missing from --initial-advertise-peer-urls=http://127.0.0.1:1',
+    );
+  });
+
+  test('a part without URL is refused in the words of etcd', () => {
+    expect(() => parseInitialCluster('a=http://h:1,b')).toThrow(
+      'error setting up initial cluster: URL scheme must be http, https, unix, or unixs: ',
+    );
+  });
+});
+
+describe('URLs', () => {
+  test.each([
+    ['localhost:2380', 'URL scheme must be http, https, unix, or unixs: localhost:2380'],
+    ['ftp://h:1', 'URL scheme must be http, https, unix, or unixs: ftp://h:1'],
+    ['http://h', 'URL address does not have the form "host:port": http://h'],
+    ['http://h:1/x', 'URL must not contain a path: http://h:1/x'],
+  ])('%s is refused', (url, problem) => {
+    expect(urlProblem(url)).toBe(problem);
+  });
+
+  test('addresses of both families and localhost can be bound to, names cannot', () => {
+    expect(bindAddress('http://[::1]:5')).toEqual({ host: '::1', port: 5, tls: false });
+    expect(bindAddress('http://localhost:5')).toEqual({ host: '127.0.0.1', port: 5, tls: false });
+    expect(() => bindAddress('http://foo.bar:5')).toThrow(
+      'expected IP in URL for binding (http://foo.bar:5)',
+    );
+  });
+});
+
+describe('options', () => {
+  test('without any the node is complete, alone and in memory', () => {
+    const options = resolveOptions();
+    expect(options.dataDir).toBeUndefined();
+    expect([...options.initialCluster.keys()]).toEqual(['default']);
+    expect(Object.isFrozen(options)).toBe(true);
+  });
+
+  test('the object given is left as it was', () => {
+    const given = { name: 'a' };
+    resolveOptions(given);
+    expect(given).toEqual({ name: 'a' });
+  });
+
+  test.each([
+    [{ heartbeatIntervalMs: 0 }, '--heartbeat-interval must be >0 (set to 0ms)'],
+    [
+      { heartbeatIntervalMs: 100, electionTimeoutMs: 499 },
+      '--election-timeout[499ms] should be at least as 5 times as --heartbeat-interval[100ms]',
+    ],
+    [
+      { electionTimeoutMs: 60_000 },
+      '--election-timeout[60000ms] is too long, and should be set less than 50000ms',
+    ],
+    [{ snapshotCount: 0 }, 'snapshotCount must be a whole number from 1 to 9007199254740991, is 0'],
+    [{ maxTxnOps: 1.5 }, 'maxTxnOps must be a whole number from 1 to 1000000, is 1.5'],
+    [
+      { initialCluster: 'default=http://localhost:2380,b=http://h:1' },
+      'a cluster of 2 members needs listenPeerUrls',
+    ],
+    [{ listenClientUrls: ['https://127.0.0.1:1'] }, 'only http:// can be listened on'],
+  ])('%j is refused with the value in the message', (options, message) => {
+    expect(() => resolveOptions(options)).toThrow(message);
+  });
+});

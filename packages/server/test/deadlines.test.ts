@@ -1,0 +1,49 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { DEADLINE_GRAIN_MS, Deadlines } from '../src/requests/deadlines.ts';
+import { ManualClock } from '../src/testing/manual-clock.ts';
+
+test('nothing expires early, and nothing later than a grain', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 0, max: 2_000 }), { maxLength: 50 }),
+      async (delays) => {
+        const clock = new ManualClock();
+        const deadlines = new Deadlines(clock);
+        const startMs = clock.monotonicMs();
+        const late: number[] = [];
+        for (const delay of delays) {
+          deadlines.add({ expire: () => late.push(clock.monotonicMs() - startMs - delay) }, delay);
+        }
+        await clock.pass(3_000);
+        expect(late.length).toBe(delays.length);
+        for (const ms of late) {
+          expect(ms).toBeGreaterThanOrEqual(0);
+          expect(ms).toBeLessThanOrEqual(DEADLINE_GRAIN_MS);
+        }
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test('what was removed does not expire, and an idle wheel has no timer', async () => {
+  const clock = new ManualClock();
+  const deadlines = new Deadlines(clock);
+  const item = { expire: () => expect.unreachable() };
+  deadlines.add(item, 100);
+  deadlines.remove(item);
+  await clock.pass(1_000);
+  expect(clock.timers).toBe(0);
+  expect(deadlines.size).toBe(0);
+});
+
+test('an earlier deadline that comes later is noticed in time', async () => {
+  const clock = new ManualClock();
+  const deadlines = new Deadlines(clock);
+  const seen: string[] = [];
+  deadlines.add({ expire: () => seen.push('late') }, 1_000);
+  deadlines.add({ expire: () => seen.push('early') }, 100);
+  await clock.pass(200);
+  expect(seen).toEqual(['early']);
+});
