@@ -151,9 +151,11 @@ export class Reader {
       case 1:
         this.#advance(8);
         return;
-      case 2:
-        this.position += this.#length();
+      case 2: {
+        const length = this.#length();
+        this.position += length;
         return;
+      }
       case 3:
         this.#skipGroup(tag);
         return;
