@@ -99,7 +99,8 @@ export class Databases {
 
   /** A copy of the state as it is now; it may be read while writes go on. */
   snapshot(state: ReplicatedState): Promise<SnapshotSource> {
-    const { applied, chunks } = snapshotStore(state.store);
+    const copy = snapshotStore(state.store);
+    const { applied, chunks } = copy;
     const { confState } = state;
     this.#readers += 1;
     let open = true;
@@ -109,6 +110,7 @@ export class Databases {
       close: async () => {
         if (!open) return;
         open = false;
+        copy.close();
         this.#readers -= 1;
         await this.#removeRetired();
       },
