@@ -6,7 +6,8 @@ import type { ClientListener } from '../../env.ts';
 import type { Route } from '../health-routes.ts';
 import { StartError } from '../../start-error.ts';
 import { GrpcServer } from './grpc.ts';
-import { type HttpFallback, HttpServer } from './http.ts';
+import { gateway, jsonBytesFor } from './gateway.ts';
+import { HttpServer } from './http.ts';
 import { ClientPort, type PortOptions } from './port.ts';
 
 /** What {@link listenForClients} needs. */
@@ -19,8 +20,6 @@ export interface ClientListenerOptions {
   readonly maxRequestBytes: number;
   /** Answers to GET by path. */
   readonly routes: ReadonlyMap<string, Route>;
-  /** Takes what no route answers. */
-  readonly fallback?: HttpFallback | undefined;
   /** etcd --max-concurrent-streams. @defaultValue {@link MAX_STREAMS_PER_CONNECTION} */
   readonly maxStreamsPerConnection?: number;
   /** etcd --grpc-keepalive-min-time. @defaultValue 5000 */
@@ -39,14 +38,17 @@ export const MAX_STREAMS_PER_CONNECTION = 1_000_000;
  * @throws StartError BAD_OPTION for a URL that cannot be bound to, LISTEN_FAILED when the system refuses.
  */
 export async function listenForClients(options: ClientListenerOptions): Promise<ClientListener> {
+  const { handlers, clock } = options;
+  const maxReceiveBytes = options.maxRequestBytes + GRPC_OVERHEAD_BYTES;
   const http2 = new GrpcServer({
-    handlers: options.handlers,
-    clock: options.clock,
-    maxReceiveBytes: options.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+    handlers,
+    clock,
+    maxReceiveBytes,
     maxStreamsPerConnection: options.maxStreamsPerConnection ?? MAX_STREAMS_PER_CONNECTION,
     minPingIntervalMs: options.minPingIntervalMs ?? 5_000,
   });
-  const http1 = new HttpServer(options.routes, options.fallback);
+  const maxBodyBytes = jsonBytesFor(maxReceiveBytes);
+  const http1 = new HttpServer(options.routes, gateway({ handlers, clock, maxBodyBytes }));
   const ports: ClientPort[] = [];
   const urls: string[] = [];
   try {

@@ -19,6 +19,13 @@ const HEADERS_TIMEOUT_MS = 300_000;
 /** Bytes of headers; beyond: 431. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
+/** On every answer, so that pages of any origin may ask (etcd --cors, whose default is `*`). */
+const CORS_HEADERS = {
+  'Access-Control-Allow-Headers': 'accept, content-type, authorization',
+  'Access-Control-Allow-Methods': 'POST, GET, OPTIONS, PUT, DELETE',
+  'Access-Control-Allow-Origin': '*',
+};
+
 /** Serves HTTP/1.1 on the connections given to {@link accept}. */
 export class HttpServer {
   readonly #routes: ReadonlyMap<string, Route>;
@@ -46,6 +53,11 @@ export class HttpServer {
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    for (const [name, value] of Object.entries(CORS_HEADERS)) response.setHeader(name, value);
+    if (request.method === 'OPTIONS') {
+      response.writeHead(200, { 'Content-Length': 0 }).end();
+      return;
+    }
     const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
     const route = this.#routes.get(path);
     if (route === undefined) {

@@ -1,0 +1,195 @@
+/**
+ * JSON as the gateway needs it: positions for error messages, numbers as their digits (64 bits do not fit a number),
+ * duplicate names kept, and more than one value in one text. JSON.parse keeps none of that.
+ *
+ * Messages are those of Go's encoding/json, which reads the values in etcd.
+ */
+
+/** A value with where it stands, as an offset in the text. */
+export type JsonValue =
+  | { readonly kind: 'object'; readonly at: number; readonly members: readonly JsonMember[] }
+  | { readonly kind: 'array'; readonly at: number; readonly items: readonly JsonValue[] }
+  | { readonly kind: 'string'; readonly at: number; readonly raw: string; readonly text: string }
+  | { readonly kind: 'number'; readonly at: number; readonly raw: string }
+  | { readonly kind: 'literal'; readonly at: number; readonly raw: 'true' | 'false' | 'null' };
+
+/** A name and its value in an object. */
+export interface JsonMember {
+  readonly name: string;
+  readonly at: number;
+  readonly value: JsonValue;
+}
+
+/** The text is no JSON, or, when `isIncomplete`, only the beginning of it. */
+export class JsonError extends Error {
+  override readonly name = 'JsonError';
+  readonly isIncomplete: boolean;
+
+  constructor(message: string, isIncomplete = false) {
+    super(message);
+    this.isIncomplete = isIncomplete;
+  }
+}
+
+/** Arrays and objects inside one another; one more is refused (hostile nesting must not reach the call stack). */
+export const MAX_JSON_DEPTH = 1_000;
+
+const SPACE = /[ \t\r\n]*/y;
+const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+// oxlint-disable-next-line no-control-regex -- JSON strings may hold every character but these
+const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const LITERALS = ['true', 'false', 'null'] as const;
+
+/**
+ * Reads the first value of the text from an offset on.
+ *
+ * @returns The value and the offset behind it; undefined when there is nothing but white space.
+ * @throws JsonError
+ */
+export function readJson(
+  text: string,
+  from = 0,
+): { readonly value: JsonValue; readonly end: number } | undefined {
+  const scanner = new Scanner(text, from);
+  scanner.space();
+  if (scanner.isAtEnd) return undefined;
+  const value = scanner.value(0);
+  return { value, end: scanner.at };
+}
+
+class Scanner {
+  readonly #text: string;
+  at: number;
+
+  constructor(text: string, at: number) {
+    this.#text = text;
+    this.at = at;
+  }
+
+  get isAtEnd(): boolean {
+    return this.at >= this.#text.length;
+  }
+
+  space(): void {
+    this.#match(SPACE);
+  }
+
+  value(depth: number): JsonValue {
+    if (depth > MAX_JSON_DEPTH) throw new JsonError('exceeded max depth');
+    const at = this.at;
+    const first = this.#peek();
+    if (first === '{') return { kind: 'object', at, members: this.#members(depth) };
+    if (first === '[') return { kind: 'array', at, items: this.#items(depth) };
+    if (first === '"') return this.#string();
+    const literal = LITERALS.find((each) => each.startsWith(first));
+    if (literal !== undefined) return this.#literal(literal);
+    if (first === '-' || (first >= '0' && first <= '9')) {
+      const raw = this.#match(NUMBER);
+      if (raw !== undefined) return { kind: 'number', at, raw };
+      this.at += 1;
+      throw this.#unexpected('in numeric literal');
+    }
+    throw this.#unexpected('looking for beginning of value');
+  }
+
+  #members(depth: number): JsonMember[] {
+    const members: JsonMember[] = [];
+    this.at += 1;
+    this.space();
+    if (this.#take('}')) return members;
+    for (;;) {
+      const at = this.at;
+      if (this.#peek() !== '"')
+        throw this.#unexpected('looking for beginning of object key string');
+      const { text: name } = this.#string();
+      this.space();
+      if (!this.#take(':')) throw this.#unexpected('after object key');
+      this.space();
+      members.push({ name, at, value: this.value(depth + 1) });
+      this.space();
+      if (this.#take('}')) return members;
+      if (!this.#take(',')) throw this.#unexpected('after object key:value pair');
+      this.space();
+    }
+  }
+
+  #items(depth: number): JsonValue[] {
+    const items: JsonValue[] = [];
+    this.at += 1;
+    this.space();
+    if (this.#take(']')) return items;
+    for (;;) {
+      items.push(this.value(depth + 1));
+      this.space();
+      if (this.#take(']')) return items;
+      if (!this.#take(',')) throw this.#unexpected('after array element');
+      this.space();
+    }
+  }
+
+  #string(): Extract<JsonValue, { kind: 'string' }> {
+    const at = this.at;
+    const raw = this.#match(STRING);
+    if (raw !== undefined) return { kind: 'string', at, raw, text: JSON.parse(raw) as string };
+    this.#skipSoundCharacters();
+    throw this.#unexpected(
+      this.#text[this.at - 1] === '\\' ? 'in string escape code' : 'in string literal',
+    );
+  }
+
+  /** Goes to the character at which a broken string breaks. */
+  #skipSoundCharacters(): void {
+    this.at += 1;
+    for (; !this.isAtEnd; this.at++) {
+      const character = this.#text[this.at] as string;
+      if (character < ' ') return;
+      if (character !== '\\') continue;
+      this.at += 1;
+      const escaped = this.#text[this.at];
+      if (escaped === undefined || !'"\\/bfnrtu'.includes(escaped)) return;
+      if (escaped !== 'u') continue;
+      for (let digit = 0; digit < 4; digit++) {
+        this.at += 1;
+        if (!/^[0-9a-fA-F]$/.test(this.#text[this.at] ?? '')) return;
+      }
+    }
+  }
+
+  #literal(raw: (typeof LITERALS)[number]): JsonValue {
+    const at = this.at;
+    for (const expected of raw) {
+      if (!this.#take(expected))
+        throw this.#unexpected(`in literal ${raw} (expecting '${expected}')`);
+    }
+    return { kind: 'literal', at, raw };
+  }
+
+  #peek(): string {
+    if (this.isAtEnd) throw new JsonError('unexpected EOF', true);
+    return this.#text[this.at] as string;
+  }
+
+  #take(expected: string): boolean {
+    if (this.#peek() !== expected) return false;
+    this.at += 1;
+    return true;
+  }
+
+  #match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.at;
+    const matched = pattern.exec(this.#text)?.[0];
+    if (matched !== undefined) this.at += matched.length;
+    return matched;
+  }
+
+  #unexpected(context: string): JsonError {
+    const character = this.#peek();
+    const shown =
+      character === "'" ? "'\\''" : character === '"' ? `'"'` : `'${escaped(character)}'`;
+    return new JsonError(`invalid character ${shown} ${context}`);
+  }
+}
+
+function escaped(character: string): string {
+  return JSON.stringify(character).slice(1, -1);
+}
