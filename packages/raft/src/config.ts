@@ -1,4 +1,11 @@
-import type { ConfState, Entry, HardState, LogIndex, NodeId } from './entry.ts';
+import {
+  NO_NODE,
+  type ConfState,
+  type Entry,
+  type HardState,
+  type LogIndex,
+  type NodeId,
+} from './entry.ts';
 
 /** How a core behaves. Durations in ticks, sizes in bytes. */
 export interface RaftConfig {
@@ -27,9 +34,20 @@ export interface RaftConfig {
   readonly maxPendingReads?: number;
   /** A removed leader (or one made learner) steps down when the change is applied. @defaultValue true */
   readonly stepDownOnRemoval?: boolean;
-  /** Higher campaigns sooner; 0 is ordinary. @defaultValue 0 */
+  /**
+   * Higher campaigns sooner: the part of the election timeout that is drawn is 1 + priority times shorter.
+   *
+   * 0 is ordinary. Safety does not depend on it, nor does the choice of a leader that lives. @defaultValue 0
+   */
   readonly electionPriority?: number;
-  /** Seed of the election timeouts' generator; two nodes of a cluster want different ones. */
+  /** Followers hand proposals and changes on to the leader; otherwise they refuse. @defaultValue true */
+  readonly forwardProposals?: boolean;
+  /**
+   * Seed of the generator of election timeouts and of the ids of requests to the leader; 32 bits are used.
+   *
+   * Two nodes of a cluster want different ones, and so do two starts of one node: an answer that was on its way
+   * when the node went down must not be taken for the answer to a new request.
+   */
   readonly seed: number;
 }
 
@@ -44,4 +62,60 @@ export interface RaftInitialState {
   readonly entries: readonly Entry[];
   /** The state machine holds everything through here; at least snapshotIndex. */
   readonly applied: LogIndex;
+}
+
+/** A configuration with every default filled in. */
+export type ResolvedConfig = Readonly<Required<RaftConfig>>;
+
+const MIB = 1024 * 1024;
+
+/** Times of one election timeout that a core may be configured for; keeps tick arithmetic exact. */
+export const MAX_ELECTION_TIMEOUT_TICKS = 1_000_000;
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws RangeError when a value is out of its range or two values contradict each other.
+ */
+export function resolveConfig(config: RaftConfig): ResolvedConfig {
+  const resolved: ResolvedConfig = {
+    id: config.id,
+    electionTimeoutTicks: config.electionTimeoutTicks ?? 10,
+    heartbeatTicks: config.heartbeatTicks ?? 1,
+    preVote: config.preVote ?? true,
+    checkQuorum: config.checkQuorum ?? true,
+    readMode: config.readMode ?? 'safe',
+    maxMessageBytes: config.maxMessageBytes ?? MIB,
+    maxInflightMessages: config.maxInflightMessages ?? 256,
+    maxInflightBytes: config.maxInflightBytes ?? 0,
+    maxUncommittedBytes: config.maxUncommittedBytes ?? 64 * MIB,
+    maxApplyBytes: config.maxApplyBytes ?? MIB,
+    maxPendingReads: config.maxPendingReads ?? 65_536,
+    stepDownOnRemoval: config.stepDownOnRemoval ?? true,
+    electionPriority: config.electionPriority ?? 0,
+    forwardProposals: config.forwardProposals ?? true,
+    seed: config.seed,
+  };
+  checkRange('electionTimeoutTicks', resolved.electionTimeoutTicks, 2, MAX_ELECTION_TIMEOUT_TICKS);
+  checkRange('heartbeatTicks', resolved.heartbeatTicks, 1, resolved.electionTimeoutTicks - 1);
+  checkRange('maxMessageBytes', resolved.maxMessageBytes, 0);
+  checkRange('maxInflightMessages', resolved.maxInflightMessages, 1);
+  checkRange('maxInflightBytes', resolved.maxInflightBytes, 0);
+  checkRange('maxUncommittedBytes', resolved.maxUncommittedBytes, 0);
+  checkRange('maxApplyBytes', resolved.maxApplyBytes, 0);
+  checkRange('maxPendingReads', resolved.maxPendingReads, 1);
+  checkRange('electionPriority', resolved.electionPriority, 0);
+  if (resolved.id <= NO_NODE) throw new RangeError(`id must be above 0: ${resolved.id}`);
+  if (!Number.isSafeInteger(resolved.seed)) {
+    throw new RangeError(`seed must be a safe integer: ${resolved.seed}`);
+  }
+  if (resolved.readMode === 'lease' && !resolved.checkQuorum) {
+    throw new RangeError("readMode 'lease' requires checkQuorum");
+  }
+  return Object.freeze(resolved);
+}
+
+function checkRange(name: string, value: number, min: number, max = Number.MAX_SAFE_INTEGER): void {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
+  throw new RangeError(`${name} must be an integer from ${min} to ${max}: ${value}`);
 }

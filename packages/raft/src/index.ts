@@ -1,4 +1,17 @@
-export type { RaftConfig, RaftInitialState } from './config.ts';
+export {
+  MAX_ELECTION_TIMEOUT_TICKS,
+  type RaftConfig,
+  type RaftInitialState,
+  type ResolvedConfig,
+  resolveConfig,
+} from './config.ts';
+export {
+  changeConf,
+  type ConfChangeResult,
+  enterJoint,
+  leaveJoint,
+  simpleChange,
+} from './conf-change.ts';
 export type {
   ApplyEffect,
   ConfigEffect,
@@ -64,3 +77,16 @@ export type {
   VoteMessage,
   VoteResponseMessage,
 } from './message.ts';
+export { ENTRY_OVERHEAD_BYTES } from './log.ts';
+export type { ProgressState } from './progress.ts';
+export {
+  jointIndex,
+  jointVote,
+  majority,
+  majorityIndex,
+  majorityVote,
+  type VoteResult,
+} from './quorum.ts';
+export { RaftCore, type RaftOptions } from './raft-core.ts';
+export type { PeerProgress, RaftStatus } from './status.ts';
+export type { TraceEvent, TraceSink, VoteType } from './trace.ts';

@@ -1,0 +1,105 @@
+/**
+ * Reads that wait at a leader (thesis §6.4).
+ *
+ * A read is held until the leader has committed an entry of its term, then waits for a round: the leader
+ * notes its commit index, asks the members whether it still leads, and serves every read of the round once
+ * a quorum has answered that round or a later one. Reads of one call share a round.
+ *
+ * Invariant: rounds ascend in number and in index; each holds at least one reader.
+ */
+import type { LogIndex, NodeId, Token } from './entry.ts';
+
+/** Who waits: a caller of this node, or a follower with its own request. */
+export type Reader =
+  | { readonly kind: 'own'; readonly token: Token }
+  | { readonly kind: 'peer'; readonly peer: NodeId; readonly id: number };
+
+/** Reads that are served together. */
+export interface ReadRound {
+  readonly round: number;
+  /** The commit index when the round began. */
+  readonly index: LogIndex;
+  readonly readers: readonly Reader[];
+}
+
+/** The reads of one leader in one term. */
+export class ReadQueue {
+  /** Wait for the term's first commit, or for the round that begins when the step ends. */
+  #waiting: Reader[] = [];
+  #rounds: ReadRound[] = [];
+  /** Number of the newest round. Never goes back, not even in a new term. */
+  #newest = 0;
+  #count = 0;
+
+  /** How many reads wait. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** True when reads wait for a round to begin. */
+  get wantsRound(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** The newest round that somebody waits for; 0 for none. */
+  get pendingRound(): number {
+    return this.#rounds.at(-1)?.round ?? 0;
+  }
+
+  get newestRound(): number {
+    return this.#newest;
+  }
+
+  add(reader: Reader): void {
+    this.#waiting.push(reader);
+    this.#count++;
+  }
+
+  /** Begins a round for everything that waits; returns its number. */
+  begin(index: LogIndex): number {
+    const round = this.number();
+    this.#rounds.push({ round, index, readers: this.#waiting });
+    this.#waiting = [];
+    return round;
+  }
+
+  /** Numbers a round that nobody reads in: it only shows who still follows. */
+  number(): number {
+    this.#newest++;
+    return this.#newest;
+  }
+
+  /** Takes out what waits for a round. */
+  takeWaiting(): readonly Reader[] {
+    const readers = this.#waiting;
+    this.#waiting = [];
+    this.#count -= readers.length;
+    return readers;
+  }
+
+  /** Takes out the rounds through `round`. */
+  takeThrough(round: number): readonly ReadRound[] {
+    const later = this.#rounds.findIndex((pending) => pending.round > round);
+    const taken = this.#rounds.splice(0, later < 0 ? this.#rounds.length : later);
+    for (const { readers } of taken) this.#count -= readers.length;
+    return taken;
+  }
+
+  /** Takes out everybody. */
+  takeAll(): readonly Reader[] {
+    const readers = [...this.#rounds.flatMap((round) => round.readers), ...this.#waiting];
+    this.#rounds = [];
+    this.#waiting = [];
+    this.#count = 0;
+    return readers;
+  }
+
+  clone(): ReadQueue {
+    const copy = new ReadQueue();
+    copy.#waiting = [...this.#waiting];
+    copy.#rounds = [...this.#rounds];
+    copy.#newest = this.#newest;
+    copy.#count = this.#count;
+    return copy;
+  }
+}
