@@ -47,3 +47,13 @@ test('an earlier deadline that comes later is noticed in time', async () => {
   await clock.pass(200);
   expect(seen).toEqual(['early']);
 });
+
+test('what one expiry removes does not expire in the same moment', async () => {
+  const clock = new ManualClock();
+  const deadlines = new Deadlines(clock);
+  const second = { expire: () => expect.unreachable() };
+  deadlines.add({ expire: () => deadlines.remove(second) }, 100);
+  deadlines.add(second, 100);
+  await clock.pass(200);
+  expect(deadlines.size).toBe(0);
+});

@@ -13,7 +13,8 @@ export interface Expiring {
 /**
  * Deadlines of many requests on one timer: whatever ends within the same {@link DEADLINE_GRAIN_MS} shares a slot.
  *
- * Adding and removing cost O(1) and make no timer. An idle wheel has no timer at all.
+ * Adding and removing cost O(1); a timer is made for the first slot alone. It may fire in vain when that slot has become
+ * empty; then an idle wheel has no timer.
  */
 export class Deadlines {
   readonly #clock: Clock;
@@ -78,8 +79,8 @@ export class Deadlines {
       const items = this.#slots.get(slot) ?? [];
       this.#slots.delete(slot);
       for (const item of items) {
-        this.#slotOf.delete(item);
-        item.expire();
+        // One that expires may remove others of its slot.
+        if (this.#slotOf.delete(item)) item.expire();
       }
     }
     let next = Number.POSITIVE_INFINITY;

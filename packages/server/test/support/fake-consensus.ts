@@ -1,0 +1,38 @@
+import type { ConfigChange, NodeId } from '@etcd-ts/raft';
+import type { ConsensusStatus } from '../../src/consensus/consensus.ts';
+
+/** An engine that only writes down what it is asked. */
+export class FakeConsensus {
+  leader: NodeId = 1n;
+  committedIndex = 0;
+  readonly proposed: { readonly token: number; readonly data: Uint8Array }[] = [];
+  readonly reads: number[] = [];
+  readonly changed: number[] = [];
+
+  status(): ConsensusStatus {
+    return {
+      role: 'leader',
+      leader: this.leader,
+      term: 2,
+      committedIndex: this.committedIndex,
+      lastIndex: 0,
+      firstIndex: 1,
+    };
+  }
+
+  propose(token: number, data: Uint8Array): void {
+    this.proposed.push({ token, data });
+  }
+
+  readIndex(token: number): void {
+    this.reads.push(token);
+  }
+
+  changeConfig(token: number, _change: ConfigChange): void {
+    this.changed.push(token);
+  }
+
+  transferLeadership(token: number): void {
+    this.changed.push(token);
+  }
+}
