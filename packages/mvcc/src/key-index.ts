@@ -1,7 +1,7 @@
 /**
  * The versions of every key: which revision each key was last put or deleted at, and which older ones are still there.
  *
- * A key lives in a slot. What its newest version is, is held in columns (typed arrays by slot), about 40 bytes a key;
+ * A key lives in a slot. What its newest version is, is held in columns (typed arrays by slot), 40 bytes a key;
  * only keys that have older versions as well hold an array of them. A history, oldest first:
  *
  *     put r2, put r5, delete r9, put r12      newest: r12, create 12, version 1
@@ -14,7 +14,7 @@
  * Invariants: versions of a key ascend in (main, sub); `version` of a live key counts the puts since its creation and
  * is 0 for a deleted one; a slot whose every version is gone is free and holds no key.
  */
-import { assert } from '@etcd-ts/base';
+import { assert, fromLatin1 } from '@etcd-ts/base';
 import { BTree } from './btree.ts';
 import { KeyTable } from './key-table.ts';
 import type { KeyRange } from './key-range.ts';
@@ -26,6 +26,12 @@ export interface VersionRef {
 }
 
 const FIRST_CAPACITY = 512;
+/** Numbers in a slot's row, and the place of each. */
+const ROW = 4;
+const MAIN = 0;
+const SUB = 1;
+const CREATE = 2;
+const VERSION = 3;
 const NONE_OLDER: readonly number[] = [];
 
 /** See the file's head. */
@@ -36,11 +42,9 @@ export class KeyIndex {
   readonly #free: number[] = [];
   #newest = 0;
   readonly #table: KeyTable;
-  readonly #tree: BTree = new BTree((slot) => (this.#version[slot] === 0 ? 0 : 1));
-  #main: Float64Array<ArrayBuffer> = new Float64Array(FIRST_CAPACITY);
-  #sub: Uint32Array<ArrayBuffer> = new Uint32Array(FIRST_CAPACITY);
-  #create: Float64Array<ArrayBuffer> = new Float64Array(FIRST_CAPACITY);
-  #version: Float64Array<ArrayBuffer> = new Float64Array(FIRST_CAPACITY);
+  readonly #tree: BTree = new BTree((slot) => (this.isLive(slot) ? 1 : 0));
+  /** Four numbers a slot, side by side because they are read together: main, sub, create revision, version. */
+  #rows: Float64Array<ArrayBuffer> = new Float64Array(FIRST_CAPACITY * ROW);
   #lease: BigInt64Array<ArrayBuffer> = new BigInt64Array(FIRST_CAPACITY);
   /** The same bytes: a lease is compared with none without making a bigint. */
   #leaseHalves: Int32Array<ArrayBuffer> = new Int32Array(this.#lease.buffer);
@@ -78,27 +82,27 @@ export class KeyIndex {
 
   /** True when the newest version is a put. */
   isLive(slot: number): boolean {
-    return this.#version[slot] !== 0;
+    return this.#rows[slot * ROW + VERSION] !== 0;
   }
 
   /** Main revision of the newest version. */
   mainOf(slot: number): number {
-    return this.#main[slot] as number;
+    return this.#rows[slot * ROW + MAIN] as number;
   }
 
   /** Sub revision of the newest version. */
   subOf(slot: number): number {
-    return this.#sub[slot] as number;
+    return this.#rows[slot * ROW + SUB] as number;
   }
 
   /** Create revision of a live key. */
   createOf(slot: number): number {
-    return this.#create[slot] as number;
+    return this.#rows[slot * ROW + CREATE] as number;
   }
 
   /** Version of a live key; 0 of a deleted one. */
   versionOf(slot: number): number {
-    return this.#version[slot] as number;
+    return this.#rows[slot * ROW + VERSION] as number;
   }
 
   hasLease(slot: number): boolean {
@@ -116,9 +120,8 @@ export class KeyIndex {
     const text = Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
     this.#keys[slot] = text;
     if (slot === this.#older.length) this.#older.push(undefined);
-    if (slot >= this.#main.length) this.#grow();
-    this.#main[slot] = 0;
-    this.#version[slot] = 0;
+    if (slot * ROW >= this.#rows.length) this.#grow();
+    this.#rows.fill(0, slot * ROW, slot * ROW + ROW);
     this.#table.add(slot, key);
     this.#tree.insert(text, slot);
     return slot;
@@ -132,8 +135,8 @@ export class KeyIndex {
     );
     const wasLive = this.isLive(slot);
     this.#push(slot, ref);
-    this.#create[slot] = create;
-    this.#version[slot] = version;
+    this.#rows[slot * ROW + CREATE] = create;
+    this.#rows[slot * ROW + VERSION] = version;
     if (lease !== 0n || this.hasLease(slot)) this.#lease[slot] = lease;
     if (!wasLive) this.#tree.addWeight(this.keyOf(slot), 1);
   }
@@ -142,8 +145,8 @@ export class KeyIndex {
   delete(slot: number, ref: VersionRef): void {
     const wasLive = this.isLive(slot);
     this.#push(slot, ref);
-    this.#version[slot] = 0;
-    this.#create[slot] = 0;
+    this.#rows[slot * ROW + VERSION] = 0;
+    this.#rows[slot * ROW + CREATE] = 0;
     if (this.hasLease(slot)) this.#lease[slot] = 0n;
     if (wasLive) this.#tree.addWeight(this.keyOf(slot), -1);
   }
@@ -265,8 +268,8 @@ export class KeyIndex {
       if (older === undefined) this.#older[slot] = [main, mark];
       else older.push(main, mark);
     }
-    this.#main[slot] = ref.main;
-    this.#sub[slot] = ref.sub;
+    this.#rows[slot * ROW + MAIN] = ref.main;
+    this.#rows[slot * ROW + SUB] = ref.sub;
     this.#newest = ref.main;
   }
 
@@ -310,29 +313,23 @@ export class KeyIndex {
   }
 
   #freeSlot(slot: number): void {
-    this.#tree.delete(this.keyOf(slot));
-    this.#table.remove(slot);
+    const key = this.keyOf(slot);
+    this.#tree.delete(key);
+    this.#table.remove(slot, fromLatin1(key));
     this.#keys[slot] = undefined;
-    this.#main[slot] = 0;
+    this.#rows.fill(0, slot * ROW, slot * ROW + ROW);
     this.#free.push(slot);
   }
 
   #grow(): void {
-    const capacity = this.#main.length * 2;
-    this.#main = copied(this.#main, new Float64Array(capacity));
-    this.#sub = copied(this.#sub, new Uint32Array(capacity));
-    this.#create = copied(this.#create, new Float64Array(capacity));
-    this.#version = copied(this.#version, new Float64Array(capacity));
-    const lease = new BigInt64Array(capacity);
+    const rows = new Float64Array(this.#rows.length * 2);
+    rows.set(this.#rows);
+    this.#rows = rows;
+    const lease = new BigInt64Array(this.#lease.length * 2);
     lease.set(this.#lease);
     this.#lease = lease;
     this.#leaseHalves = new Int32Array(lease.buffer);
   }
-}
-
-function copied<A extends Float64Array | Uint32Array>(from: A, into: A): A {
-  into.set(from);
-  return into;
 }
 
 /** Index of the last pair whose main is ≤ revision, or -2. */

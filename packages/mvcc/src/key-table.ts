@@ -16,8 +16,8 @@ export class KeyTable {
   readonly #seed: number;
   /** The key of each slot, by slot; undefined where the slot is unused. Owned by the index. */
   readonly #keys: readonly (string | undefined)[];
-  #hashes: Int32Array<ArrayBuffer> = new Int32Array(FIRST_CAPACITY / 2);
-  #places: Int32Array<ArrayBuffer> = new Int32Array(FIRST_CAPACITY).fill(FREE);
+  /** Two numbers a place: the slot, and its key's hash, so that most other keys are told apart without a look. */
+  #places: Int32Array<ArrayBuffer> = freePlaces(FIRST_CAPACITY);
   #size = 0;
 
   constructor(keys: readonly (string | undefined)[], seed: number) {
@@ -28,58 +28,50 @@ export class KeyTable {
   /** The slot of a key, or -1. */
   find(key: Uint8Array): number {
     const hash = this.#hash(key);
-    const mask = this.#places.length - 1;
-    for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const slot = this.#places[at] as number;
+    const places = this.#places;
+    const mask = places.length - 2;
+    for (let at = (hash << 1) & mask; ; at = (at + 2) & mask) {
+      const slot = places[at] as number;
       if (slot === FREE) return -1;
-      if (this.#hashes[slot] === hash && sameKey(this.#keys[slot], key)) return slot;
+      if (places[at + 1] === hash && sameKey(this.#keys[slot], key)) return slot;
     }
   }
 
   /** Adds a slot whose key is not in the table; `keys[slot]` must hold it already. */
   add(slot: number, key: Uint8Array): void {
-    if (slot >= this.#hashes.length) this.#hashes = grown(this.#hashes, slot + 1);
-    const hash = this.#hash(key);
-    this.#hashes[slot] = hash;
     this.#size++;
-    if (this.#size * 2 > this.#places.length) this.#rehash();
-    this.#place(slot, hash);
+    if (this.#size * 4 > this.#places.length) this.#rehash();
+    place(this.#places, slot, this.#hash(key));
   }
 
-  /** Removes a slot that is in the table. */
-  remove(slot: number): void {
-    const mask = this.#places.length - 1;
-    let at = (this.#hashes[slot] as number) & mask;
-    while (this.#places[at] !== slot) {
-      assert(this.#places[at] !== FREE, () => `slot ${slot} is not in the key table`);
-      at = (at + 1) & mask;
+  /** Removes a slot that is in the table, by its key. */
+  remove(slot: number, key: Uint8Array): void {
+    const places = this.#places;
+    const mask = places.length - 2;
+    let hole = (this.#hash(key) << 1) & mask;
+    while (places[hole] !== slot) {
+      assert(places[hole] !== FREE, () => `slot ${slot} is not in the key table`);
+      hole = (hole + 2) & mask;
     }
     this.#size--;
     // Whatever probed past the hole moves back into it, so that no probe ends too early.
-    let hole = at;
-    for (let next = (at + 1) & mask; ; next = (next + 1) & mask) {
-      const moved = this.#places[next] as number;
-      if (moved === FREE) break;
-      const home = (this.#hashes[moved] as number) & mask;
-      if (((next - home) & mask) >= ((next - hole) & mask)) {
-        this.#places[hole] = moved;
-        hole = next;
-      }
+    for (let next = (hole + 2) & mask; places[next] !== FREE; next = (next + 2) & mask) {
+      const home = ((places[next + 1] as number) << 1) & mask;
+      if (((next - home) & mask) < ((next - hole) & mask)) continue;
+      places[hole] = places[next] as number;
+      places[hole + 1] = places[next + 1] as number;
+      hole = next;
     }
-    this.#places[hole] = FREE;
-  }
-
-  #place(slot: number, hash: number): void {
-    const mask = this.#places.length - 1;
-    let at = hash & mask;
-    while (this.#places[at] !== FREE) at = (at + 1) & mask;
-    this.#places[at] = slot;
+    places[hole] = FREE;
   }
 
   #rehash(): void {
     const before = this.#places;
-    this.#places = new Int32Array(before.length * 2).fill(FREE);
-    for (const slot of before) if (slot !== FREE) this.#place(slot, this.#hashes[slot] as number);
+    this.#places = freePlaces(before.length);
+    for (let at = 0; at < before.length; at += 2) {
+      const slot = before[at] as number;
+      if (slot !== FREE) place(this.#places, slot, before[at + 1] as number);
+    }
   }
 
   #hash(key: Uint8Array): number {
@@ -100,8 +92,14 @@ function sameKey(text: string | undefined, key: Uint8Array): boolean {
   return true;
 }
 
-function grown(array: Int32Array, lengthMin: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(Math.max(array.length * 2, lengthMin));
-  larger.set(array);
-  return larger;
+function freePlaces(count: number): Int32Array<ArrayBuffer> {
+  return new Int32Array(count * 2).fill(FREE);
+}
+
+function place(places: Int32Array, slot: number, hash: number): void {
+  const mask = places.length - 2;
+  let at = (hash << 1) & mask;
+  while (places[at] !== FREE) at = (at + 2) & mask;
+  places[at] = slot;
+  places[at + 1] = hash;
 }

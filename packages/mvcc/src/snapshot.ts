@@ -87,8 +87,9 @@ export class SnapshotScan {
     this.#isAllRead = entries.length === 0;
   }
 
-  /** Lets compactions go on. Harmless when called again. */
+  /** Lets compactions go on; nothing comes after it. Harmless when called again. */
   close(): void {
+    this.#isEnded = true;
     this.#state.pins.delete(this.#pin);
   }
 

@@ -1,0 +1,386 @@
+/**
+ * The speed of `@etcd-ts/mvcc` alone: in process, one core, values on disk (classic-level) unless it says memory.
+ *
+ *     npm run bench -- mvcc            every section, each in its own process
+ *     npm run bench -- mvcc apply      one section: apply, reads, memory, watch, compact, load, snapshot
+ *
+ * Profile a section: node --cpu-prof --conditions=@etcd-ts/source --import tsx bench/mvcc.ts apply
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  flushStore,
+  memoryBackend,
+  type MvccStore,
+  openStore,
+  type PutRequest,
+  type RangeRequest,
+  snapshotStore,
+  type TxnRequest,
+} from '@etcd-ts/mvcc';
+import { openClassicBackend } from '@etcd-ts/mvcc/node';
+
+const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
+  apply: benchApply,
+  reads: benchReads,
+  memory: benchMemory,
+  watch: benchWatch,
+  compact: benchCompaction,
+  load: benchLoad,
+  snapshot: benchSnapshot,
+};
+
+const KEY_BYTES = 16;
+const VALUE_BYTES = 128;
+const MILLION = 1_000_000;
+const NONE = new Uint8Array(0);
+const value = new Uint8Array(VALUE_BYTES).fill(0x76);
+
+function keyOf(i: number): Uint8Array {
+  return Buffer.from(`key-${String(i).padStart(KEY_BYTES - 4, '0')}`, 'latin1');
+}
+
+/** Makes the key of number i in place, so that making keys is not what is measured. */
+function setKey(key: Uint8Array, i: number): void {
+  let rest = i;
+  for (let at = KEY_BYTES - 1; at >= 4; at--) {
+    key[at] = 0x30 + (rest % 10);
+    rest = (rest / 10) | 0;
+  }
+}
+
+function put(key: Uint8Array): PutRequest {
+  return { key, value, lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
+}
+
+function range(key: Uint8Array, rangeEnd: Uint8Array = NONE): RangeRequest {
+  return {
+    ...{ key, rangeEnd, limit: 0, revision: 0, sortOrder: 0, sortTarget: 0, serializable: false },
+    ...{ keysOnly: false, countOnly: false, minModRevision: 0, maxModRevision: 0 },
+    ...{ minCreateRevision: 0, maxCreateRevision: 0 },
+  };
+}
+
+/** A fixed sequence of numbers below `bound` that visits them in no order. */
+function scattered(bound: number): () => number {
+  let at = 0;
+  return () => (at = (at + 7_368_787) % bound);
+}
+
+function report(what: string, reached: string, target = ''): void {
+  console.log(`${what.padEnd(62)} ${reached.padStart(16)}  ${target}`);
+}
+
+function perSecond(count: number, ms: number): string {
+  return `${Math.round((count / ms) * 1000).toLocaleString('en-US')}/s`;
+}
+
+function percentile(sorted: Float64Array, share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'etcd-ts-bench-'));
+  try {
+    await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Applies puts as a node does: entry by entry, a batch written behind whenever enough is dirty. */
+async function applyPuts(store: MvccStore, count: number, next: () => number): Promise<number> {
+  const started = performance.now();
+  let flushing: Promise<void> | undefined;
+  for (let i = 0; i < count; i++) {
+    store.put(put(keyOf(next())));
+    store.setApplied(store.applied.index + 1, 1);
+    if ((i & 1023) !== 1023) continue;
+    if (store.writeBehind.isFull) await flushing;
+    if (flushing === undefined) {
+      flushing = flushStore(store).then(() => {
+        flushing = undefined;
+      });
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await flushing;
+  await flushStore(store);
+  return performance.now() - started;
+}
+
+async function filled(folder: string, keys: number): Promise<MvccStore> {
+  const store = await openStore(await openClassicBackend(folder));
+  let i = 0;
+  await applyPuts(store, keys, () => i++);
+  return store;
+}
+
+async function benchApply(): Promise<void> {
+  for (const [keys, target] of [
+    [100_000, '≥ 200,000/s'],
+    [MILLION, '≥ 150,000/s'],
+  ] as const) {
+    await inFolder(async (folder) => {
+      const store = await filled(folder, keys);
+      const next = scattered(keys);
+      const name = keys.toLocaleString('en-US');
+      let ms = await applyPuts(store, 200_000, next);
+      report(`puts, ${name} keys, written behind to disk`, perSecond(200_000, ms));
+      const key = Buffer.from(keyOf(0));
+      const request = put(key);
+      const started = performance.now();
+      for (let i = 0; i < 100_000; i++) {
+        setKey(key, next());
+        store.put(request);
+      }
+      ms = performance.now() - started;
+      report(`puts, ${name} keys, apply alone`, perSecond(100_000, ms), target);
+      if (keys === 100_000) benchTxn(store, next);
+      await flushStore(store);
+      await store.backend.close();
+    });
+  }
+}
+
+function benchTxn(store: MvccStore, next: () => number): void {
+  const started = performance.now();
+  for (let i = 0; i < 100_000; i++) {
+    const key = keyOf(next());
+    const request: TxnRequest = {
+      compare: [
+        {
+          result: 1,
+          target: 2,
+          key,
+          rangeEnd: NONE,
+          targetUnion: { $case: 'modRevision', value: 0 },
+        },
+      ],
+      success: [{ request: { $case: 'requestPut', value: put(key) } }],
+      failure: [],
+    };
+    store.txn(request);
+  }
+  const ms = performance.now() - started;
+  report(
+    'transactions of one compare and one put, 100,000 keys',
+    perSecond(100_000, ms),
+    '≥ 120,000/s',
+  );
+}
+
+async function benchReads(): Promise<void> {
+  const store = await openStore(memoryBackend());
+  const keys = 100_000;
+  for (let i = 0; i < keys; i++) store.put(put(keyOf(i)));
+  const next = scattered(keys);
+  const key = Buffer.from(keyOf(0));
+  const request = range(key);
+  let bytes = 0;
+  for (let round = 0; round < 2; round++) {
+    const started = performance.now();
+    for (let i = 0; i < MILLION; i++) {
+      setKey(key, next());
+      bytes += store.range(request).kvs[0]?.value.length ?? 0;
+    }
+    if (round > 0)
+      report(
+        'point reads, 100,000 keys',
+        perSecond(MILLION, performance.now() - started),
+        '≥ 1,000,000/s',
+      );
+  }
+  const thousand = range(keyOf(5000), keyOf(6000));
+  for (let i = 0; i < 200; i++) bytes += store.range(thousand).kvs.length;
+  const started = performance.now();
+  for (let i = 0; i < 200; i++) bytes += store.range(thousand).kvs.length;
+  const ms = (performance.now() - started) / 200;
+  report('a range of 1000 keys', `${ms.toFixed(3)} ms`, '< 1 ms');
+  if (bytes === 0) throw new Error('nothing was read');
+}
+
+async function benchMemory(): Promise<void> {
+  await inFolder(async (folder) => {
+    const before = process.memoryUsage().rss;
+    const store = await filled(folder, MILLION);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
+    const mb = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+    report('resident, 1,000,000 keys of 16 B with values of 128 B on disk', mb(rss), '≤ 550 MB');
+    report(
+      '  of it: the process before, heap, array buffers',
+      [before, heapUsed, arrayBuffers].map(mb).join(', '),
+    );
+    report('  external', mb(external));
+    const requests = scattered(MILLION);
+    const started = performance.now();
+    for (let i = 0; i < 100_000; i++) store.range(range(keyOf(requests())));
+    report(
+      'point reads, 1,000,000 keys, most from disk',
+      perSecond(100_000, performance.now() - started),
+    );
+    await store.backend.close();
+  });
+}
+
+async function benchWatch(): Promise<void> {
+  const store = await openStore(memoryBackend());
+  const keys = 10_000;
+  const never = keyOf(keys + 1);
+  const time = (count: number): number => {
+    const started = performance.now();
+    for (let i = 0; i < count; i++) store.put(put(never));
+    return (performance.now() - started) / count;
+  };
+  time(100_000);
+  const rounds = 9;
+  const without = Array.from({ length: rounds }, () => time(20_000)).sort((a, b) => a - b);
+  globalThis.gc?.();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < keys; i++) {
+    const request = { key: keyOf(i), rangeEnd: NONE, startRevision: 0 };
+    store.hub.watch({ ...request, prevKv: false, noPut: false, noDelete: false }, () => true);
+  }
+  globalThis.gc?.();
+  const bytes = (process.memoryUsage().heapUsed - before) / keys;
+  const withWatchers = Array.from({ length: rounds }, () => time(20_000)).sort((a, b) => a - b);
+  const middle = rounds >> 1;
+  const more = ((withWatchers[middle] ?? 0) / (without[middle] ?? 1) - 1) * 100;
+  report(
+    '10,000 watchers of distinct keys: a put of another key',
+    `${more.toFixed(1)} % more`,
+    '< 5 %',
+  );
+  report('  memory of each', `${Math.round(bytes)} B`, '≤ 1 kB');
+
+  const fan = await openStore(memoryBackend());
+  let events = 0;
+  for (let i = 0; i < 1000; i++) {
+    const request = { key: Buffer.from('key-'), rangeEnd: Buffer.from('key.'), startRevision: 0 };
+    fan.hub.watch({ ...request, prevKv: true, noPut: false, noDelete: false }, (batch) => {
+      events += batch.events.length;
+      return true;
+    });
+  }
+  for (let i = 0; i < 1000; i++) fan.put(put(keyOf(i)));
+  events = 0;
+  const started = performance.now();
+  for (let i = 0; i < 10_000; i++) fan.put(put(keyOf(i % 1000)));
+  report(
+    '1,000 watchers of one prefix',
+    perSecond(events, performance.now() - started),
+    '≥ 1,000,000/s',
+  );
+}
+
+async function benchCompaction(): Promise<void> {
+  await inFolder(async (folder) => {
+    const store = await filled(folder, 10_000);
+    const next = scattered(10_000);
+    await applyPuts(store, MILLION, next);
+    const normal = await latencies(store, next, () => undefined);
+    store.compact(store.revision);
+    let longest = 0;
+    const during = await latencies(store, next, () => {
+      const started = performance.now();
+      store.compactStep(4096);
+      longest = Math.max(longest, performance.now() - started);
+    });
+    while (store.compactStep(4096));
+    report('longest step of compacting 1,000,000 revisions', `${longest.toFixed(2)} ms`, '< 5 ms');
+    const ratio = percentile(during, 0.99) / percentile(normal, 0.99);
+    report('p99 of a put during it, to the normal one', `${ratio.toFixed(2)} x`, '< 2 x');
+    await flushStore(store);
+    await store.backend.close();
+  });
+}
+
+/** Latencies of puts that arrive at a steady pace, with other work of the loop between them. */
+async function latencies(
+  store: MvccStore,
+  next: () => number,
+  between: () => void,
+): Promise<Float64Array> {
+  const samples = new Float64Array(20_000);
+  let flushing: Promise<void> | undefined;
+  for (let i = 0; i < samples.length; i += 20) {
+    const arrived = performance.now();
+    if (i % 80 === 0) between();
+    for (let k = 0; k < 20; k++) {
+      store.put(put(keyOf(next())));
+      samples[i + k] = performance.now() - arrived;
+    }
+    if (i % 2000 === 0) {
+      flushing ??= flushStore(store).then(() => {
+        flushing = undefined;
+      });
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await flushing;
+  return samples.sort();
+}
+
+async function benchLoad(): Promise<void> {
+  await inFolder(async (folder) => {
+    const first = await filled(folder, MILLION);
+    await first.backend.close();
+    const backend = await openClassicBackend(folder);
+    const started = performance.now();
+    const store = await openStore(backend);
+    report('load, 1,000,000 keys', `${(performance.now() - started).toFixed(0)} ms`, '< 3,000 ms');
+    let longest = 0;
+    const scan = store.hashKv(0);
+    const hashed = performance.now();
+    for (let isDone = false; !isDone;) {
+      const step = performance.now();
+      isDone = scan.step(512);
+      longest = Math.max(longest, performance.now() - step);
+    }
+    scan.close();
+    report('HashKV, 1,000,000 keys', `${(performance.now() - hashed).toFixed(0)} ms`);
+    report('  its longest step', `${longest.toFixed(2)} ms`, '< 5 ms');
+    await backend.close();
+  });
+}
+
+async function benchSnapshot(): Promise<void> {
+  await inFolder(async (folder) => {
+    const store = await filled(folder, MILLION);
+    const next = scattered(MILLION);
+    const normal = await latencies(store, next, () => undefined);
+    let bytes = 0;
+    const started = performance.now();
+    const copy = (async () => {
+      for await (const chunk of snapshotStore(store).chunks) bytes += chunk.length;
+      return performance.now() - started;
+    })();
+    const during = await latencies(store, next, () => undefined);
+    const ms = await copy;
+    report(
+      'snapshot of 1,000,000 keys beside puts',
+      `${ms.toFixed(0)} ms, ${Math.round(bytes / 1e6)} MB`,
+    );
+    const ratio = percentile(during, 0.99) / percentile(normal, 0.99);
+    report('p99 of a put during it, to the normal one', `${ratio.toFixed(2)} x`, '< 2 x');
+    await flushStore(store);
+    await store.backend.close();
+  });
+}
+
+const wanted = process.argv[2];
+if (wanted !== undefined) {
+  const section = SECTIONS[wanted];
+  if (section === undefined)
+    throw new Error(`no section ${wanted}: ${Object.keys(SECTIONS).join(', ')}`);
+  await section();
+} else {
+  for (const name of Object.keys(SECTIONS)) {
+    const options = ['--expose-gc', ...process.execArgv, process.argv[1] ?? '', name];
+    const { status } = spawnSync(process.execPath, options, { stdio: 'inherit' });
+    if (status !== 0) process.exit(status ?? 1);
+  }
+}
