@@ -77,6 +77,7 @@ export type {
   VoteMessage,
   VoteResponseMessage,
 } from './message.ts';
+export { checkInvariants } from './invariants.ts';
 export { ENTRY_OVERHEAD_BYTES } from './log.ts';
 export type { ProgressState } from './progress.ts';
 export {

@@ -65,6 +65,15 @@ export class Inflights {
     this.#bytes = 0;
   }
 
+  /** The state as text, for `keyOf`. */
+  get key(): string {
+    const indexes: LogIndex[] = [];
+    for (let i = 0; i < this.#count; i++) {
+      indexes.push(this.#indexes[(this.#start + i) % this.#indexes.length] ?? 0);
+    }
+    return indexes.join();
+  }
+
   clone(): Inflights {
     const copy = new Inflights(this.#maxMessages, this.#maxBytes);
     copy.#indexes = [...this.#indexes];

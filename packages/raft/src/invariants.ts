@@ -4,9 +4,19 @@ import { NO_NODE } from './entry.ts';
 import { payloadBytes, type RaftLog } from './log.ts';
 import type { Progress } from './progress.ts';
 import { quorumMatch } from './commit.ts';
+import type { RaftCore } from './raft-core.ts';
 import type { RaftState } from './state.ts';
 
-/** @throws InvariantError naming what is broken. */
+/**
+ * Checks a core between two steps; O(log length).
+ *
+ * @throws InvariantError naming what is broken.
+ */
+export function checkInvariants(core: RaftCore): void {
+  core.checkInvariants();
+}
+
+/** Checks a state between two calls. @throws InvariantError naming what is broken. */
 export function checkState(raft: RaftState): void {
   checkLog(raft.log, raft.installing !== undefined);
   checkRole(raft);

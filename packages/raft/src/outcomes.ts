@@ -99,6 +99,13 @@ export class OutcomeTracker {
     this.#runs = [];
   }
 
+  /** The state as text, for `keyOf`. */
+  get key(): string {
+    return this.#runs
+      .map(({ first, term, tokens, settled }) => `${first}/${term}:${tokens.join('+')}-${settled}`)
+      .join();
+  }
+
   clone(): OutcomeTracker {
     const copy = new OutcomeTracker();
     copy.#runs = this.#runs.map((run) => ({ ...run }));

@@ -85,6 +85,15 @@ export class PersistQueue {
     );
   }
 
+  /** The state as text, for `keyOf`. */
+  get key(): string {
+    const pending = this.#pending.map(
+      ({ group, lastIndex, snapshotIndex, ownVote }) =>
+        `${this.#newest - group}:${lastIndex}:${snapshotIndex}:${ownVote ? 1 : 0}`,
+    );
+    return pending.join();
+  }
+
   clone(): PersistQueue {
     const copy = new PersistQueue();
     copy.#pending = this.#pending.map((pending) => ({ ...pending }));

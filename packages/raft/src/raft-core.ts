@@ -1,12 +1,13 @@
 import { type RaftConfig, type RaftInitialState, resolveConfig } from './config.ts';
 import { drain, NO_EFFECTS } from './drain.ts';
-import type { Effect } from './effect.ts';
-import type { Entry, LogIndex, NodeId, Term, Token } from './entry.ts';
+import type { Effect, Role } from './effect.ts';
+import type { ConfState, Entry, LogIndex, NodeId, Term, Token } from './entry.ts';
 import { initialState } from './initial.ts';
 import type { Input } from './input.ts';
 import { checkState } from './invariants.ts';
 import { Outbox } from './outbox.ts';
 import type { RaftState } from './state.ts';
+import { keyOf } from './state-key.ts';
 import { peerProgress, type PeerProgress, type RaftStatus, statusOf } from './status.ts';
 import { stepInput } from './step-input.ts';
 import type { TraceSink } from './trace.ts';
@@ -69,6 +70,49 @@ export class RaftCore {
     return this.#state.role === 'leader' ? this.#state.peers.map(peerProgress) : [];
   }
 
+  get id(): NodeId {
+    return this.#state.id;
+  }
+
+  get role(): Role {
+    return this.#state.role;
+  }
+
+  get term(): Term {
+    return this.#state.term;
+  }
+
+  /** The leader of the term as far as known; {@link NO_NODE} for none. */
+  get leader(): NodeId {
+    return this.#state.leader;
+  }
+
+  /** The configuration in force. */
+  get confState(): ConfState {
+    return this.#state.conf;
+  }
+
+  get commit(): LogIndex {
+    return this.#state.log.commit;
+  }
+
+  get applied(): LogIndex {
+    return this.#state.log.applied;
+  }
+
+  get firstIndex(): LogIndex {
+    return this.#state.log.firstIndex;
+  }
+
+  get lastIndex(): LogIndex {
+    return this.#state.log.lastIndex;
+  }
+
+  /** The entry at `index`; undefined when the log does not hold it. */
+  entryAt(index: LogIndex): Entry | undefined {
+    return this.#state.log.entryAt(index);
+  }
+
   /** True when the node is in the configuration in force. */
   tracks(id: NodeId): boolean {
     return this.#state.peer(id) !== undefined;
@@ -103,6 +147,11 @@ export class RaftCore {
     const copy = new RaftCore(config, EMPTY_START);
     copy.#state = this.#state.clone();
     return copy;
+  }
+
+  /** The whole state as text: two cores with equal keys behave alike from here on. */
+  stateKey(): string {
+    return keyOf(this.#state);
   }
 
   /**

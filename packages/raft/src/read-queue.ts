@@ -94,6 +94,16 @@ export class ReadQueue {
     return readers;
   }
 
+  /** The state as text, for `keyOf`. */
+  get key(): string {
+    const name = (reader: Reader): string =>
+      reader.kind === 'own' ? `${reader.token}` : `${reader.peer}#${reader.id}`;
+    const rounds = this.#rounds.map(
+      ({ round, index, readers }) => `${round}@${index}:${readers.map(name).join()}`,
+    );
+    return `${this.#newest} ${rounds.join(';')} ${this.#waiting.map(name).join()}`;
+  }
+
   clone(): ReadQueue {
     const copy = new ReadQueue();
     copy.#waiting = [...this.#waiting];

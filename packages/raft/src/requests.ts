@@ -59,6 +59,13 @@ export class RequestTable<T> {
     return false;
   }
 
+  /** The state as text, for `keyOf`: what waits, and for how long. */
+  key(tick: number): string {
+    const sent: string[] = [];
+    for (const [id, { sentTick }] of this.#sent) sent.push(`${id}@${tick - sentTick}`);
+    return sent.join();
+  }
+
   clone(): RequestTable<T> {
     const copy = new RequestTable<T>();
     copy.#sent = new Map(this.#sent);
@@ -94,6 +101,11 @@ export class SeenRequests {
       }
     }
     return true;
+  }
+
+  /** The state as text, for `keyOf`. */
+  get key(): string {
+    return [...this.#newest.values()].join(':');
   }
 
   clone(): SeenRequests {

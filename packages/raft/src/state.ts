@@ -19,14 +19,14 @@ import {
   type Term,
   type Token,
 } from './entry.ts';
-import { RaftLog } from './log.ts';
+import type { RaftLog } from './log.ts';
 import { OutcomeTracker } from './outcomes.ts';
 import { Outbox } from './outbox.ts';
 import { PersistQueue } from './persist-queue.ts';
 import { mix, Prng } from './prng.ts';
 import { Progress } from './progress.ts';
 import { ReadQueue } from './read-queue.ts';
-import { EPOCHS, REQUESTS_PER_EPOCH, RequestTable, SeenRequests } from './requests.ts';
+import { EPOCHS, REQUESTS_PER_EPOCH, RequestTable, type SeenRequests } from './requests.ts';
 import type { TraceSink } from './trace.ts';
 
 /** A request to hand over leadership that is not decided (thesis §3.10). */

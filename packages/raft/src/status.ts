@@ -23,6 +23,8 @@ export interface RaftStatus {
   readonly durableIndex: LogIndex;
   readonly confState: ConfState;
   readonly isLearner: boolean;
+  /** A leader takes no membership change before this index is applied. */
+  readonly pendingConfIndex: LogIndex;
   /** To whom leadership is being handed over. */
   readonly transferTarget: NodeId;
   readonly electionElapsedTicks: number;
@@ -71,6 +73,7 @@ export function statusOf(raft: RaftState): RaftStatus {
     durableIndex: log.durable,
     confState: raft.conf,
     isLearner: raft.conf.learners.includes(raft.id),
+    pendingConfIndex: raft.pendingConfigIndex,
     transferTarget: raft.transferTarget,
     electionElapsedTicks: raft.electionElapsed,
     electionTimeoutTicks: raft.electionTimeout,
