@@ -116,7 +116,8 @@ export class SimChannel implements Channel {
   close(): Promise<void> {
     this.#isClosed = true;
     const reason = new EtcdError('CANCELED', { message: 'the channel is closed' });
-    for (const fail of [...this.#open]) fail(reason);
+    const open = [...this.#open];
+    for (const fail of open) fail(reason);
     return Promise.resolve();
   }
 

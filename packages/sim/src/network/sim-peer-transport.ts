@@ -7,7 +7,7 @@
 import { assert, idToHex, must, type MemberId } from '@etcd-ts/base';
 import { EtcdError, MessageQueue } from '@etcd-ts/protocol';
 import type { Message, SnapshotMessage } from '@etcd-ts/raft';
-import type { LocalPeer, Peer, PeerHandlers, PeerTransport } from '@etcd-ts/server';
+import type { ClusterFacts, LocalPeer, Peer, PeerHandlers, PeerTransport } from '@etcd-ts/server';
 import type { SimProcess } from '../world/process.ts';
 import type { Network } from './network.ts';
 
@@ -227,6 +227,22 @@ export class SimPeerTransport implements PeerTransport {
       this.#parcel(to, 'call', MESSAGE_BYTES + copy.length, deliver, () =>
         reject(unavailable(false)),
       );
+    });
+  }
+
+  askMembers(url: string): Promise<ClusterFacts> {
+    const { network, directory, address } = this.#options;
+    return new Promise((resolve, reject) => {
+      const lost = (): void => reject(new Error(`nobody answers at ${url}`));
+      const deliver = (): void => {
+        const peer = directory.at(url);
+        if (peer === undefined) return lost();
+        const local = peer.#local;
+        const members = peer.#handlers?.facts().members;
+        if (local === undefined || members === undefined) lost();
+        else peer.#answer(this, 'facts', () => resolve({ clusterId: local.clusterId, members }));
+      };
+      network.send({ from: address, to: url, sizeBytes: MESSAGE_BYTES, deliver, onLost: lost });
     });
   }
 

@@ -76,5 +76,12 @@ function drawFault(
 }
 
 const NEEDS_PEERS: ReadonlySet<PlannedFault['kind']> = new Set([
-  ...(['partition', 'oneWay', 'isolate', 'ring', 'clog', 'slow', 'lossy', 'transfer'] as const),
-]);
+  'partition',
+  'oneWay',
+  'isolate',
+  'ring',
+  'clog',
+  'slow',
+  'lossy',
+  'transfer',
+] as const);

@@ -147,10 +147,28 @@ export type PlannedFault = { readonly atMs: number; readonly forMs: number } &
 
 /** Every kind of fault. */
 export const FAULT_KINDS = [
-  ...['partition', 'oneWay', 'isolate', 'ring', 'clog', 'slow', 'lossy', 'cutClient'],
-  ...['kill', 'powerLoss', 'crashAtDisk', 'stop', 'pause'],
-  ...['syncStall', 'syncError', 'diskFull'],
-  ...['drift', 'wallStep', 'freezeClock', 'lateTimers', 'transfer', 'defragment'],
+  'partition',
+  'oneWay',
+  'isolate',
+  'ring',
+  'clog',
+  'slow',
+  'lossy',
+  'cutClient',
+  'kill',
+  'powerLoss',
+  'crashAtDisk',
+  'stop',
+  'pause',
+  'syncStall',
+  'syncError',
+  'diskFull',
+  'drift',
+  'wallStep',
+  'freezeClock',
+  'lateTimers',
+  'transfer',
+  'defragment',
 ] as readonly PlannedFault['kind'][];
 
 /** The plan as text. */

@@ -1,0 +1,253 @@
+/**
+ * The ghost state: what the members of a cluster did, kept by the harness as they do it, and the Raft invariants that
+ * can be seen from outside the core (R1, R2, R4, R6, R7, R11, R12).
+ *
+ * What always holds: the ghost only looks; nothing that a member does depends on it.
+ */
+import { toLatin1 } from '@etcd-ts/base';
+import type { Entry, Message } from '@etcd-ts/raft';
+import type { NodeStatus, Served } from '@etcd-ts/server';
+import type { LeaseEnding } from '../checkers/lease.ts';
+import { Findings } from '../checkers/violation.ts';
+import { hashBytes } from '../world/random.ts';
+
+/** A member's replicated state. */
+export type State = Served['node']['state'];
+type Applied = Parameters<State['apply']>[0];
+/** A replicated command, as the server applies it. */
+export type GhostCommand = Applied['command'];
+
+/** What the first member to apply an index saw. */
+export interface GhostEntry {
+  readonly term: number;
+  readonly fingerprint: string;
+  readonly stateHash: string;
+  /** The store's revision after it. */
+  readonly revision: number;
+  /** It made that revision, or several up to it. */
+  readonly wrote: boolean;
+  readonly command: GhostCommand | undefined;
+  readonly atUs: number;
+}
+
+/** A listener's view of the trace: kind of happening and numbers to fold. */
+export type Tracer = (kind: string, ...values: readonly number[]) => void;
+
+/** What the members of one cluster did. */
+export class Ghost {
+  readonly findings: Findings = new Findings();
+  /** By index; index 0 is empty. */
+  readonly entries: (GhostEntry | undefined)[] = [undefined];
+  readonly leaseEndings: LeaseEnding[] = [];
+  /** Who led in each term. */
+  readonly leaders: Map<number, bigint> = new Map();
+  readonly #nowUs: () => number;
+  readonly #trace: Tracer;
+  /** By voter and term: whom it granted. */
+  readonly #grants = new Map<string, bigint>();
+  /** By index and term: the payload. */
+  readonly #payloads = new Map<string, number>();
+  readonly #hashed = new WeakMap<Entry, number>();
+  readonly #terms = new Map<number, number>();
+  snapshotsInstalled = 0;
+
+  constructor(nowUs: () => number, trace: Tracer) {
+    this.#nowUs = nowUs;
+    this.#trace = trace;
+  }
+
+  /** The highest index that any member has applied. */
+  get lastIndex(): number {
+    return this.entries.length - 1;
+  }
+
+  /** Looks at everything that this member's state goes through. */
+  observe(member: number, state: State): void {
+    const apply = state.apply.bind(state);
+    state.apply = (entry) => {
+      const before = this.#before(state, entry.command, entry.term);
+      const result = apply(entry);
+      this.#applied(member, state, entry, before);
+      return result;
+    };
+    const applyEmpty = state.applyEmpty.bind(state);
+    state.applyEmpty = (index, term) => {
+      applyEmpty(index, term);
+      this.#recorded(member, state, { index, term }, 'empty', undefined, state.store.revision);
+    };
+    const applyConfig = state.applyConfig.bind(state);
+    state.applyConfig = (entry) => {
+      applyConfig(entry);
+      const steps = entry.change.steps.map((step) => `${step.op} ${step.node}`).join();
+      this.#recorded(member, state, entry, `config ${steps}`, undefined, state.store.revision);
+    };
+    state.observe({ replaced: () => this.#replaced(member, state) });
+    this.#replaced(member, state);
+  }
+
+  /** A member's role, term or leader changed. */
+  status(member: number, id: bigint, status: NodeStatus): void {
+    this.#trace('status', member, status.term, status.isLeader ? 1 : 0);
+    const known = this.#terms.get(member) ?? 0;
+    if (status.term < known) {
+      this.#add('R7', `member ${member} is in term ${status.term}, after term ${known}`);
+    }
+    this.#terms.set(member, Math.max(known, status.term));
+    if (!status.isLeader) return;
+    const leader = this.leaders.get(status.term);
+    if (leader === undefined) this.leaders.set(status.term, id);
+    else if (leader !== id) {
+      this.#add('R1', `members ${leader} and ${id} both lead in term ${status.term}`);
+    }
+  }
+
+  /** A member sends a message. */
+  sent(message: Message): void {
+    if (message.type === 'voteResponse' && !message.rejected) {
+      const key = `${message.from} ${message.term}`;
+      const granted = this.#grants.get(key);
+      if (granted !== undefined && granted !== message.to) {
+        this.#add(
+          'R2',
+          `${message.from} granted term ${message.term} to ${granted} and to ${message.to}`,
+        );
+      }
+      this.#grants.set(key, message.to);
+    }
+    if (message.type === 'append') for (const entry of message.entries) this.#matched(entry);
+  }
+
+  #matched(entry: Entry): void {
+    let hash = this.#hashed.get(entry);
+    if (hash === undefined) {
+      const { payload } = entry;
+      hash = payload.kind === 'command' ? hashBytes(payload.data) : payload.kind.length;
+      this.#hashed.set(entry, hash);
+    } else return;
+    const key = `${entry.index} ${entry.term}`;
+    const known = this.#payloads.get(key);
+    if (known !== undefined && known !== hash) {
+      this.#add('R4', `entry ${entry.index} of term ${entry.term} was sent with two contents`);
+    }
+    this.#payloads.set(key, hash);
+  }
+
+  #before(state: State, command: GhostCommand, term: number): LeasesBefore {
+    const ids = endedBy(command, term);
+    const leases = ids.map((id) => ({
+      id,
+      keys: state.lessor.exists(id) ? state.lessor.keysOf(id).length : -1,
+    }));
+    return { revision: state.store.revision, leases };
+  }
+
+  #applied(member: number, state: State, entry: Applied, before: LeasesBefore): void {
+    const isFirst = entry.index > this.lastIndex;
+    const print = fingerprintOf(entry.command);
+    this.#recorded(member, state, entry, print, entry.command, before.revision);
+    if (!isFirst) return;
+    let { revision } = before;
+    for (const { id, keys } of before.leases) {
+      if (keys < 0 || state.lessor.exists(id)) continue;
+      if (keys > 0) revision++;
+      this.leaseEndings.push({
+        leaseId: id,
+        expired: entry.command.kind === 'leaseRevokeExpired',
+        atUs: this.#nowUs(),
+        revision,
+        hadKeys: keys > 0,
+      });
+    }
+    if (before.leases.length > 0 && revision !== state.store.revision) {
+      this.#add(
+        'L3',
+        `entry ${entry.index} ended leases and made revisions to ${state.store.revision}, expected ${revision}`,
+      );
+    }
+  }
+
+  #recorded(
+    member: number,
+    state: State,
+    at: { readonly index: number; readonly term: number },
+    fingerprint: string,
+    command: GhostCommand | undefined,
+    revisionBefore: number,
+  ): void {
+    const stateHash = state.stateHash();
+    const { revision } = state.store;
+    this.#trace('apply', member, at.index, revision);
+    const known = this.entries[at.index];
+    if (known === undefined) {
+      if (at.index !== this.lastIndex + 1) {
+        this.#add('R7', `member ${member} applied ${at.index}, but nobody ${this.lastIndex + 1}`);
+      }
+      const wrote = revision > revisionBefore;
+      const atUs = this.#nowUs();
+      this.entries[at.index] = { ...at, fingerprint, stateHash, revision, wrote, command, atUs };
+      return;
+    }
+    if (known.term !== at.term || known.fingerprint !== fingerprint) {
+      this.#add(
+        'R6',
+        `member ${member} applied at ${at.index} of term ${at.term}: ${fingerprint.slice(0, 80)}; ` +
+          `another had applied in term ${known.term}: ${known.fingerprint.slice(0, 80)}`,
+      );
+    } else if (known.stateHash !== stateHash) {
+      this.#add(
+        'R11',
+        `after entry ${at.index} (${command?.kind ?? 'no command'}) member ${member} has state ` +
+          `${stateHash}, another had ${known.stateHash}`,
+      );
+    }
+  }
+
+  /** A member has its state from elsewhere than the log: its own database, or a snapshot. */
+  #replaced(member: number, state: State): void {
+    const index = state.appliedIndex;
+    const known = this.entries[index];
+    if (index === 0) return;
+    this.snapshotsInstalled++;
+    if (known === undefined) {
+      this.#add('R12', `member ${member} has the state after ${index}, which nobody has applied`);
+      return;
+    }
+    const stateHash = state.stateHash();
+    if (known.stateHash !== stateHash) {
+      this.#add(
+        'R12',
+        `member ${member} begins with the state after ${index}: ${stateHash}, but it was ${known.stateHash}`,
+      );
+    }
+  }
+
+  #add(invariant: Parameters<Findings['add']>[0], message: string): void {
+    this.findings.add(invariant, message, [], this.#nowUs());
+  }
+}
+
+interface LeasesBefore {
+  readonly revision: number;
+  readonly leases: readonly { readonly id: bigint; readonly keys: number }[];
+}
+
+/** The leases that a command may end. */
+function endedBy(command: GhostCommand, term: number): readonly bigint[] {
+  if (command.kind === 'leaseRevoke') return [command.request.ID];
+  if (command.kind === 'leaseRevokeExpired' && command.term === term) return command.ids;
+  return [];
+}
+
+/** A command's content as text: equal content, equal text, whoever made the object. */
+export function fingerprintOf(command: { readonly kind: string }): string {
+  return JSON.stringify(command, (key, value: unknown) => {
+    if (value instanceof Uint8Array) return toLatin1(value);
+    if (typeof value === 'bigint') return `${value}n`;
+    if (key === 'caller') return undefined;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      const sorted = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+      return Object.fromEntries(sorted);
+    }
+    return value;
+  });
+}

@@ -1,0 +1,184 @@
+/**
+ * Runs a plan: the safety phase under its faults, then the liveness phase on a healed cluster, then the judgement of
+ * everything that was seen.
+ */
+import type { Logger } from '@etcd-ts/server';
+import type { LockHold } from '../checkers/lock.ts';
+import type { Violation } from '../checkers/violation.ts';
+import { HistoryRecorder } from '../history/recorder.ts';
+import { type Plan } from '../plan/plan.ts';
+import { RecordedConnection } from '../workload/connection.ts';
+import { SimClient } from '../workload/sim-client.ts';
+import { WatchStream } from '../workload/watch-stream.ts';
+import { drive } from '../world/node/drive.ts';
+import { World } from '../world/world.ts';
+import { FaultInjector } from './fault-injector.ts';
+import { judge } from './judge.ts';
+import { awaitRecovery } from './liveness.ts';
+import { SimCluster } from './sim-cluster.ts';
+
+/** How a run is looked at; changes nothing of what happens in it. */
+export interface RunOptions {
+  readonly log?: ((member: number) => Logger) | undefined;
+  /** Called with the cluster before the run begins: for reports. */
+  readonly watch?: ((run: Run) => void) | undefined;
+}
+
+/** A run under way, for whoever looks on. */
+export interface Run {
+  readonly plan: Plan;
+  readonly cluster: SimCluster;
+  readonly recorder: HistoryRecorder;
+  readonly faults: FaultInjector;
+}
+
+/** How a run went. */
+export interface RunResult {
+  readonly plan: Plan;
+  readonly violations: readonly Violation[];
+  /** The trace hash: equal for equal plans on equal code. */
+  readonly digest: string;
+  readonly checkpoints: readonly string[];
+  readonly events: number;
+  readonly simulatedMs: number;
+  readonly operations: number;
+  /** How often each interesting thing happened. */
+  readonly coverage: Readonly<Record<string, number>>;
+}
+
+/** Ends a run at the first violation seen while it runs. */
+class Stopped extends Error {}
+
+/**
+ * Runs a plan and judges it.
+ *
+ * @throws What is no violation of the system under test but of the harness: a deadlock of the world, a trap.
+ */
+export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<RunResult> {
+  const world = new World({ seed: plan.seed });
+  const cluster = new SimCluster({
+    world,
+    members: plan.members,
+    knobs: plan.knobs,
+    network: plan.network,
+    diskTimes: plan.disk,
+    log: options.log,
+  });
+  const recorder = new HistoryRecorder(() => world.nowUs);
+  const faults = new FaultInjector(cluster);
+  options.watch?.({ plan, cluster, recorder, faults });
+  const holds: LockHold[] = [];
+  const { findings } = cluster.ghost;
+  world.afterEvent = () => {
+    if (findings.violations.length > 0) world.fail(new Stopped());
+  };
+  let calmSinceUs: number | undefined;
+  try {
+    await drive(world, async () => {
+      cluster.start();
+      faults.schedule(plan.faults);
+      const crew = plan.clients.map((client) => hire(plan, cluster, recorder, holds, client.id));
+      const work = crew.map(({ client }) => client.run());
+      await sleepIn(cluster, 'conductor', plan.safetyMs);
+      for (const { client } of crew) client.stop();
+      faults.heal();
+      await Promise.all(work);
+      calmSinceUs = await awaitRecovery(plan, cluster, recorder);
+      for (const { watches } of crew) watches.close();
+    });
+  } catch (error) {
+    if (!(error instanceof Stopped)) throw error;
+  }
+  const violations = judge({ plan, cluster, recorder, holds, calmSinceUs });
+  return {
+    plan,
+    violations,
+    digest: world.finalDigest(),
+    checkpoints: world.hash.checkpoints,
+    events: world.eventCount,
+    simulatedMs: Math.floor(world.nowUs / 1000),
+    operations: recorder.operations().length,
+    coverage: coverageOf(cluster, faults, recorder),
+  };
+}
+
+/** Sleeps in a client's own process. */
+export function sleepIn(cluster: SimCluster, name: string, milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    cluster.clientProcess(name).schedule(Math.ceil(milliseconds * 1000), 'sleep', resolve);
+  });
+}
+
+/** Makes a planned client with its connection and its watches. */
+function hire(
+  plan: Plan,
+  cluster: SimCluster,
+  recorder: HistoryRecorder,
+  holds: LockHold[],
+  id: number,
+): { readonly client: SimClient; readonly watches: WatchStream } {
+  const planned = plan.clients.find((client) => client.id === id);
+  if (planned === undefined) throw new Error(`no client ${id} in the plan`);
+  const name = `client-${id}`;
+  let member = Math.min(planned.member, cluster.members.length);
+  let incarnation = -1;
+  let connection: RecordedConnection | undefined;
+  const connect = (): RecordedConnection => {
+    const machine = cluster.member(member);
+    if (connection === undefined || machine.incarnation !== incarnation) {
+      incarnation = machine.incarnation;
+      const channel = cluster.connect(name, machine);
+      const number = id * 1_000_000 + member * 10_000 + incarnation;
+      connection = new RecordedConnection(
+        channel,
+        { client: id, member, connection: number },
+        recorder,
+      );
+    }
+    return connection;
+  };
+  const sleep = (milliseconds: number): Promise<void> => sleepIn(cluster, name, milliseconds);
+  const watches = new WatchStream(recorder, connect, sleep);
+  const client = new SimClient({
+    plan: planned,
+    nowMs: () => cluster.world.nowUs / 1000,
+    sleep,
+    connection: connect,
+    move: (to) => {
+      member = Math.min(to ?? (member % cluster.members.length) + 1, cluster.members.length);
+      connection = undefined;
+    },
+    watches,
+    holds,
+  });
+  return { client, watches };
+}
+
+function coverageOf(
+  cluster: SimCluster,
+  faults: FaultInjector,
+  recorder: HistoryRecorder,
+): Record<string, number> {
+  const coverage: Record<string, number> = {};
+  const add = (name: string, count: number): void => {
+    if (count > 0) coverage[name] = (coverage[name] ?? 0) + count;
+  };
+  for (const [kind, count] of faults.counts) add(`fault ${kind}`, count);
+  add('entries applied', cluster.ghost.lastIndex);
+  add('leaders', cluster.ghost.leaders.size);
+  add('states begun or installed', cluster.ghost.snapshotsInstalled);
+  add('leases ended', cluster.ghost.leaseEndings.length);
+  add('leases expired', cluster.ghost.leaseEndings.filter((each) => each.expired).length);
+  for (const member of cluster.members) {
+    add('power losses', member.counts.powerLosses);
+    add('starts', member.counts.starts);
+    add('failed starts', member.counts.failedStarts);
+  }
+  add('messages lost', cluster.network.counts.lost);
+  add('messages repeated', cluster.network.counts.repeated);
+  for (const { outcome, request } of recorder.operations()) {
+    add(`${request.kind} ${outcome.kind === 'failed' ? outcome.code : outcome.kind}`, 1);
+  }
+  add('watches', recorder.watches().length);
+  return coverage;
+}

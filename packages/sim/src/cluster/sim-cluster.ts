@@ -1,0 +1,129 @@
+/** The members of one simulated cluster, the network between them and what can be asked of them all. */
+import { must } from '@etcd-ts/base';
+import type { EtcdNodeOptions, Logger } from '@etcd-ts/server';
+import type { DiskTimes } from '../disk/sim-disk.ts';
+import { CALM_WEATHER, Network } from '../network/network.ts';
+import { SimChannel } from '../network/sim-channel.ts';
+import { PeerDirectory } from '../network/sim-peer-transport.ts';
+import type { Knobs, PlannedNetwork, Target } from '../plan/plan.ts';
+import { SimProcess } from '../world/process.ts';
+import type { World } from '../world/world.ts';
+import { Ghost } from './ghost.ts';
+import { SimMember } from './sim-member.ts';
+
+/** How a cluster is made. */
+export interface SimClusterOptions {
+  readonly world: World;
+  readonly members: number;
+  readonly knobs: Knobs;
+  readonly network: PlannedNetwork;
+  readonly diskTimes: DiskTimes;
+  readonly log?: ((member: number) => Logger) | undefined;
+}
+
+/** A cluster of real servers in the simulated world. */
+export class SimCluster {
+  readonly world: World;
+  readonly network: Network;
+  readonly ghost: Ghost;
+  readonly members: readonly SimMember[];
+  readonly #directory = new PeerDirectory();
+  readonly #clients = new Map<string, SimProcess>();
+
+  constructor(options: SimClusterOptions) {
+    const { world, knobs } = options;
+    this.world = world;
+    this.network = new Network(world, { ...CALM_WEATHER, ...options.network });
+    this.ghost = new Ghost(
+      () => world.nowUs,
+      (kind, ...values) => world.trace(kind, ...values),
+    );
+    this.#directory.onSend = (message) => this.ghost.sent(message);
+    const parts = {
+      world,
+      network: this.network,
+      directory: this.#directory,
+      ghost: this.ghost,
+      diskTimes: options.diskTimes,
+      log: options.log,
+      options: (member: SimMember): EtcdNodeOptions => this.#nodeOptions(member, knobs),
+    };
+    this.members = Array.from({ length: options.members }, (_, i) => new SimMember(i + 1, parts));
+  }
+
+  /** The member of this number, from 1. */
+  member(number: number): SimMember {
+    return must(this.members[number - 1], `member ${number}`);
+  }
+
+  start(): void {
+    for (const member of this.members) member.start();
+  }
+
+  /** The member that leads, by the newest term that any of them knows; undefined when none does. */
+  get leader(): SimMember | undefined {
+    let leader: SimMember | undefined;
+    let term = 0;
+    for (const member of this.members) {
+      const status = member.node?.status();
+      if (status?.isLeader === true && status.term > term) {
+        leader = member;
+        term = status.term;
+      }
+    }
+    return leader;
+  }
+
+  /** Whom a fault hits: the leader, or the first member when nobody leads. */
+  resolve(target: Target): SimMember {
+    return target === 'leader' ? (this.leader ?? this.member(1)) : this.member(target);
+  }
+
+  /** A client's own process, made when it is first asked for. */
+  clientProcess(name: string): SimProcess {
+    let process = this.#clients.get(name);
+    if (process === undefined) {
+      process = new SimProcess(this.world, name);
+      this.#clients.set(name, process);
+      this.network.attach(name, process);
+    }
+    return process;
+  }
+
+  /** Connects a client with a member. */
+  connect(clientName: string, member: SimMember): SimChannel {
+    return new SimChannel({
+      network: this.network,
+      process: this.clientProcess(clientName),
+      clientAddress: clientName,
+      memberAddress: member.clientUrl,
+      door: () => member.door,
+    });
+  }
+
+  /** True when every member runs, knows the same leader and has applied the same. */
+  get isInAgreement(): boolean {
+    const statuses = this.members.map((member) => member.node?.status());
+    const [first] = statuses;
+    if (first === undefined || first.leader === 0n) return false;
+    return statuses.every(
+      (status) =>
+        status !== undefined &&
+        status.leader === first.leader &&
+        status.appliedIndex === first.appliedIndex &&
+        status.appliedIndex === status.committedIndex,
+    );
+  }
+
+  #nodeOptions(member: SimMember, knobs: Knobs): EtcdNodeOptions {
+    const initialCluster = this.members.map((each) => `m${each.number}=${each.peerUrl}`).join(',');
+    return {
+      name: `m${member.number}`,
+      dataDir: `/m${member.number}`,
+      initialCluster,
+      initialAdvertisePeerUrls: [member.peerUrl],
+      advertiseClientUrls: [member.clientUrl],
+      ...knobs,
+    };
+  }
+}

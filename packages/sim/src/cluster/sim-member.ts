@@ -1,0 +1,211 @@
+/**
+ * One member of a simulated cluster: a machine (disk, databases, clocks) and the incarnations of the real server on it.
+ *
+ * What always holds
+ * - An incarnation is a fresh EtcdNode in a fresh process: nothing of the one before is left but what is on the disk.
+ * - A member that ends by itself was made to: by a failing disk, or by its removal. Anything else is a violation.
+ */
+import type { Channel } from '@etcd-ts/protocol';
+import {
+  EtcdNode,
+  type EtcdNodeOptions,
+  type Env,
+  type Logger,
+  silentLogger,
+} from '@etcd-ts/server';
+import { DatabasesImage, SimBackends } from '../disk/sim-backends.ts';
+import { DiskImage } from '../disk/disk-image.ts';
+import { type DiskTimes, SimDisk } from '../disk/sim-disk.ts';
+import type { Network } from '../network/network.ts';
+import type { MemberDoor } from '../network/sim-channel.ts';
+import { type PeerDirectory, SimPeerTransport } from '../network/sim-peer-transport.ts';
+import { MachineClock, SimClock } from '../world/clock.ts';
+import { SimProcess } from '../world/process.ts';
+import type { World } from '../world/world.ts';
+import type { Ghost, State } from './ghost.ts';
+
+/** What a member needs of its cluster. */
+export interface SimMemberParts {
+  readonly world: World;
+  readonly network: Network;
+  readonly directory: PeerDirectory;
+  readonly ghost: Ghost;
+  readonly diskTimes: DiskTimes;
+  readonly options: (member: SimMember) => EtcdNodeOptions;
+  readonly log?: ((member: number) => Logger) | undefined;
+}
+
+/** How long a process takes from its start to its first instruction of ours. */
+const BOOT_US = 20_000;
+/** Between two attempts of a member that could not start. */
+const RETRY_US = 500_000;
+
+/** A machine and the member on it. */
+export class SimMember {
+  readonly number: number;
+  readonly peerUrl: string;
+  readonly clientUrl: string;
+  readonly disk: DiskImage = new DiskImage();
+  readonly databases: DatabasesImage = new DatabasesImage();
+  readonly clock: MachineClock;
+  readonly #parts: SimMemberParts;
+  incarnation = 0;
+  process: SimProcess | undefined;
+  node: EtcdNode | undefined;
+  state: State | undefined;
+  /** It is to run: it is started again when it ends. */
+  isWanted = false;
+  /** Faults that are on and may end it or keep it from starting. */
+  excuses = 0;
+  lastFailure: Error | undefined;
+  /** Power losses that the disk has seen, and starts that it has served. */
+  readonly counts: { powerLosses: number; starts: number; failedStarts: number } = {
+    powerLosses: 0,
+    starts: 0,
+    failedStarts: 0,
+  };
+
+  constructor(number: number, parts: SimMemberParts) {
+    this.number = number;
+    this.#parts = parts;
+    this.peerUrl = `http://m${number}:2380`;
+    this.clientUrl = `http://m${number}:2379`;
+    const startUs = parts.world.random(`clock/m${number}`).below(1_000_000_000);
+    this.clock = new MachineClock(startUs);
+  }
+
+  /** Where clients come in; undefined while nobody serves. */
+  get door(): MemberDoor | undefined {
+    return this.#door;
+  }
+
+  get isRunning(): boolean {
+    return this.node !== undefined;
+  }
+
+  /** Starts it, and keeps it running until it is stopped or killed. */
+  start(): void {
+    if (this.isWanted && this.process?.isAlive === true) return;
+    this.isWanted = true;
+    this.incarnation++;
+    const process = new SimProcess(this.#parts.world, `m${this.number}#${this.incarnation}`);
+    this.process = process;
+    this.#parts.network.attach(this.peerUrl, process);
+    this.#parts.network.attach(this.clientUrl, process);
+    process.schedule(BOOT_US, 'boot', () => void this.#boot(process));
+  }
+
+  /** Ends the process at once; the machine goes on. */
+  kill(): void {
+    this.isWanted = false;
+    this.#end();
+  }
+
+  /** Ends process and machine: what was not synced may be gone. */
+  losePower(): void {
+    this.kill();
+    const random = this.#parts.world.random(`power/m${this.number}`);
+    this.disk.losePower(random);
+    this.databases.losePower(random);
+    this.counts.powerLosses++;
+  }
+
+  /** Asks it to end in order; resolves when it has. */
+  async stop(): Promise<void> {
+    this.isWanted = false;
+    const { node, process } = this;
+    if (node !== undefined && process?.isAlive === true) {
+      await node.stop();
+    }
+    if (this.process === process) this.#end();
+  }
+
+  #door: MemberDoor | undefined;
+
+  #end(): void {
+    this.#door = undefined;
+    this.node = undefined;
+    this.state = undefined;
+    this.process?.kill();
+  }
+
+  async #boot(process: SimProcess): Promise<void> {
+    try {
+      const node = await EtcdNode.start(this.#parts.options(this), this.#env(process));
+      if (!process.isAlive) return;
+      this.node = node;
+      this.counts.starts++;
+      const channel: Channel = node.channel();
+      this.#door = { process, channel };
+      node.on('stopped', (reason) => {
+        if (reason !== undefined && process.isAlive) this.#failed(process, reason);
+      });
+    } catch (error) {
+      if (!process.isAlive) return;
+      this.counts.failedStarts++;
+      this.#failed(process, error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** It ended by itself, or did not start. */
+  #failed(process: SimProcess, reason: Error): void {
+    this.lastFailure = reason;
+    this.#parts.world.trace('failed', this.number);
+    if (this.excuses === 0) {
+      this.#parts.ghost.findings.add(
+        'P1',
+        `member ${this.number} ended by itself: ${describe(reason)}`,
+        [],
+        this.#parts.world.nowUs,
+      );
+    }
+    if (this.process !== process) return;
+    this.#end();
+    this.#parts.world.schedule(RETRY_US, 'retry', () => {
+      if (this.isWanted && this.process === process) this.start();
+    });
+  }
+
+  #env(process: SimProcess): Env {
+    const { world, network, directory, ghost, diskTimes } = this.#parts;
+    const name = `m${this.number}`;
+    const clock = new SimClock(process, this.clock, world.random(`late/${name}`));
+    const random = world.random(`disk/${name}`);
+    const losePower = (): void => {
+      if (process.isAlive) {
+        this.losePower();
+        this.onCrash?.();
+      }
+    };
+    return {
+      clock,
+      random: world.random(`node/${name}`),
+      log: this.#parts.log?.(this.number) ?? silentLogger,
+      disk: new SimDisk({ image: this.disk, process, random, times: diskTimes, losePower }),
+      backends: new SimBackends({ image: this.databases, process, random, times: diskTimes }),
+      peers: () =>
+        new SimPeerTransport({
+          network,
+          directory,
+          process,
+          address: this.peerUrl,
+          monotonicMs: () => clock.monotonicMs(),
+        }),
+      listen: (_options, served) => {
+        this.state = served.node.state;
+        ghost.observe(this.number, served.node.state);
+        const id = served.node.memberId;
+        served.node.onStatusChange((status) => ghost.status(this.number, id, status));
+        return Promise.resolve({ urls: [this.clientUrl], close: () => Promise.resolve() });
+      },
+    };
+  }
+
+  /** Called when the disk took the machine's power in the middle of an operation. */
+  onCrash: (() => void) | undefined;
+}
+
+function describe(error: Error): string {
+  const cause = error.cause instanceof Error ? ` (${describe(error.cause)})` : '';
+  return `${error.message}${cause}`;
+}

@@ -1,0 +1,212 @@
+/**
+ * What is on a machine's disk: what has reached the medium, and what the system's cache shows beyond it.
+ *
+ * The model of a page cache: a file is its durable sectors plus those written since its last sync; a directory is its
+ * durable names plus the changes since its last sync. A power loss keeps any subset of either, sector by sector and
+ * change by change, in no order. A killed process loses nothing of it.
+ *
+ * What always holds
+ * - A sector (512 bytes) is written whole or not at all.
+ * - What was synced survives every power loss; content that only the cache held never comes back after one.
+ */
+import { must } from '@etcd-ts/base';
+import { SECTOR_BYTES } from '@etcd-ts/wal';
+import type { RandomStream } from '../world/random.ts';
+
+/** A file's content, wherever its name is. Sectors that are not there are zeros. */
+export class Inode {
+  readonly durable: Map<number, Uint8Array> = new Map();
+  /** Sectors written since they were last made durable. */
+  readonly cached: Map<number, Uint8Array> = new Map();
+  /** Of those, the ones that a failed sync was to write: no later sync makes them durable. */
+  readonly #forgotten = new Set<number>();
+  durableSize = 0;
+  size = 0;
+
+  /** The sector as the cache shows it. */
+  sector(number: number): Uint8Array | undefined {
+    return this.cached.get(number) ?? this.durable.get(number);
+  }
+
+  write(position: number, bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.length) {
+      const number = Math.floor((position + at) / SECTOR_BYTES);
+      const offset = (position + at) % SECTOR_BYTES;
+      const count = Math.min(SECTOR_BYTES - offset, bytes.length - at);
+      const sector = new Uint8Array(SECTOR_BYTES);
+      const before = this.sector(number);
+      if (before !== undefined) sector.set(before);
+      sector.set(bytes.subarray(at, at + count), offset);
+      this.cached.set(number, sector);
+      this.#forgotten.delete(number);
+      at += count;
+    }
+    this.size = Math.max(this.size, position + bytes.length);
+  }
+
+  read(position: number, into: Uint8Array): number {
+    const count = Math.max(0, Math.min(into.length, this.size - position));
+    let at = 0;
+    while (at < count) {
+      const number = Math.floor((position + at) / SECTOR_BYTES);
+      const offset = (position + at) % SECTOR_BYTES;
+      const length = Math.min(SECTOR_BYTES - offset, count - at);
+      const sector = this.sector(number);
+      if (sector === undefined) into.fill(0, at, at + length);
+      else into.set(sector.subarray(offset, offset + length), at);
+      at += length;
+    }
+    return count;
+  }
+
+  truncate(size: number): void {
+    if (size < this.size) this.#cutFrom(size);
+    this.size = size;
+  }
+
+  /** Everything that a sync begun now will make durable. */
+  capture(): CapturedWrites {
+    const pending = [...this.cached].filter(([number]) => !this.#forgotten.has(number));
+    return { sectors: new Map(pending), size: this.size };
+  }
+
+  /** The sync has ended well. What was written meanwhile stays in the cache. */
+  settle(captured: CapturedWrites): void {
+    for (const [number, sector] of captured.sectors) {
+      this.durable.set(number, sector);
+      if (this.cached.get(number) === sector) this.cached.delete(number);
+    }
+    this.durableSize = captured.size;
+  }
+
+  /** The sync failed: the system forgets that these sectors were ever to be written, though reads still show them. */
+  forget(captured: CapturedWrites): void {
+    for (const number of captured.sectors.keys()) this.#forgotten.add(number);
+  }
+
+  /** Keeps any subset of what was not synced. */
+  losePower(random: RandomStream): void {
+    const keepsSize = this.size !== this.durableSize && random.chance(0.5);
+    for (const [number, sector] of this.cached) {
+      if (!this.#forgotten.has(number) && random.chance(0.5)) this.durable.set(number, sector);
+    }
+    this.cached.clear();
+    this.#forgotten.clear();
+    if (keepsSize) this.durableSize = this.size;
+    this.size = this.durableSize;
+    const end = Math.ceil(this.size / SECTOR_BYTES);
+    for (const number of this.durable.keys()) if (number >= end) this.durable.delete(number);
+  }
+
+  #cutFrom(size: number): void {
+    const end = Math.ceil(size / SECTOR_BYTES);
+    const last = Math.ceil(this.size / SECTOR_BYTES);
+    for (const number of [...this.cached.keys(), ...this.durable.keys()]) {
+      if (number >= end && number < last) this.cached.set(number, new Uint8Array(SECTOR_BYTES));
+    }
+    const offset = size % SECTOR_BYTES;
+    const before = offset === 0 ? undefined : this.sector(end - 1);
+    if (before === undefined) return;
+    const sector = before.slice();
+    sector.fill(0, offset);
+    this.cached.set(end - 1, sector);
+  }
+}
+
+/** What was in the cache when a sync began. */
+export interface CapturedWrites {
+  readonly sectors: ReadonlyMap<number, Uint8Array>;
+  readonly size: number;
+}
+
+/** One change of names: all of it survives a power loss, or nothing. */
+type NameChange = readonly (readonly [name: string, inode: Inode | undefined])[];
+
+/** A directory of files. */
+export class Directory {
+  readonly #durable = new Map<string, Inode>();
+  readonly visible: Map<string, Inode> = new Map();
+  #changes: NameChange[] = [];
+
+  change(change: NameChange): void {
+    apply(this.visible, change);
+    this.#changes.push(change);
+  }
+
+  /** The changes that a sync begun now makes durable. */
+  capture(): number {
+    return this.#changes.length;
+  }
+
+  settle(count: number): void {
+    for (const change of this.#changes.splice(0, count)) apply(this.#durable, change);
+  }
+
+  losePower(random: RandomStream): void {
+    for (const change of this.#changes) if (random.chance(0.5)) apply(this.#durable, change);
+    this.#changes = [];
+    this.visible.clear();
+    for (const [name, inode] of this.#durable) {
+      inode.losePower(random);
+      this.visible.set(name, inode);
+    }
+  }
+}
+
+/** A machine's disk. Survives its processes. */
+export class DiskImage {
+  readonly directories: Map<string, Directory> = new Map();
+  readonly locks: Set<string> = new Set();
+  /** Bytes that may still be allocated; lowered by a fault. */
+  freeBytes: number = Number.MAX_SAFE_INTEGER;
+  /** Syncs do not end while it is set. */
+  isStalled = false;
+  /** The next sync fails. */
+  failsNextSync = false;
+  /** Operations until the machine loses power in the middle of one; undefined: never. */
+  operationsToCrash: number | undefined;
+
+  directoryOf(path: string): Directory | undefined {
+    return this.directories.get(parentOf(path));
+  }
+
+  inode(path: string): Inode | undefined {
+    return this.directoryOf(path)?.visible.get(nameOf(path));
+  }
+
+  losePower(random: RandomStream): void {
+    for (const directory of this.directories.values()) directory.losePower(random);
+    this.locks.clear();
+  }
+
+  /** Gives the file another name; across directories each of them keeps or loses its half. */
+  rename(from: string, to: string): void {
+    const inode = must(this.inode(from), `file ${from}`);
+    const [source, target] = [this.directoryOf(from), this.directoryOf(to)];
+    const away = [nameOf(from), undefined] as const;
+    const here = [nameOf(to), inode] as const;
+    if (source === target) source?.change([away, here]);
+    else {
+      target?.change([here]);
+      source?.change([away]);
+    }
+  }
+}
+
+/** The directory part of a path. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+/** The last part of a path. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function apply(names: Map<string, Inode>, change: NameChange): void {
+  for (const [name, inode] of change) {
+    if (inode === undefined) names.delete(name);
+    else names.set(name, inode);
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * The databases of one machine: batches are atomic and in order, become visible when their write completes, and survive
+ * a killed process; a power loss keeps the synced ones and any number of those that followed, in order.
+ */
+import { assert, fromLatin1, toLatin1 } from '@etcd-ts/base';
+import {
+  type Backend,
+  type BackendEntry,
+  type BackendIterator,
+  type BackendOperation,
+  PAGE_BYTES_MAX,
+} from '@etcd-ts/mvcc';
+import type { BackendStore } from '@etcd-ts/server';
+import type { SimProcess } from '../world/process.ts';
+import type { RandomStream } from '../world/random.ts';
+import type { DiskTimes } from './sim-disk.ts';
+
+type Content = Map<string, Uint8Array>;
+
+/** One database on the medium. */
+export class DatabaseImage {
+  readonly #durable: Content = new Map();
+  readonly visible: Content = new Map();
+  #unsynced: (readonly BackendOperation[])[] = [];
+  isOpen = false;
+
+  apply(batch: readonly BackendOperation[]): void {
+    applyBatch(this.visible, batch);
+    this.#unsynced.push(batch);
+  }
+
+  sync(): void {
+    for (const batch of this.#unsynced) applyBatch(this.#durable, batch);
+    this.#unsynced = [];
+  }
+
+  losePower(random: RandomStream): void {
+    const kept = random.below(this.#unsynced.length + 1);
+    for (const batch of this.#unsynced.slice(0, kept)) applyBatch(this.#durable, batch);
+    this.#unsynced = [];
+    this.visible.clear();
+    for (const [key, value] of this.#durable) this.visible.set(key, value);
+    this.isOpen = false;
+  }
+}
+
+/** All databases of a machine. Survives its processes. */
+export class DatabasesImage {
+  readonly databases: Map<string, DatabaseImage> = new Map();
+
+  losePower(random: RandomStream): void {
+    for (const database of this.databases.values()) database.losePower(random);
+  }
+}
+
+/** What a process's view of the databases needs. */
+export interface SimBackendsOptions {
+  readonly image: DatabasesImage;
+  readonly process: SimProcess;
+  readonly random: RandomStream;
+  readonly times: DiskTimes;
+}
+
+/** The {@link BackendStore} of one process. */
+export class SimBackends implements BackendStore {
+  readonly #options: SimBackendsOptions;
+
+  constructor(options: SimBackendsOptions) {
+    this.#options = options;
+  }
+
+  async list(): Promise<readonly string[]> {
+    await this.#elapse('list');
+    return [...this.#options.image.databases.keys()].sort((a, b) => (a < b ? -1 : 1));
+  }
+
+  async open(name: string): Promise<Backend> {
+    await this.#elapse('open');
+    const { image, process } = this.#options;
+    let database = image.databases.get(name);
+    if (database === undefined) {
+      database = new DatabaseImage();
+      image.databases.set(name, database);
+    }
+    assert(!database.isOpen, () => `database ${name} is open already`);
+    const backend = new SimBackend(database, this.#options);
+    database.isOpen = true;
+    process.onKill(() => backend.abandon());
+    return backend;
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#elapse('remove');
+    const { databases } = this.#options.image;
+    assert(databases.get(name)?.isOpen !== true, () => `database ${name} is open`);
+    databases.delete(name);
+  }
+
+  #elapse(kind: string): Promise<void> {
+    return elapse(this.#options, kind, this.#options.times.meanReadUs);
+  }
+}
+
+class SimBackend implements Backend {
+  readonly #image: DatabaseImage;
+  readonly #options: SimBackendsOptions;
+  /** Batches on their way, in order. */
+  readonly #onTheWay: (readonly BackendOperation[])[] = [];
+  #lastWrite: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(image: DatabaseImage, options: SimBackendsOptions) {
+    this.#image = image;
+    this.#options = options;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    this.#assertOpen();
+    return this.#image.visible.get(toLatin1(key))?.slice();
+  }
+
+  write(operations: readonly BackendOperation[]): Promise<void> {
+    this.#assertOpen();
+    const batch = operations.map(({ key, value }) => ({ key: key.slice(), value: value?.slice() }));
+    this.#onTheWay.push(batch);
+    this.#lastWrite = this.#lastWrite.then(async () => {
+      await elapse(this.#options, 'batch', this.#options.times.meanReadUs);
+      this.#onTheWay.shift();
+      this.#image.apply(batch);
+    });
+    return this.#lastWrite;
+  }
+
+  async sync(): Promise<void> {
+    this.#assertOpen();
+    await this.#lastWrite;
+    await elapse(this.#options, 'backend-sync', this.#options.times.meanSyncUs);
+    this.#image.sync();
+  }
+
+  iterate(start: Uint8Array, end: Uint8Array): BackendIterator {
+    this.#assertOpen();
+    const [from, to] = [toLatin1(start), toLatin1(end)];
+    const keys = [...this.#image.visible.keys()].filter((key) => key >= from && key < to).sort();
+    const values = new Map(keys.map((key) => [key, this.#image.visible.get(key)] as const));
+    let at = 0;
+    return {
+      nextPage: async (entriesMax) => {
+        await elapse(this.#options, 'page', this.#options.times.meanReadUs);
+        const page: BackendEntry[] = [];
+        let bytes = 0;
+        while (at < keys.length && page.length < entriesMax && bytes < PAGE_BYTES_MAX) {
+          const key = keys[at++] as string;
+          const value = values.get(key) as Uint8Array;
+          page.push([fromLatin1(key), value.slice()]);
+          bytes += key.length + value.length;
+        }
+        return page;
+      },
+      close: async () => undefined,
+    };
+  }
+
+  async sizeBytes(): Promise<number> {
+    let bytes = 0;
+    for (const [key, value] of this.#image.visible) bytes += key.length + value.length;
+    return bytes;
+  }
+
+  async compactRange(): Promise<void> {
+    await elapse(this.#options, 'compact-range', this.#options.times.meanReadUs);
+  }
+
+  async close(): Promise<void> {
+    await this.#lastWrite;
+    this.#isClosed = true;
+    this.#image.isOpen = false;
+  }
+
+  /** The process died: of the batches on their way some are there, each as a whole, and none without those before it. */
+  abandon(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const kept = this.#options.random.below(this.#onTheWay.length + 1);
+    for (const batch of this.#onTheWay.slice(0, kept)) this.#image.apply(batch);
+    this.#image.isOpen = false;
+  }
+
+  #assertOpen(): void {
+    assert(!this.#isClosed, 'the database is closed');
+  }
+}
+
+function elapse(options: SimBackendsOptions, kind: string, meanUs: number): Promise<void> {
+  return new Promise((resolve) => {
+    options.process.schedule(1 + options.random.exponential(meanUs), kind, resolve);
+  });
+}
+
+function applyBatch(content: Content, batch: readonly BackendOperation[]): void {
+  for (const { key, value } of batch) {
+    if (value === undefined) content.delete(toLatin1(key));
+    else content.set(toLatin1(key), value);
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * The Disk port of one process on its machine's simulated disk: every operation takes virtual time, may fail, and may
+ * be the one in whose middle the machine loses power.
+ *
+ * What always holds: a dead process completes nothing; a write is visible at once and durable only by a sync that began
+ * after it.
+ */
+import {
+  type DirectoryLock,
+  type Disk,
+  DiskError,
+  type DiskFile,
+  type OpenMode,
+  SECTOR_BYTES,
+} from '@etcd-ts/wal';
+import type { SimProcess } from '../world/process.ts';
+import type { RandomStream } from '../world/random.ts';
+import { Directory, type DiskImage, Inode, nameOf, parentOf } from './disk-image.ts';
+
+/** How long operations take. Means of an exponential distribution. */
+export interface DiskTimes {
+  readonly meanSyncUs: number;
+  readonly meanReadUs: number;
+}
+
+/** What a disk needs. */
+export interface SimDiskOptions {
+  readonly image: DiskImage;
+  readonly process: SimProcess;
+  readonly random: RandomStream;
+  readonly times: DiskTimes;
+  /** Ends the process and takes the machine's power; called in the middle of an operation. */
+  readonly losePower: () => void;
+}
+
+/** How long a stalled sync sleeps before it looks again. */
+const STALL_RECHECK_US = 10_000;
+
+/** A process's view of its disk. */
+export class SimDisk implements Disk {
+  readonly #options: SimDiskOptions;
+  readonly #ownLocks = new Set<string>();
+
+  constructor(options: SimDiskOptions) {
+    this.#options = options;
+    const { image, process } = options;
+    process.onKill(() => {
+      for (const path of this.#ownLocks) image.locks.delete(path);
+    });
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    await this.#operation('makeDirectory');
+    const { directories } = this.#options.image;
+    for (let at = path; at !== '' && !directories.has(at); at = parentOf(at)) {
+      directories.set(at, new Directory());
+    }
+  }
+
+  async list(path: string): Promise<readonly string[]> {
+    await this.#operation('list');
+    const { directories } = this.#options.image;
+    const directory = this.#directory('list', path);
+    const below = [...directories.keys()].filter((each) => parentOf(each) === path).map(nameOf);
+    return [...directory.visible.keys(), ...below].sort((a, b) => (a < b ? -1 : 1));
+  }
+
+  async open(path: string, mode: OpenMode): Promise<DiskFile> {
+    await this.#operation('open');
+    const directory = this.#directory('open', parentOf(path));
+    const name = nameOf(path);
+    let inode = directory.visible.get(name);
+    if (mode === 'create') {
+      if (inode !== undefined) throw new DiskError({ code: 'EEXIST', operation: 'open', path });
+      inode = new Inode();
+      directory.change([[name, inode]]);
+    }
+    if (inode === undefined) throw new DiskError({ code: 'ENOENT', operation: 'open', path });
+    return new SimFile(path, inode, this, mode === 'read');
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#operation('rename');
+    const { image } = this.#options;
+    this.#directory('rename', parentOf(to));
+    if (image.inode(from) === undefined) {
+      throw new DiskError({ code: 'ENOENT', operation: 'rename', path: from });
+    }
+    image.rename(from, to);
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#operation('remove');
+    const directory = this.#directory('remove', parentOf(path));
+    if (!directory.visible.has(nameOf(path))) {
+      throw new DiskError({ code: 'ENOENT', operation: 'remove', path });
+    }
+    directory.change([[nameOf(path), undefined]]);
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    const directory = this.#directory('syncDirectory', path);
+    const captured = directory.capture();
+    await this.#sync('syncDirectory', path, () => undefined);
+    directory.settle(captured);
+  }
+
+  async stat(path: string): Promise<{ readonly sizeBytes: number } | undefined> {
+    await this.#operation('stat');
+    const inode = this.#options.image.inode(path);
+    if (inode !== undefined) return { sizeBytes: inode.size };
+    return this.#options.image.directories.has(path) ? { sizeBytes: 0 } : undefined;
+  }
+
+  async freeBytes(): Promise<number> {
+    await this.#operation('freeBytes');
+    return this.#options.image.freeBytes;
+  }
+
+  async lockDirectory(path: string): Promise<DirectoryLock> {
+    await this.#operation('lockDirectory');
+    const { locks } = this.#options.image;
+    if (locks.has(path)) throw new DiskError({ code: 'LOCKED', operation: 'lockDirectory', path });
+    locks.add(path);
+    this.#ownLocks.add(path);
+    return {
+      release: async () => {
+        if (this.#ownLocks.delete(path)) locks.delete(path);
+      },
+    };
+  }
+
+  /** @internal */
+  async readFile(inode: Inode, position: number, into: Uint8Array): Promise<number> {
+    await this.#operation('read');
+    return inode.read(position, into);
+  }
+
+  /** @internal */
+  writeFile(path: string, inode: Inode, position: number, bytes: Uint8Array): void {
+    const { image, process } = this.#options;
+    if (!process.isAlive) return;
+    const last = Math.floor((position + bytes.length - 1) / SECTOR_BYTES);
+    if (image.freeBytes < SECTOR_BYTES && inode.sector(last) === undefined) {
+      throw new DiskError({ code: 'ENOSPC', operation: 'write', path });
+    }
+    const isBefore = this.#options.random.chance(0.5);
+    const crashes = this.#countDown();
+    if (!crashes || !isBefore) inode.write(position, bytes);
+    if (crashes) this.#options.losePower();
+  }
+
+  /** @internal */
+  async truncateFile(path: string, inode: Inode, size: number): Promise<void> {
+    await this.#operation('truncate');
+    if (this.#options.image.freeBytes < SECTOR_BYTES && size > inode.size) {
+      throw new DiskError({ code: 'ENOSPC', operation: 'truncate', path });
+    }
+    inode.truncate(size);
+  }
+
+  /** @internal */
+  async syncFile(path: string, inode: Inode): Promise<void> {
+    const captured = inode.capture();
+    await this.#sync('sync', path, () => inode.forget(captured));
+    inode.settle(captured);
+  }
+
+  async #sync(operation: string, path: string, forget: () => void): Promise<void> {
+    const { image, process, random, times } = this.#options;
+    const crashes = this.#countDown();
+    const isBefore = random.chance(0.5);
+    if (crashes && isBefore) this.#options.losePower();
+    await this.#elapse(operation, 1 + random.exponential(times.meanSyncUs));
+    while (image.isStalled && process.isAlive) await this.#elapse(operation, STALL_RECHECK_US);
+    if (image.failsNextSync) {
+      image.failsNextSync = false;
+      forget();
+      throw new DiskError({ code: 'EIO', operation, path });
+    }
+    if (crashes && !isBefore) {
+      // The sync had ended on the medium, and nobody was told.
+      process.world.schedule(0, 'power', () => this.#options.losePower());
+    }
+  }
+
+  /** Time passes, and perhaps the power goes. */
+  async #operation(operation: string): Promise<void> {
+    const { random, times } = this.#options;
+    if (this.#countDown()) this.#options.losePower();
+    await this.#elapse(operation, 1 + random.exponential(times.meanReadUs));
+  }
+
+  #elapse(operation: string, delayUs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.process.schedule(delayUs, operation, resolve);
+    });
+  }
+
+  #countDown(): boolean {
+    const { image } = this.#options;
+    if (image.operationsToCrash === undefined) return false;
+    image.operationsToCrash--;
+    if (image.operationsToCrash >= 0) return false;
+    image.operationsToCrash = undefined;
+    return true;
+  }
+
+  #directory(operation: string, path: string): Directory {
+    const directory = this.#options.image.directories.get(path);
+    if (directory === undefined) throw new DiskError({ code: 'ENOENT', operation, path });
+    return directory;
+  }
+}
+
+class SimFile implements DiskFile {
+  readonly path: string;
+  readonly #inode: Inode;
+  readonly #disk: SimDisk;
+  readonly #isReadOnly: boolean;
+  #isClosed = false;
+
+  constructor(path: string, inode: Inode, disk: SimDisk, isReadOnly: boolean) {
+    this.path = path;
+    this.#inode = inode;
+    this.#disk = disk;
+    this.#isReadOnly = isReadOnly;
+  }
+
+  async read(positionBytes: number, into: Uint8Array): Promise<number> {
+    this.#check('read');
+    return this.#disk.readFile(this.#inode, positionBytes, into);
+  }
+
+  write(positionBytes: number, bytes: Uint8Array): void {
+    this.#check('write');
+    if (this.#isReadOnly) {
+      throw new DiskError({ code: 'EBADF', operation: 'write', path: this.path });
+    }
+    if (bytes.length > 0) this.#disk.writeFile(this.path, this.#inode, positionBytes, bytes);
+  }
+
+  async truncate(sizeBytes: number): Promise<void> {
+    this.#check('truncate');
+    return this.#disk.truncateFile(this.path, this.#inode, sizeBytes);
+  }
+
+  async sync(): Promise<void> {
+    this.#check('sync');
+    return this.#disk.syncFile(this.path, this.#inode);
+  }
+
+  async size(): Promise<number> {
+    this.#check('size');
+    return this.#inode.size;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+  }
+
+  #check(operation: string): void {
+    if (this.#isClosed) throw new DiskError({ code: 'CLOSED', operation, path: this.path });
+  }
+}

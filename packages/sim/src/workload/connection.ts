@@ -1,0 +1,36 @@
+/** A client's connection whose every call is written down. */
+import { EtcdError, type Channel } from '@etcd-ts/protocol';
+import { isReadOnly, type OperationOutcome, type OperationRequest } from '../history/operation.ts';
+import type { HistoryRecorder, Invoker } from '../history/recorder.ts';
+import { sendUnary } from './wire.ts';
+
+/** One connection to one incarnation of one member, as the history knows it. */
+export class RecordedConnection {
+  readonly channel: Channel;
+  readonly by: Invoker;
+  readonly #recorder: HistoryRecorder;
+
+  constructor(channel: Channel, by: Invoker, recorder: HistoryRecorder) {
+    this.channel = channel;
+    this.by = by;
+    this.#recorder = recorder;
+  }
+
+  /** Sends a request and writes down how it ended. Never rejects. */
+  async call(request: OperationRequest, timeoutMs: number): Promise<OperationOutcome> {
+    const id = this.#recorder.invoke(this.by, request);
+    const outcome = await this.#outcome(request, timeoutMs);
+    this.#recorder.settle(id, outcome);
+    return outcome;
+  }
+
+  async #outcome(request: OperationRequest, timeoutMs: number): Promise<OperationOutcome> {
+    try {
+      return { kind: 'ok', response: await sendUnary(this.channel, request, timeoutMs) };
+    } catch (error) {
+      const { code, mayHaveApplied } = EtcdError.from(error);
+      const isWithoutEffect = isReadOnly(request) || !mayHaveApplied;
+      return { kind: isWithoutEffect ? 'failed' : 'unknown', code };
+    }
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * A client's watch stream: opens watches, writes down what comes, and takes them up again where they were when the stream
+ * breaks. Each stretch between two breaks is a watch of its own in the history.
+ */
+import { EMPTY_BYTES, utf8 } from '@etcd-ts/base';
+import type { StreamCall, WatchRequest, WatchResponse } from '@etcd-ts/protocol';
+import type { HistoryRecorder, WatchHandle } from '../history/recorder.ts';
+import type { RecordedConnection } from './connection.ts';
+
+/** Watches on one stream; the oldest is cancelled for a further one. */
+export const MAX_WATCHES_PER_CLIENT = 8;
+
+/** What a watch is asked for. */
+export interface WatchWish {
+  readonly key: string;
+  readonly rangeEnd: string;
+  readonly startRevision: number;
+  readonly prevKv: boolean;
+  readonly noPut: boolean;
+  readonly noDelete: boolean;
+}
+
+interface OpenWatch {
+  readonly wish: WatchWish;
+  handle: WatchHandle;
+  id: bigint | undefined;
+  /** Where to go on after a break. */
+  nextRevision: number;
+}
+
+/** The watches of one client. */
+export class WatchStream {
+  readonly #recorder: HistoryRecorder;
+  readonly #connection: () => RecordedConnection;
+  readonly #sleep: (milliseconds: number) => Promise<void>;
+  readonly #watches: OpenWatch[] = [];
+  /** Asked for and not yet created, in the order of asking. */
+  #pending: OpenWatch[] = [];
+  #call: StreamCall<WatchRequest, WatchResponse> | undefined;
+  #isClosed = false;
+
+  constructor(
+    recorder: HistoryRecorder,
+    connection: () => RecordedConnection,
+    sleep: (milliseconds: number) => Promise<void>,
+  ) {
+    this.#recorder = recorder;
+    this.#connection = connection;
+    this.#sleep = sleep;
+  }
+
+  /** Opens a watch. */
+  open(wish: WatchWish): void {
+    if (this.#isClosed) return;
+    if (this.#watches.length >= MAX_WATCHES_PER_CLIENT) this.#cancelOldest();
+    const watch: OpenWatch = {
+      wish,
+      handle: this.#record(wish, wish.startRevision),
+      id: undefined,
+      nextRevision: wish.startRevision,
+    };
+    this.#watches.push(watch);
+    if (this.#call === undefined) this.#connect();
+    else this.#ask(watch);
+  }
+
+  /** Asks for progress on the stream. */
+  progress(): void {
+    this.#call?.send({ requestUnion: { $case: 'progressRequest', value: {} } });
+  }
+
+  /** The client goes to another member: the stream breaks and begins anew there. */
+  reconnect(): void {
+    this.#call?.cancel();
+  }
+
+  /** Ends all watches for good. */
+  close(): void {
+    this.#isClosed = true;
+    this.#call?.cancel();
+  }
+
+  #connect(): void {
+    const call = this.#connection().channel.stream('etcdserverpb.Watch/Watch');
+    this.#call = call;
+    this.#pending = [];
+    for (const watch of this.#watches) this.#ask(watch);
+    void this.#read(call);
+  }
+
+  #ask(watch: OpenWatch): void {
+    const { wish, nextRevision } = watch;
+    watch.id = undefined;
+    this.#pending.push(watch);
+    const filters = [...(wish.noPut ? [0] : []), ...(wish.noDelete ? [1] : [])];
+    this.#call?.send({
+      requestUnion: {
+        $case: 'createRequest',
+        value: {
+          key: utf8(wish.key),
+          rangeEnd: wish.rangeEnd === '' ? EMPTY_BYTES : utf8(wish.rangeEnd),
+          startRevision: nextRevision,
+          progressNotify: false,
+          filters,
+          prevKv: wish.prevKv,
+          watchId: 0n,
+          fragment: false,
+        },
+      },
+    });
+  }
+
+  async #read(call: StreamCall<WatchRequest, WatchResponse>): Promise<void> {
+    try {
+      for await (const response of call.responses) this.#onResponse(response);
+    } catch {
+      // Whatever broke it: the watches go on elsewhere.
+    }
+    this.#call = undefined;
+    for (const watch of this.#watches) watch.handle.end('the stream broke');
+    if (this.#isClosed) return;
+    await this.#sleep(100);
+    if (this.#isClosed || this.#call !== undefined) return;
+    for (const watch of this.#watches) watch.handle = this.#record(watch.wish, watch.nextRevision);
+    if (this.#watches.length > 0) this.#connect();
+  }
+
+  #onResponse(response: WatchResponse): void {
+    if (response.created) {
+      const watch = this.#pending.shift();
+      if (watch === undefined) return;
+      watch.id = response.watchId;
+      this.#receive(watch, response);
+      if (response.canceled) this.#forget(watch, 'refused');
+      return;
+    }
+    // Progress of the whole stream counts for every watch on it.
+    const concerned = this.#watches.filter((watch) =>
+      response.watchId === -1n ? watch.id !== undefined : watch.id === response.watchId,
+    );
+    for (const watch of concerned) {
+      this.#receive(watch, response);
+      if (response.canceled) this.#forget(watch, 'cancelled');
+    }
+  }
+
+  #receive(watch: OpenWatch, response: WatchResponse): void {
+    const { created, canceled, compactRevision, events } = response;
+    const headerRevision = response.header?.revision ?? 0;
+    watch.handle.receive({
+      headerRevision,
+      created,
+      canceled,
+      compactRevision,
+      events: events.flatMap(({ type, kv, prevKv }) =>
+        kv === undefined ? [] : [{ type, kv, prevKv }],
+      ),
+    });
+    if (created && watch.nextRevision === 0) watch.nextRevision = headerRevision + 1;
+    const last = events.at(-1)?.kv?.modRevision;
+    if (last !== undefined) watch.nextRevision = Math.max(watch.nextRevision, last + 1);
+    else if (!created && !canceled) {
+      watch.nextRevision = Math.max(watch.nextRevision, headerRevision + 1);
+    }
+  }
+
+  #cancelOldest(): void {
+    const [oldest] = this.#watches;
+    if (oldest === undefined) return;
+    const { id } = oldest;
+    if (id !== undefined) {
+      this.#call?.send({ requestUnion: { $case: 'cancelRequest', value: { watchId: id } } });
+      this.#forget(oldest, 'given up');
+    }
+  }
+
+  #forget(watch: OpenWatch, why: string): void {
+    watch.handle.end(why);
+    const at = this.#watches.indexOf(watch);
+    if (at >= 0) this.#watches.splice(at, 1);
+  }
+
+  #record(wish: WatchWish, startRevision: number): WatchHandle {
+    const { client, member } = this.#connection().by;
+    return this.#recorder.openWatch({
+      client,
+      member,
+      key: utf8(wish.key),
+      rangeEnd: wish.rangeEnd === '' ? EMPTY_BYTES : utf8(wish.rangeEnd),
+      startRevision,
+      prevKv: wish.prevKv,
+      noPut: wish.noPut,
+      noDelete: wish.noDelete,
+      openedAt: this.#recorder.nextPosition(),
+    });
+  }
+}
