@@ -124,12 +124,7 @@ export function isUnderLease(raft: RaftState): boolean {
   const { config, electionElapsed } = raft;
   if (!config.checkQuorum || electionElapsed >= config.electionTimeoutTicks) return false;
   if (raft.leader !== NO_NODE) return true;
-  return (
-    config.readMode === 'lease' &&
-    raft.tickCount < config.electionTimeoutTicks &&
-    !isLoneVoter(raft) &&
-    raft.log.lastIndex > 0
-  );
+  return raft.tickCount < raft.promiseEndsTick && !isLoneVoter(raft);
 }
 
 /** Decides about a request for a vote of this term, or about a pre-vote for a later one. */

@@ -25,7 +25,10 @@ export function initialState(
   raft.trace = trace;
   raft.useConf(confState, index);
   trace?.({ type: 'switchedConfig', confState });
-  raft.term = Math.max(hardState.term, log.lastTerm);
+  const mayHavePromised = config.readMode === 'lease' && hardState.term > 0;
+  raft.promiseEndsTick = mayHavePromised ? config.electionTimeoutTicks : 0;
+  // A hard state that was torn off behind entries of a newer term: the term is in the log.
+  raft.term = Math.max(hardState.term, initial.entries.at(-1)?.term ?? 0);
   raft.vote = raft.term === hardState.term ? hardState.vote : NO_NODE;
   log.commitTo(Math.min(lastIndex, Math.max(hardState.commit, initial.applied, implied(log))));
   log.applying = initial.applied;

@@ -66,7 +66,10 @@ function checkRole(raft: RaftState): void {
     () => `${role} ${id} follows ${leader}`,
   );
   assert(role !== 'candidate' || raft.vote === id, () => `candidate ${id} votes for ${raft.vote}`);
-  assert(log.lastTerm <= term, () => `log of term ${log.lastTerm} in term ${term}`);
+  assert(
+    log.lastTerm <= term || log.lastIndex === log.offset,
+    () => `log of term ${log.lastTerm} in term ${term}`,
+  );
   assert(raft.acceptedTerm <= term, () => `accepted term ${raft.acceptedTerm} in term ${term}`);
   if (role !== 'leader') return;
   const match = quorumMatch(raft);

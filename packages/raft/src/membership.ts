@@ -10,7 +10,7 @@ import { changeConf, isJoint, isLeave, votersOf } from './conf-change.ts';
 import { commitByQuorum } from './commit.ts';
 import { type ConfigChange, type ConfState, type LogIndex, NO_NODE } from './entry.ts';
 import type { Refused } from './proposals.ts';
-import { appendPayloads, broadcastAppend } from './replication.ts';
+import { appendPayloads, broadcastAppend, flushAppends } from './replication.ts';
 import { becomeFollower } from './roles.ts';
 import type { RaftState } from './state.ts';
 import { abortTransfer } from './transfer.ts';
@@ -115,6 +115,8 @@ function oweEntries(peer: { owed: 'nothing' | 'entries' | 'append' }): void {
 function leaveJointWhenDue(raft: RaftState): void {
   const { conf, log, role } = raft;
   if (role !== 'leader' || !conf.autoLeave || log.applied < raft.pendingConfigIndex) return;
+  // A new member is probed with the change that made it one, and not with what follows from it.
+  flushAppends(raft);
   raft.trace?.({ type: 'leavingJoint', confState: conf });
   appendChange(raft, LEAVE_JOINT);
   broadcastAppend(raft);

@@ -53,11 +53,10 @@ function keyOfPeer(peer: Progress): string {
 }
 
 function keyOfTimers(raft: RaftState): string {
-  const { electionElapsed, heartbeatElapsed, electionTimeout, config, tickCount } = raft;
+  const { electionElapsed, heartbeatElapsed, electionTimeout, tickCount } = raft;
   const lease = raft.leaseRounds.map(({ round, tick }) => `${round}@${tickCount - tick}`).join();
-  // Time since the start matters until an election timeout has passed, to nodes that promise leases.
-  const started = Math.min(tickCount, config.electionTimeoutTicks);
-  return `${electionElapsed} ${heartbeatElapsed} ${electionTimeout} ${started} ${lease} ${raft.isLeaseBroken}`;
+  const promised = Math.max(0, raft.promiseEndsTick - tickCount);
+  return `${electionElapsed} ${heartbeatElapsed} ${electionTimeout} ${promised} ${lease} ${raft.isLeaseBroken}`;
 }
 
 function keyOfVotes(raft: RaftState): string {

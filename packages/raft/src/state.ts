@@ -87,6 +87,8 @@ export class RaftState {
   heartbeatElapsed = 0;
   /** Ticks after which a follower campaigns; drawn anew in each term. */
   electionTimeout = 0;
+  /** Before this tick a promise to a leader, made before the start of this node, may still bind it. */
+  promiseEndsTick = 0;
   prng: Prng;
   /** Answers to the election in progress. */
   votes: Map<NodeId, boolean> = new Map();
