@@ -19,12 +19,17 @@ const lastOf = (run: Run): LogIndex => run.first + run.tokens.length - 1;
  * Follows accepted proposals to their final outcome.
  *
  * An entry that was cut off from this node's log may still be committed by another that holds it: only what
- * is committed at its index decides. Cost: O(1) for an entry, one object for a batch.
+ * is committed decides, at its index, or before it in a newer term (terms never decrease along a log, so nothing
+ * older follows). Cost: O(1) for an entry, one object for a batch.
  *
  * Invariant: runs ascend by index and do not overlap, so that there is at most one token for an index.
  */
 export class OutcomeTracker {
   #runs: Run[] = [];
+  /** The largest term committed so far. */
+  #committedTerm: Term = 0;
+  /** Runs may be waiting that are older than that. */
+  #hasOlder = false;
 
   get count(): number {
     return this.#runs.reduce((sum, run) => sum + run.tokens.length - run.settled, 0);
@@ -33,6 +38,7 @@ export class OutcomeTracker {
   /** Follows tokens of entries from `first` on, all of `term`. */
   track(first: LogIndex, term: Term, tokens: readonly Token[], report: Report): void {
     const run: Run = { first, term, tokens, settled: 0 };
+    this.#hasOlder ||= term < this.#committedTerm;
     const tail = this.#runs.at(-1);
     if (tail === undefined || lastOf(tail) < first) {
       this.#runs.push(run);
@@ -60,33 +66,42 @@ export class OutcomeTracker {
       .map(([index, { term, token }]) => ({ first: index, term, tokens: [token], settled: 0 }));
   }
 
-  /** Settles everything through `commit`; `termAt` tells the committed term, undefined when forgotten. */
+  /** Settles what `commit` decides; `termAt` tells the committed term, undefined when forgotten. */
   commit(commit: LogIndex, termAt: (index: LogIndex) => Term | undefined, report: Report): void {
     let done = 0;
     for (const run of this.#runs) {
       if (run.first + run.settled > commit) break;
-      const { term, tokens } = run;
-      for (; run.settled < tokens.length && run.first + run.settled <= commit; run.settled++) {
-        const index = run.first + run.settled;
-        const token = tokens[run.settled];
-        if (token !== undefined) report(token, { kind: verdict(termAt(index), term), index, term });
-      }
-      if (run.settled < tokens.length) break;
+      settleThrough(run, commit, termAt, report);
+      if (run.settled < run.tokens.length) break;
       done++;
     }
     if (done > 0) this.#runs.splice(0, done);
+    this.#loseOlder(termAt(commit) ?? 0, report);
+  }
+
+  /** Something is committed in `term` before everything that still waits: nothing older can follow it. */
+  #loseOlder(term: Term, report: Report): void {
+    if (term > this.#committedTerm) {
+      this.#committedTerm = term;
+      this.#hasOlder = true;
+    }
+    if (!this.#hasOlder) return;
+    this.#hasOlder = false;
+    const older = this.#runs.filter((run) => run.term < this.#committedTerm);
+    if (older.length === 0) return;
+    this.#runs = this.#runs.filter((run) => run.term >= this.#committedTerm);
+    for (const run of older) settleThrough(run, lastOf(run), () => this.#committedTerm, report);
   }
 
   /** A snapshot takes the log's place: what it committed on the way cannot be seen any more. */
-  restore(snapshot: SnapshotMeta, report: Report): void {
-    // Terms never decrease along the log: no entry of a newer term than the snapshot's lies under it.
-    const termAt = (): undefined => undefined;
-    const judge: Report = (token, outcome) => {
-      if (outcome.kind === 'unknown' && outcome.term > snapshot.term) {
-        report(token, { ...outcome, kind: 'lost' });
-      } else report(token, outcome);
+  restore({ index, term }: SnapshotMeta, report: Report): void {
+    // Nothing of a newer term than the snapshot's lies under it, whatever the log was.
+    const lost: Report = (token, outcome) => {
+      const isNewer = outcome.kind === 'unknown' && outcome.term > term;
+      report(token, isNewer ? { ...outcome, kind: 'lost' } : outcome);
     };
-    this.commit(snapshot.index, termAt, judge);
+    this.commit(index, () => undefined, lost);
+    this.#loseOlder(term, report);
   }
 
   /** Gives up on everything: the node stops. */
@@ -101,15 +116,33 @@ export class OutcomeTracker {
 
   /** The state as text, for `keyOf`. */
   get key(): string {
-    return this.#runs
-      .map(({ first, term, tokens, settled }) => `${first}/${term}:${tokens.join('+')}-${settled}`)
-      .join();
+    const runs = this.#runs.map(
+      ({ first, term, tokens, settled }) => `${first}/${term}:${tokens.join('+')}-${settled}`,
+    );
+    return `${this.#committedTerm}${this.#hasOlder ? '!' : ''} ${runs.join()}`;
   }
 
   clone(): OutcomeTracker {
     const copy = new OutcomeTracker();
     copy.#runs = this.#runs.map((run) => ({ ...run }));
+    copy.#committedTerm = this.#committedTerm;
+    copy.#hasOlder = this.#hasOlder;
     return copy;
+  }
+}
+
+/** Settles the tokens of a run through `index`. */
+function settleThrough(
+  run: Run,
+  index: LogIndex,
+  termAt: (index: LogIndex) => Term | undefined,
+  report: Report,
+): void {
+  const { term, tokens } = run;
+  for (; run.settled < tokens.length && run.first + run.settled <= index; run.settled++) {
+    const at = run.first + run.settled;
+    const token = tokens[run.settled];
+    if (token !== undefined) report(token, { kind: verdict(termAt(at), term), index: at, term });
   }
 }
 
