@@ -36,3 +36,10 @@ export function refusable<T>(call: () => T): T | EtcdError {
     throw error;
   }
 }
+
+/** What a call into the store answers. @throws EtcdError its refusal. */
+export function orThrow<T>(call: () => T): T {
+  const result = refusable(call);
+  if (EtcdError.is(result)) throw result;
+  return result;
+}

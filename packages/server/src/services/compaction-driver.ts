@@ -7,6 +7,10 @@ import type { NodePort } from '../node-port.ts';
 
 /** Index entries looked at in one turn. */
 const STEP_ENTRIES = 500;
+/** A read below the compact revision that goes on for longer is broken off (COMPACTED), so that space comes free. */
+const MAX_HELD_MS = 10_000;
+/** How often a compaction that is held up looks again. */
+const HELD_PAUSE_MS = 20;
 /** Between two steps; what leaves the rest of the member its share of time. */
 const STEP_PAUSE_MS = 1;
 
@@ -22,6 +26,7 @@ export class CompactionDriver {
   readonly #waiters = new Set<Waiter>();
   #isRunning = false;
   #isStopped = false;
+  #heldMs = 0;
 
   constructor(node: NodePort) {
     this.#node = node;
@@ -79,8 +84,14 @@ export class CompactionDriver {
     for (const waiter of this.#waiters) {
       if (store.compactedRevision >= waiter.revision) waiter.done();
     }
-    if (!hasMore) return;
+    const isHeld = store.isCompactionHeld;
+    if (!hasMore && !isHeld) return;
+    this.#heldMs = isHeld ? this.#heldMs + HELD_PAUSE_MS : 0;
+    if (this.#heldMs > MAX_HELD_MS) {
+      const reads = store.cancelReads();
+      this.#node.log.warn('broke off reads that held up a compaction', { reads });
+    }
     this.#isRunning = true;
-    this.#node.clock.after(STEP_PAUSE_MS, () => this.#step());
+    this.#node.clock.after(isHeld ? HELD_PAUSE_MS : STEP_PAUSE_MS, () => this.#step());
   }
 }

@@ -10,7 +10,6 @@ import { assert } from '@etcd-ts/base';
 import { checkDeleteRange, checkPut, checkRange, checkTxn, type MvccError } from '@etcd-ts/mvcc';
 import {
   type CallContext,
-  EtcdError,
   type Handlers,
   type PutRequest,
   type PutResponse,
@@ -23,7 +22,7 @@ import {
 import type { Command, CommandResult } from '../apply/command.ts';
 import { putCostBytes, txnCostBytes } from '../apply/quota.ts';
 import { txnResponse } from '../apply/responses.ts';
-import { refusable, storeError } from '../apply/store-error.ts';
+import { orThrow, storeError } from '../apply/store-error.ts';
 import type { NodePort } from '../node-port.ts';
 import type { CompactionDriver } from './compaction-driver.ts';
 import { headerAt, stamp } from './header.ts';
@@ -95,9 +94,10 @@ async function txn(
     // Without any range the compares alone are the read, and nothing said that they may be stale.
     const mayBeStale = ranges.length > 0 && ranges.every((one) => one.serializable);
     if (!mayBeStale) await node.readBarrier();
-    const response = refusable(() => txnResponse(node.state.store.txn(request)));
-    if (EtcdError.is(response)) throw response;
-    return stamp(node, response);
+    return stamp(
+      node,
+      orThrow(() => txnResponse(node.state.store.txn(request))),
+    );
   }
   const result = await propose(node, { kind: 'txn', request }, context);
   return stamp(node, expectKind(result, 'txn').response);

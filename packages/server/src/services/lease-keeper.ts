@@ -16,6 +16,8 @@ import type { NodePort, NodeStatus } from '../node-port.ts';
 
 /** Leases whose remaining time is noted in one entry (etcd maxLeaseCheckpointBatchSize). */
 const MAX_CHECKPOINTS_PER_BATCH = 1_000;
+/** No timer sleeps longer; whoever wakes with nothing to do sleeps again. */
+const MAX_SLEEP_MS = 3_600_000;
 /** A batch that the log did not take is tried again after this long. */
 const RETRY_MS = 500;
 
@@ -109,7 +111,8 @@ export class LeaseKeeper implements LeaseObserver {
     this.#timer?.cancel();
     this.#timerAtMs = atMs;
     const { clock } = this.#node;
-    this.#timer = clock.after(Math.max(1, Math.ceil(atMs - clock.monotonicMs())), () => {
+    const sleepMs = Math.min(Math.ceil(atMs - clock.monotonicMs()), MAX_SLEEP_MS);
+    this.#timer = clock.after(Math.max(1, sleepMs), () => {
       this.#timer = undefined;
       this.#timerAtMs = Infinity;
       if (!this.#isProposing) void this.#work();

@@ -9,7 +9,7 @@ import {
   type HashKVResponse,
   type StatusResponse,
 } from '@etcd-ts/protocol';
-import { refusable } from '../apply/store-error.ts';
+import { orThrow } from '../apply/store-error.ts';
 import type { NodePort } from '../node-port.ts';
 import { headerNow, stamp } from './header.ts';
 import { expectKind } from './kv.ts';
@@ -55,7 +55,7 @@ function status(node: NodePort, quota: QuotaGuard): StatusResponse {
       ...(leader === 0n ? [new EtcdError('NO_LEADER').message] : []),
       ...alarms.list().map(alarmText),
     ],
-    dbSizeInUse: store.sizeInUseBytes,
+    dbSizeInUse: store.sizeBytes,
     isLearner,
     storageVersion: STORAGE_VERSION,
     dbSizeQuota: Number.isFinite(quota.limitBytes) ? quota.limitBytes : 0,
@@ -71,10 +71,9 @@ function alarmText({ memberID, alarm }: AlarmMember): string {
 }
 
 async function hashKv(node: NodePort, request: HashKVRequest): Promise<HashKVResponse> {
-  const scan = refusable(() => node.state.store.hashKv(request.revision));
-  if (EtcdError.is(scan)) throw scan;
+  const scan = orThrow(() => node.state.store.hashKv(request.revision));
   try {
-    while (scan.step(HASH_STEP_ENTRIES)) await nextTurn(node.clock);
+    while (!orThrow(() => scan.step(HASH_STEP_ENTRIES))) await nextTurn(node.clock);
     return {
       header: headerNow(node),
       hash: scan.hash,

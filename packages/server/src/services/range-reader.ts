@@ -2,17 +2,15 @@
  * Reads ranges of any size without holding the loop: small ones in one go, large ones in slices at one revision, with a
  * turn for everybody else between two slices.
  */
-import type { RangePlan, RangeResult } from '@etcd-ts/mvcc';
-import {
-  EtcdError,
-  type KeyValue,
-  type RangeRequest,
-  type RangeResponse,
-  type RangeStreamResponse,
-  type ResponseSink,
+import type {
+  KeyValue,
+  RangeRequest,
+  RangeResponse,
+  RangeStreamResponse,
+  ResponseSink,
 } from '@etcd-ts/protocol';
-import { rangeResponse, revisionHeader } from '../apply/responses.ts';
-import { refusable } from '../apply/store-error.ts';
+import { rangeResponse } from '../apply/responses.ts';
+import { orThrow } from '../apply/store-error.ts';
 import type { NodePort } from '../node-port.ts';
 import { headerAt } from './header.ts';
 import { nextTurn } from './turns.ts';
@@ -23,22 +21,21 @@ const SLICE_ENTRIES = 1_000;
 const SLICE_BYTES = 1 << 20;
 /** Keys in the first message of a stream, so that the reader has something early (etcd 3.7). */
 const FIRST_CHUNK_ENTRIES = 10;
+/** RangeRequest.sortTarget and sortOrder. */
+const KEY = 0;
+const DESCEND = 2;
 
 /** Answers a range request; header with the revision alone. @throws EtcdError COMPACTED, FUTURE_REV. */
 export async function readRange(node: NodePort, request: RangeRequest): Promise<RangeResponse> {
   if (isSmall(request)) return rangeResponse(orThrow(() => node.state.store.range(request)));
   const plan = orThrow(() => node.state.store.rangePlan(request));
-  // Readers see the revision of the moment at which the plan was made, as the plan's data does.
-  const header = revisionHeader(node.state.store.revision);
   try {
     const kvs: KeyValue[] = [];
     for (;;) {
       const slice = orThrow(() => plan.next(SLICE_ENTRIES, SLICE_BYTES));
-      if (slice.length === 0) return { header, kvs, more: plan.more, count: plan.count };
+      if (slice === undefined) return rangeResponse(plan.finish(kvs));
       for (const kv of slice) kvs.push(kv);
-      // Saves the empty slice after the last one where the count tells.
-      if (kvs.length === plan.count) return { header, kvs, more: false, count: plan.count };
-      await nextTurn(node.clock);
+      if (slice.length > 0) await nextTurn(node.clock);
     }
   } finally {
     plan.close();
@@ -52,46 +49,75 @@ export interface RangeStreamTarget {
 }
 
 /**
- * Streams a range: keys in order, in messages bounded by the request limit; header, count and more come with the last
- * message alone, and the header's revision is that at which the stream began (etcd 3.7 KV.RangeStream).
+ * Streams a range in messages of bounded size; header, count and more come with the last message alone, and the
+ * header's revision is that at which the stream began (etcd 3.7 KV.RangeStream).
+ *
+ * A range in key order is passed on as it is read. One that is sorted, filtered or cut is read whole before its first
+ * message, as its order is not known earlier.
  *
  * @throws EtcdError COMPACTED, FUTURE_REV; COMPACTED also in the middle when the revision is compacted away.
  */
 export async function streamRange(
   node: NodePort,
   request: RangeRequest,
-  { signal, responses }: RangeStreamTarget,
+  target: RangeStreamTarget,
 ): Promise<void> {
-  const header = headerAt(node, node.state.store.revision);
+  const { clusterId, memberId, raftTerm } = headerAt(node, 0);
+  const full = { clusterId, memberId, raftTerm };
+  if (!isPassedOn(request)) {
+    const whole = await readRange(node, request);
+    const { kvs, more, count } = whole;
+    for (let at = 0; ; at += SLICE_ENTRIES) {
+      const part = kvs.slice(at, at + SLICE_ENTRIES);
+      if (at + SLICE_ENTRIES >= kvs.length) {
+        const header = { ...full, revision: whole.header?.revision ?? 0 };
+        target.responses.send({ rangeResponse: { header, kvs: part, more, count } });
+        return;
+      }
+      if (!(await sendPart(node, part, target))) return;
+    }
+  }
   const plan = orThrow(() => node.state.store.rangePlan(request));
   const bytesMax = Math.min(SLICE_BYTES, node.limits.maxRequestBytes);
   try {
-    let slice = orThrow(() => plan.next(FIRST_CHUNK_ENTRIES, bytesMax));
+    let part = orThrow(() => plan.next(FIRST_CHUNK_ENTRIES, bytesMax)) ?? [];
     for (;;) {
-      const next = slice.length === 0 ? [] : orThrow(() => plan.next(SLICE_ENTRIES, bytesMax));
-      if (next.length === 0) {
-        const last = { header, kvs: slice, more: plan.more, count: plan.count };
-        responses.send({ rangeResponse: last });
+      const next = orThrow(() => plan.next(SLICE_ENTRIES, bytesMax));
+      if (next === undefined) {
+        const header = { ...full, revision: plan.headerRevision };
+        const last = { header, kvs: part, more: false, count: plan.count };
+        target.responses.send({ rangeResponse: last });
         return;
       }
-      const chunk = { header: undefined, kvs: slice, more: false, count: 0 };
-      if (responses.send({ rangeResponse: chunk })) await nextTurn(node.clock);
-      else await responses.drained();
-      if (signal.aborted) return;
-      slice = next;
+      if (!(await sendPart(node, part, target))) return;
+      part = next;
     }
   } finally {
     plan.close();
   }
 }
 
-/** One key, a count, or a page in key order: the store answers it in one go. */
-function isSmall(request: RangeRequest): boolean {
-  if (request.rangeEnd.length === 0 || request.countOnly) return true;
+/** Sends a message that is not the last. False: nobody listens any more. */
+async function sendPart(
+  node: NodePort,
+  kvs: KeyValue[],
+  { responses, signal }: RangeStreamTarget,
+): Promise<boolean> {
+  const rangeResponse = { header: undefined, kvs, more: false, count: 0 };
+  if (responses.send({ rangeResponse })) await nextTurn(node.clock);
+  else await responses.drained();
+  return !signal.aborted;
+}
+
+/** Nothing is asked that needs the whole range before its first key can be sent. */
+function isPassedOn(request: RangeRequest): boolean {
+  return request.limit <= 0 && !request.countOnly && isInKeyOrder(request);
+}
+
+function isInKeyOrder(request: RangeRequest): boolean {
   return (
-    request.limit > 0 &&
-    request.limit <= SLICE_ENTRIES &&
-    request.sortOrder === 0 &&
+    request.sortOrder !== DESCEND &&
+    request.sortTarget === KEY &&
     request.minModRevision === 0 &&
     request.maxModRevision === 0 &&
     request.minCreateRevision === 0 &&
@@ -99,8 +125,8 @@ function isSmall(request: RangeRequest): boolean {
   );
 }
 
-function orThrow<T extends RangeResult | RangePlan | KeyValue[]>(call: () => T): T {
-  const result = refusable(call);
-  if (EtcdError.is(result)) throw result;
-  return result;
+/** One key, a count, or a page in key order: the store answers it in one go. */
+function isSmall(request: RangeRequest): boolean {
+  if (request.rangeEnd.length === 0 || request.countOnly) return true;
+  return request.limit > 0 && request.limit <= SLICE_ENTRIES && isInKeyOrder(request);
 }

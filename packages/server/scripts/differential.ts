@@ -1,0 +1,53 @@
+/**
+ * Compares our services with real etcd: `npm run differential -- --seed N --seeds N --ops N [--self]`.
+ *
+ * Each seed drives two fresh servers with the same requests; the first difference is printed with the command that
+ * repeats it. `--self` compares real etcd with itself, which shows that a difference is not the comparison's own.
+ */
+import { inspect, parseArgs } from 'node:util';
+import { hasEtcd, realEtcd } from '../../../tools/peers/real-etcd.ts';
+import { startOurs } from '../test/differential/ours.ts';
+import { compareServers } from '../test/differential/run.ts';
+import { startRealEtcd } from '../test/differential/target.ts';
+
+/** How long a watch event may stay away before it counts as missing. */
+const WATCH_TIMEOUT_MS = 5_000;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '1' },
+    ops: { type: 'string', default: '4000' },
+    self: { type: 'boolean', default: false },
+    'keep-going': { type: 'boolean', default: false },
+  },
+});
+
+const peers = realEtcd();
+if (hasEtcd(peers)) {
+  const first = Number(values.seed);
+  let requests = 0;
+  for (let seed = first; seed < first + Number(values.seeds); seed++) {
+    const [ours, theirs] = await Promise.all([
+      values.self ? startRealEtcd(peers.etcd) : startOurs(),
+      startRealEtcd(peers.etcd),
+    ]);
+    const startedMs = performance.now();
+    const result = await compareServers(ours.channel, theirs.channel, {
+      seed,
+      operations: Number(values.ops),
+      watchTimeoutMs: WATCH_TIMEOUT_MS,
+    });
+    await Promise.all([ours.stop(), theirs.stop()]);
+    requests += result.requests;
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    console.log(`seed ${seed}: ${result.requests} requests in ${seconds} s`);
+    if (result.difference !== undefined) {
+      process.exitCode = 1;
+      console.log(inspect(result.difference, { depth: 12, maxStringLength: 200 }));
+      console.log(`again: npm run differential -- --seed ${seed} --ops ${result.difference.step}`);
+      if (!values['keep-going']) break;
+    }
+  }
+  console.log(`${requests} requests compared`);
+}

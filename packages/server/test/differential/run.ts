@@ -1,0 +1,149 @@
+/**
+ * Sends the same seeded requests to two servers and compares the answers field by field.
+ *
+ * The first difference ends a run: what follows would only repeat it.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import type { Channel } from '@etcd-ts/protocol';
+import { type Answer, comparable, errorAnswer } from './answer.ts';
+import { Draw } from './draw.ts';
+import { drawUnary, type Progress, type UnaryStep } from './requests.ts';
+import { drawWatch, PROGRESS, WatchSession } from './watch-session.ts';
+
+/** How one run went. */
+export interface RunResult {
+  readonly requests: number;
+  readonly difference: Difference | undefined;
+}
+
+/** The first request that two servers answered differently. */
+export interface Difference {
+  readonly step: number;
+  readonly asked: unknown;
+  readonly ours: unknown;
+  readonly theirs: unknown;
+}
+
+/** What is sent and for how long. */
+export interface RunOptions {
+  readonly seed: number;
+  readonly operations: number;
+  /** How long a watch event may stay away before it counts as missing. */
+  readonly watchTimeoutMs: number;
+}
+
+/** Operations between two looks at the watches. */
+const WATCH_ROUND = 40;
+
+/** Longer than the pause between two rounds in which real etcd looks after watchers that are behind. */
+const CATCH_UP_MS = 150;
+
+/** Drives two empty servers with one seed. */
+export async function compareServers(
+  ours: Channel,
+  theirs: Channel,
+  options: RunOptions,
+): Promise<RunResult> {
+  const run = new Run(ours, theirs, options);
+  try {
+    for (let step = 1; step <= options.operations; step++) {
+      const found = await run.step(step);
+      if (found !== undefined) return { requests: step, difference: { step, ...found } };
+    }
+    return { requests: options.operations, difference: undefined };
+  } finally {
+    run.close();
+  }
+}
+
+type Found = Omit<Difference, 'step'> | undefined;
+
+class Run {
+  readonly #ours: Channel;
+  readonly #theirs: Channel;
+  readonly #draw: Draw;
+  readonly #watchTimeoutMs: number;
+  readonly #progress: Progress = { revision: 1, compactRevision: 0, isCompacted: false };
+  #session: WatchSession;
+  #sentinels = 0;
+
+  constructor(ours: Channel, theirs: Channel, { seed, watchTimeoutMs }: RunOptions) {
+    this.#ours = ours;
+    this.#theirs = theirs;
+    this.#draw = new Draw(seed);
+    this.#watchTimeoutMs = watchTimeoutMs;
+    this.#session = new WatchSession(ours, theirs);
+  }
+
+  async step(step: number): Promise<Found> {
+    if (step % WATCH_ROUND === 0) return this.#watchRound();
+    if (this.#draw.oneIn(12)) {
+      await this.#session.send(drawWatch(this.#draw, this.#progress));
+      return undefined;
+    }
+    const unary = drawUnary(this.#draw, this.#progress);
+    if (unary.method === 'etcdserverpb.KV/Compact') {
+      // Whether a watcher that reads history is overtaken by a compaction is a matter of luck.
+      const found = await this.#watchRound();
+      if (found !== undefined) return found;
+    }
+    return this.#unary(unary);
+  }
+
+  close(): void {
+    this.#session.close();
+  }
+
+  async #unary(step: UnaryStep): Promise<Found> {
+    const [a, b] = await Promise.all([ask(this.#ours, step), ask(this.#theirs, step)]);
+    follow(step, b, this.#progress);
+    const [ours, theirs] = [comparable(step, a), comparable(step, b)];
+    return isDeepStrictEqual(ours, theirs) ? undefined : { asked: step, ours, theirs };
+  }
+
+  /** Lets the watchers of both sides come to rest, and compares what they heard. */
+  async #watchRound(): Promise<Found> {
+    await Promise.all([lowerAlarms(this.#ours), lowerAlarms(this.#theirs)]);
+    if (this.#session.isCatchingUp) await pause(CATCH_UP_MS);
+    const mark = { method: 'etcdserverpb.KV/Put', request: WatchSession.sentinel() } as const;
+    const found = await this.#unary(mark);
+    if (found !== undefined) return found;
+    this.#sentinels++;
+    const [ours, theirs] = await this.#session.settled(this.#sentinels, this.#watchTimeoutMs);
+    if (!isDeepStrictEqual(ours, theirs)) return { asked: 'what the watchers heard', ours, theirs };
+    if (this.#draw.oneIn(3)) await this.#session.send(PROGRESS);
+    if (this.#draw.oneIn(5)) {
+      this.#session.close();
+      this.#session = new WatchSession(this.#ours, this.#theirs);
+      this.#sentinels = 0;
+    }
+    return undefined;
+  }
+}
+
+async function ask(channel: Channel, step: UnaryStep): Promise<Answer> {
+  try {
+    return { ok: await channel.unary(step.method, step.request) };
+  } catch (error) {
+    return errorAnswer(error);
+  }
+}
+
+function follow(step: UnaryStep, answer: Answer, progress: Progress): void {
+  if ('error' in answer) return;
+  const { header } = answer.ok as { header?: { revision: number } };
+  progress.revision = Math.max(progress.revision, header?.revision ?? 0);
+  if (step.method !== 'etcdserverpb.KV/Compact') return;
+  progress.compactRevision = step.request.revision;
+  progress.isCompacted = true;
+}
+
+/** Alarms block writes; a round begins without any. */
+async function lowerAlarms(channel: Channel): Promise<void> {
+  for (const memberID of [0n, 7n]) {
+    for (const alarm of [1, 2]) {
+      await channel.unary('etcdserverpb.Maintenance/Alarm', { action: 2, memberID, alarm });
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/** A server under comparison, as a channel: ours in process or over gRPC, real etcd over gRPC. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { GrpcChannel } from '@etcd-ts/client/node';
+import type { Channel } from '@etcd-ts/protocol';
+
+/** A running server. */
+export interface Target {
+  readonly channel: Channel;
+  stop(): Promise<void>;
+}
+
+/** Starts real etcd with one member in a folder of its own, and waits until it serves. */
+export async function startRealEtcd(program: string): Promise<Target> {
+  const folder = await mkdtemp(join(tmpdir(), 'real-etcd-'));
+  const [clientPort, peerPort] = await Promise.all([freePort(), freePort()]);
+  const clientUrl = `http://127.0.0.1:${clientPort}`;
+  const peerUrl = `http://127.0.0.1:${peerPort}`;
+  const etcd = spawn(
+    program,
+    [
+      ['--data-dir', folder],
+      ['--listen-client-urls', clientUrl],
+      ['--advertise-client-urls', clientUrl],
+      ['--listen-peer-urls', peerUrl],
+      ['--initial-advertise-peer-urls', peerUrl],
+      ['--initial-cluster', `default=${peerUrl}`],
+      ['--unsafe-no-fsync'],
+    ].flat(),
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const exited = once(etcd, 'exit');
+  await serves(etcd);
+  const channel = new GrpcChannel(`127.0.0.1:${clientPort}`);
+  return {
+    channel,
+    stop: async () => {
+      await channel.close();
+      etcd.kill('SIGKILL');
+      await exited;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function serves(etcd: ChildProcess): Promise<void> {
+  const { stderr } = etcd;
+  if (stderr === null) throw new Error('etcd has no stderr');
+  return new Promise((resolve, reject) => {
+    const lines = createInterface({ input: stderr });
+    lines.on('line', (line) => {
+      if (line.includes('ready to serve client requests')) resolve();
+    });
+    lines.on('close', () => reject(new Error(`etcd ended with code ${etcd.exitCode}`)));
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  server.close();
+  await once(server, 'close');
+  return address.port;
+}

@@ -1,0 +1,114 @@
+import { clusterId, type MemberId, memberId } from '@etcd-ts/base';
+import { memoryBackend } from '@etcd-ts/mvcc';
+import { EtcdError } from '@etcd-ts/protocol';
+import type { Command, CommandResult } from '../../src/apply/command.ts';
+import { ReplicatedState } from '../../src/apply/replicated-state.ts';
+import type { Clock } from '../../src/clock.ts';
+import { DEFAULT_LIMITS, type ServerLimits } from '../../src/limits.ts';
+import { silentLogger } from '../../src/logger.ts';
+import type { NodePort, NodeStatus } from '../../src/node-port.ts';
+import { ManualClock } from './manual-clock.ts';
+
+const realClock: Clock = {
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  after: (delayMs, callback) => {
+    const timer = setTimeout(callback, delayMs);
+    return { cancel: () => clearTimeout(timer) };
+  },
+  soon: (callback) => void setImmediate(callback),
+};
+
+/** A node of one member whose log is applied as it is written. Tests reach behind it to play the consensus. */
+export class FakeNode implements NodePort {
+  readonly memberId: MemberId;
+  readonly clusterId = clusterId(0xc1n);
+  readonly limits: ServerLimits;
+  readonly clock: Clock;
+  readonly log = silentLogger;
+  readonly state: ReplicatedState;
+  /** Every command that was proposed, in order. */
+  readonly proposed: Command[] = [];
+  /** Read barriers that were asked for. */
+  barriers = 0;
+  /** Called in place of applying at once: lets a test hold a proposal back, drop it, or refuse it. */
+  beforeApply: (command: Command) => Promise<void> = () => Promise.resolve();
+  /** Answers `callLeader`. */
+  leader: (method: string, request: Uint8Array) => Promise<Uint8Array> = () =>
+    Promise.reject(new EtcdError('NO_LEADER'));
+  readonly #listeners = new Set<(status: NodeStatus) => void>();
+  #status: NodeStatus;
+
+  private constructor(state: ReplicatedState, clock: Clock, limits: Partial<ServerLimits>) {
+    this.memberId = memberId(0xa1n);
+    this.state = state;
+    this.clock = clock;
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
+    this.#status = {
+      leader: this.memberId,
+      isLeader: true,
+      isLearner: false,
+      term: 2,
+      committedIndex: 0,
+      appliedIndex: 0,
+    };
+  }
+
+  static async start(
+    options: { clock?: 'real' | 'manual'; limits?: Partial<ServerLimits> } = {},
+  ): Promise<FakeNode> {
+    const state = await ReplicatedState.open(memoryBackend());
+    const clock = options.clock === 'real' ? realClock : new ManualClock();
+    return new FakeNode(state, clock, options.limits ?? {});
+  }
+
+  /** The clock, where the test drives it. */
+  get time(): ManualClock {
+    if (!(this.clock instanceof ManualClock)) throw new Error('the clock is real');
+    return this.clock;
+  }
+
+  status(): NodeStatus {
+    const index = this.state.appliedIndex;
+    return { ...this.#status, committedIndex: index, appliedIndex: index };
+  }
+
+  /** Plays a change of leadership, term or kind of member. */
+  setStatus(status: Partial<NodeStatus>): void {
+    this.#status = { ...this.#status, ...status };
+    for (const listener of this.#listeners) listener(this.status());
+  }
+
+  async propose(command: Command): Promise<CommandResult> {
+    this.proposed.push(command);
+    await this.beforeApply(command);
+    if (this.#status.leader === 0n) throw new EtcdError('NO_LEADER');
+    return this.apply(command);
+  }
+
+  /** Commits and applies a command. */
+  apply(command: Command, term: number = this.#status.term): CommandResult {
+    const index = this.state.appliedIndex + 1;
+    const result = this.state.apply({ index, term, command });
+    if (EtcdError.is(result)) throw result;
+    return result;
+  }
+
+  readBarrier(): Promise<void> {
+    this.barriers++;
+    return this.#status.leader === 0n
+      ? Promise.reject(new EtcdError('NO_LEADER'))
+      : Promise.resolve();
+  }
+
+  callLeader(method: string, request: Uint8Array): Promise<Uint8Array> {
+    return this.leader(method, request);
+  }
+
+  onStatusChange(listener: (status: NodeStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+}
