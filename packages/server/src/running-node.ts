@@ -251,6 +251,7 @@ export class RunningNode implements NodePort {
     const { voters } = this.state.confState;
     const successors = this.progress()
       .filter(({ id, active }) => active && id !== this.memberId && voters.includes(id))
+      .filter(({ id }) => this.connectedSinceMs(id as MemberId) !== undefined)
       .sort((a, b) => b.matchIndex - a.matchIndex);
     const [best] = successors;
     if (best === undefined) return;
@@ -260,7 +261,7 @@ export class RunningNode implements NodePort {
     try {
       await this.transferLeadership(best.id, patience.signal);
     } catch (error) {
-      this.log.warn('leadership was not handed over before the stop', { error });
+      this.log.info('leadership was not handed over before the stop', { error });
     } finally {
       timer.cancel();
     }

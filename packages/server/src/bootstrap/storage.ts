@@ -74,17 +74,25 @@ export async function openStorage(
       stateOptions: { dirtyBytesMax: options.maxDirtyBytes, hashSeed: env.random.uint32() },
       cluster,
     });
+    let isRevoked = false;
     const close = async (): Promise<void> => {
-      await recovered.wal.close();
+      // Without its disk the log can only give up what it holds, and says so.
+      await recovered.wal.close().catch((error: unknown) => {
+        if (!isRevoked) throw error;
+      });
       await recovered.databases.close();
       await lock.release();
+    };
+    const revoke = async (): Promise<void> => {
+      isRevoked = true;
+      await disk.revoke();
     };
     await checkIdentity(options, layout, recovered, close);
     // A member that joined before, and had nothing when it went down, asks again whom to talk to.
     if (recovered.state.appliedIndex === 0 && firstPeers.length === 0) {
       firstPeers = (await joinCluster(options, transport)).peers;
     }
-    return { ...recovered, firstPeers, revoke: () => disk.revoke(), close };
+    return { ...recovered, firstPeers, revoke, close };
   } catch (error) {
     await disk.revoke();
     throw startError(error, layout);

@@ -151,7 +151,7 @@ export class StateHost implements ConsensusHost {
 
   #applyEntry(entry: Entry): void {
     const { index, term, payload } = entry;
-    const { changes, codec, proposals, state } = this.#parts;
+    const { codec, proposals, state } = this.#parts;
     switch (payload.kind) {
       case 'empty':
         return state.applyEmpty(index, term);

@@ -1,3 +1,4 @@
+export { consensusSuite, type EngineUnderTest } from './consensus-suite.ts';
 export type { ContractCase } from './contract.ts';
 export { ManualClock } from './manual-clock.ts';
 export {
