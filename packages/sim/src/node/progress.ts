@@ -1,0 +1,50 @@
+/** How far the command is, on standard error; and what it has seen, at the end. */
+import process from 'node:process';
+import type { RunResult } from '../cluster/run-plan.ts';
+
+/** Between two lines of progress. */
+const INTERVAL_MS = 1_000;
+
+/** Counts runs. */
+export class Progress {
+  readonly #startMs = performance.now();
+  readonly #coverage = new Map<string, number>();
+  #lastPrintMs = 0;
+  #runs = 0;
+  #events = 0;
+  #operations = 0;
+  #simulatedMs = 0;
+
+  get elapsedMs(): number {
+    return performance.now() - this.#startMs;
+  }
+
+  add(result: RunResult): void {
+    this.#runs++;
+    this.#events += result.events;
+    this.#operations += result.operations;
+    this.#simulatedMs += result.simulatedMs;
+    for (const [name, count] of Object.entries(result.coverage)) {
+      this.#coverage.set(name, (this.#coverage.get(name) ?? 0) + count);
+    }
+    if (!process.stderr.isTTY || this.elapsedMs - this.#lastPrintMs < INTERVAL_MS) return;
+    this.#lastPrintMs = this.elapsedMs;
+    process.stderr.write(`\r${this.#line()} `);
+  }
+
+  /** Prints everything that was counted. */
+  finish(failures: number): void {
+    console.error(`\n${this.#line()}; ${failures} failed`);
+    const names = [...this.#coverage.keys()].sort((a, b) => (a < b ? -1 : 1));
+    for (const name of names) console.error(`  ${name.padEnd(40)} ${this.#coverage.get(name)}`);
+  }
+
+  #line(): string {
+    const seconds = this.elapsedMs / 1000;
+    return (
+      `${this.#runs} seeds, ${(this.#runs / seconds).toFixed(1)} a second, ` +
+      `${Math.round(this.#simulatedMs / 1000)} s simulated (${(this.#simulatedMs / this.elapsedMs).toFixed(0)} times real time), ` +
+      `${this.#events} events, ${this.#operations} operations`
+    );
+  }
+}
