@@ -3,8 +3,8 @@
  * (etcd server/storage/mvcc/hash.go).
  *
  * CRC-32C over the bucket name `key`, then name and record of every version with main ≤ the revision, in order. Of the
- * versions at or below the compact revision only those count that reads see; deletes there never do. So the value does
- * not depend on how far a compaction has got.
+ * versions at or below the compact revision only those count that reads at the hashed revision see; deletes there never
+ * do. So the value does not depend on how far a compaction has got.
  */
 import { assert, crc32c, utf8 } from '@etcd-ts/base';
 import { MvccError } from './errors.ts';
@@ -88,7 +88,7 @@ export class HashKvScan {
 
   #add(entry: LogEntry): void {
     const { main, sub, slot, tombstone } = entry;
-    if (!this.#state.index.isHashed(slot, entry, tombstone, this.compactRevision)) return;
+    if (!this.#state.index.isHashed(slot, entry, this)) return;
     const name = recordName(main, sub, tombstone);
     this.#crc = crc32c(name, this.#crc, 1);
     this.#crc = crc32c(this.#state.readRecord(main, sub, tombstone), this.#crc);

@@ -203,12 +203,17 @@ export class KeyIndex {
     return place >= 0 && place >= this.#firstKept(slot, compactRevision);
   }
 
-  /** True when HashKV after a compaction covers this version: of those at or below it, the one that reads see. */
-  isHashed(slot: number, ref: VersionRef, tombstone: boolean, compactRevision: number): boolean {
+  /** True when HashKV covers this version: above the compaction all, at or below it the one that reads see. */
+  isHashed(
+    slot: number,
+    ref: VersionRef & { readonly tombstone: boolean },
+    { compactRevision, hashRevision }: { compactRevision: number; hashRevision: number },
+  ): boolean {
     if (ref.main > compactRevision) return true;
-    if (tombstone || this.#keys[slot] === undefined) return false;
+    if (ref.tombstone || this.#keys[slot] === undefined) return false;
     const place = this.#placeOf(slot, ref);
-    return place >= 0 && place === this.#firstKept(slot, compactRevision);
+    // Reads at the revision that is hashed, not at the compaction: what was overwritten since counts no more.
+    return place >= 0 && place === this.#firstKept(slot, hashRevision);
   }
 
   /**
