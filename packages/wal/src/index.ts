@@ -7,6 +7,8 @@ export {
   SECTOR_BYTES,
 } from './disk.ts';
 export { DiskError, type DiskErrorCode, type DiskErrorDetail } from './disk-error.ts';
+export { MemoryDisk } from './memory-disk.ts';
+export { hasWal, openWal, readWal, type ReadWalOptions } from './open-wal.ts';
 export type {
   SnapshotFile,
   SnapshotFiles,
