@@ -207,7 +207,20 @@ export class Ghost {
     const index = state.appliedIndex;
     const known = this.entries[index];
     if (index === 0) return;
-    this.snapshotsInstalled++;
+    if (known === undefined && this.lastIndex === 0) {
+      // A new cluster's first members begin behind the entries that they did not need to write.
+      this.entries[index] = {
+        term: state.appliedTerm,
+        fingerprint: 'bootstrap',
+        stateHash: state.stateHash(),
+        revision: state.store.revision,
+        wrote: false,
+        command: undefined,
+        atUs: this.#nowUs(),
+      };
+      return;
+    }
+    if (known?.fingerprint !== 'bootstrap') this.snapshotsInstalled++;
     if (known === undefined) {
       this.#add('R12', `member ${member} has the state after ${index}, which nobody has applied`);
       return;

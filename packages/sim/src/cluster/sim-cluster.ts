@@ -121,6 +121,7 @@ export class SimCluster {
       name: `m${member.number}`,
       dataDir: `/m${member.number}`,
       initialCluster,
+      listenPeerUrls: [member.peerUrl],
       initialAdvertisePeerUrls: [member.peerUrl],
       advertiseClientUrls: [member.clientUrl],
       ...knobs,

@@ -68,8 +68,8 @@ export class SimMember {
   constructor(number: number, parts: SimMemberParts) {
     this.number = number;
     this.#parts = parts;
-    this.peerUrl = `http://m${number}:2380`;
-    this.clientUrl = `http://m${number}:2379`;
+    this.peerUrl = `http://10.0.0.${number}:2380`;
+    this.clientUrl = `http://10.0.0.${number}:2379`;
     const startUs = parts.world.random(`clock/m${number}`).below(1_000_000_000);
     this.clock = new MachineClock(startUs);
   }
