@@ -16,13 +16,13 @@ export async function* pages(
   options: Pick<RangeOptions, 'revision' | 'serializable' | 'keysOnly'> &
     ClientCallOptions & { readonly pageSize?: number } = {},
 ): AsyncGenerator<Entry, void, undefined> {
-  const request = rangeRequest(keys, { ...options, limit: options.pageSize ?? DEFAULT_PAGE_SIZE });
+  let request = rangeRequest(keys, { ...options, limit: options.pageSize ?? DEFAULT_PAGE_SIZE });
   for (;;) {
     const page = await caller.unary('etcdserverpb.KV/Range', request, 'read', options);
     for (const kv of page.kvs) yield new Entry(kv);
     const last = page.kvs.at(-1);
     if (!page.more || last === undefined) return;
-    request.key = concatBytes([last.key, ZERO]);
-    if (request.revision <= 0) request.revision = page.header?.revision ?? 0;
+    const revision = request.revision > 0 ? request.revision : (page.header?.revision ?? 0);
+    request = { ...request, key: concatBytes([last.key, ZERO]), revision };
   }
 }
