@@ -1,0 +1,173 @@
+/**
+ * Plants bugs one at a time and reports which proof sees each: `npm run raft:mutants [-- --only NAME]`.
+ *
+ * Each mutant is one exact text replaced in a copy of the package; the copy's own proofs then run against
+ * it. A full run writes MUTANTS.md. The run fails when a mutant that breaks safety or serves a stale read
+ * survives, or when a patch no longer fits the source.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Mutant, MUTANTS } from './mutant-table.ts';
+
+interface Verdict {
+  readonly proof: string;
+  readonly killer: string;
+  readonly reason: string;
+  readonly milliseconds: number;
+}
+
+interface Result {
+  readonly mutant: Mutant;
+  readonly verdicts: readonly Verdict[];
+}
+
+const SEEDS = 400;
+const STATES = 60_000;
+/** A mutant that hangs is killed too. */
+const KILLERS_TIMEOUT_MS = 180_000;
+
+const here = dirname(fileURLToPath(import.meta.url));
+const packageFolder = join(here, '..');
+const repository = join(packageFolder, '..', '..');
+
+function patch(copy: string, mutant: Mutant): void {
+  const path = join(copy, 'src', mutant.file);
+  const text = readFileSync(path, 'utf8');
+  const parts = text.split(mutant.find);
+  if (parts.length !== 2) {
+    throw new Error(`${mutant.name}: its text is ${parts.length - 1} times in ${mutant.file}`);
+  }
+  writeFileSync(path, parts.join(mutant.replace));
+}
+
+/** A copy of the package beside nothing: its dependencies are links, its source is its own. */
+function copyPackage(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'raft-mutant-'));
+  for (const name of ['src', 'test', 'scripts', 'package.json']) {
+    cpSync(join(packageFolder, name), join(folder, name), { recursive: true });
+  }
+  symlinkSync(join(packageFolder, 'node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
+
+function tsx(folder: string, script: string, args: readonly string[]): string {
+  const loader = join(repository, 'node_modules', 'tsx', 'dist', 'cli.mjs');
+  return execFileSync(
+    process.execPath,
+    [loader, '--conditions=@etcd-ts/source', join(folder, 'scripts', script), ...args],
+    {
+      cwd: folder,
+      encoding: 'utf8',
+      timeout: KILLERS_TIMEOUT_MS,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+}
+
+function isVerdicts(value: unknown): value is readonly Verdict[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'object' && 'proof' in item);
+}
+
+function judge(folder: string, states: number, seeds: number): readonly Verdict[] {
+  const start = performance.now();
+  try {
+    const output = tsx(folder, 'mutant-killers.ts', [
+      join(folder, 'test', 'transcripts'),
+      `${seeds}`,
+      `${states}`,
+    ]);
+    const verdicts: unknown = JSON.parse(output);
+    if (!isVerdicts(verdicts)) throw new Error(`not a list of verdicts: ${output}`);
+    return verdicts;
+  } catch (error) {
+    const reason = String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
+    const milliseconds = Math.round(performance.now() - start);
+    return [{ proof: 'loading', killer: 'crash or hang', reason, milliseconds }];
+  }
+}
+
+/** The tests by section of the thesis; slow to start, so only for what the other proofs let live. */
+function judgeByTests(folder: string): Verdict {
+  const start = performance.now();
+  const vitest = join(repository, 'node_modules', 'vitest', 'vitest.mjs');
+  const result = spawnSync(
+    process.execPath,
+    [vitest, 'run', '--root', folder, '--reporter=json', 'test/thesis.test.ts'],
+    { cwd: folder, encoding: 'utf8', timeout: KILLERS_TIMEOUT_MS },
+  );
+  const milliseconds = Math.round(performance.now() - start);
+  if (result.status === 0) return { proof: 'tests', killer: '', reason: '', milliseconds };
+  const failed = /"status":"failed","title":"([^"]*)"/.exec(result.stdout);
+  return { proof: 'tests', killer: failed?.[1] ?? 'a test', reason: '', milliseconds };
+}
+
+const isKill = (verdict: Verdict): boolean => verdict.killer !== '';
+
+function run(mutant: Mutant): Result {
+  const folder = copyPackage();
+  try {
+    patch(folder, mutant);
+    const verdicts = [...judge(folder, 0, SEEDS)];
+    if (!verdicts.some(isKill)) verdicts.push(...judge(folder, STATES, 0).filter(isKill));
+    if (!verdicts.some(isKill)) verdicts.push(judgeByTests(folder));
+    return { mutant, verdicts };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function describe(result: Result): string {
+  const kills = result.verdicts.filter(isKill);
+  if (kills.length === 0) return 'survives';
+  return kills
+    .map(({ proof, killer, milliseconds }) => `${proof}: ${killer} (${milliseconds} ms)`)
+    .join('; ');
+}
+
+function table(results: readonly Result[]): string {
+  const cell = (text: string): string => text.replaceAll('|', '\\|');
+  const rows = results.map(
+    (result) =>
+      `| ${cell(result.mutant.name)} | ${result.mutant.kind} | \`${result.mutant.file}\` | ` +
+      `${cell(describe(result))} |`,
+  );
+  const killed = results.filter(({ verdicts }) => verdicts.some(isKill)).length;
+  return `# Mutants
+
+${results.length} classic bugs, planted one at a time in a copy of the core (\`npm run raft:mutants\`; the list is
+\`scripts/mutant-table.ts\`). ${killed} of ${results.length} are killed. Every mutant first meets our transcripts and the
+simulator (at most ${SEEDS} seeds); one that survives both meets the explorer and then the tests by thesis section.
+Times are those of one run, to the first failure.
+
+Kinds: *safety* loses or forks what was committed, *stale read* answers with an old state, *liveness* stops or
+disturbs the cluster, *contract* breaks a promise of the interface.
+
+| bug | kind | file | killed by |
+|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function main(): void {
+  const at = process.argv.indexOf('--only');
+  const only = at < 0 ? undefined : process.argv[at + 1];
+  const chosen = MUTANTS.filter(({ name }) => only === undefined || name.includes(only));
+  const results: Result[] = [];
+  for (const mutant of chosen) {
+    const result = run(mutant);
+    results.push(result);
+    console.log(`${mutant.kind.padEnd(10)} ${mutant.name}: ${describe(result)}`);
+  }
+  const survivors = results.filter(({ verdicts }) => !verdicts.some(isKill));
+  console.log(`${results.length - survivors.length} of ${results.length} killed`);
+  if (only === undefined) writeFileSync(join(packageFolder, 'MUTANTS.md'), table(results));
+  const grave = survivors.filter(
+    ({ mutant }) => mutant.kind === 'safety' || mutant.kind === 'stale read',
+  );
+  if (grave.length > 0) process.exitCode = 1;
+}
+
+main();

@@ -1,0 +1,113 @@
+import { SimRandom } from './random.ts';
+
+/** What one simulated run is made of; drawn from its seed. Probabilities are per thousand steps. */
+export interface SimPlan {
+  readonly seed: number;
+  /** Node ids are 1 to this; the first `voterCount` begin as voters. */
+  readonly nodeCount: number;
+  readonly voterCount: number;
+  readonly steps: number;
+  readonly preVote: boolean;
+  readonly checkQuorum: boolean;
+  readonly stepDownOnRemoval: boolean;
+  readonly maxInflightMessages: number;
+  readonly maxMessageBytes: number;
+  readonly maxUncommittedBytes: number;
+  readonly maxApplyBytes: number;
+  readonly maxPendingReads: number;
+  /** Messages: lost, sent twice, delivered out of order. */
+  readonly lossPerMille: number;
+  readonly duplicatePerMille: number;
+  readonly reorderPerMille: number;
+  /** How often each kind of event is chosen; zero switches it off. */
+  readonly weights: Readonly<Record<SimEvent, number>>;
+}
+
+/** What may happen in one step. */
+export const SIM_EVENTS = [
+  'tick',
+  'deliver',
+  'sync',
+  'apply',
+  'acknowledge',
+  'propose',
+  'read',
+  'change',
+  'transfer',
+  'snapshot',
+  'crash',
+  'restart',
+  'wipe',
+  'partition',
+  'heal',
+  'campaign',
+  'forgetLeader',
+  'unreachable',
+] as const;
+export type SimEvent = (typeof SIM_EVENTS)[number];
+
+const COMMON: Readonly<Record<SimEvent, number>> = {
+  tick: 220,
+  deliver: 420,
+  sync: 200,
+  apply: 110,
+  acknowledge: 60,
+  propose: 60,
+  read: 30,
+  change: 6,
+  transfer: 3,
+  snapshot: 8,
+  crash: 4,
+  restart: 20,
+  wipe: 12,
+  partition: 3,
+  heal: 6,
+  campaign: 1,
+  forgetLeader: 1,
+  unreachable: 4,
+};
+
+/** Faults and features that a seed may leave out: runs that lack some find what runs with all cannot. */
+const OPTIONAL: readonly SimEvent[] = [
+  'read',
+  'change',
+  'transfer',
+  'snapshot',
+  'crash',
+  'wipe',
+  'partition',
+  'campaign',
+  'forgetLeader',
+  'unreachable',
+];
+
+/** The plan of a seed. `overrides` replaces what a test wants fixed. */
+export function planFor(seed: number, overrides: Partial<SimPlan> = {}): SimPlan {
+  const random = new SimRandom(seed);
+  const voterCount = [1, 2, 3, 3, 3, 4, 5][random.below(7)] ?? 3;
+  const weights = { ...COMMON };
+  for (const event of OPTIONAL) if (random.perMille(350)) weights[event] = 0;
+  for (const event of ['change', 'crash', 'transfer', 'snapshot'] as const) {
+    if (random.perMille(200)) weights[event] *= 4;
+  }
+  const calm = random.perMille(250);
+  return {
+    seed,
+    nodeCount: voterCount + random.below(3),
+    voterCount,
+    steps: 1500,
+    preVote: random.perMille(500),
+    checkQuorum: random.perMille(500),
+    stepDownOnRemoval: random.perMille(500),
+    maxInflightMessages: [1, 2, 4, 256][random.below(4)] ?? 256,
+    maxMessageBytes: [1, 64, 1 << 20][random.below(3)] ?? 64,
+    maxUncommittedBytes: random.perMille(200) ? 64 : 1 << 26,
+    maxApplyBytes: [1, 32, 1 << 20][random.below(3)] ?? 32,
+    maxPendingReads: random.perMille(200) ? 2 : 1 << 16,
+    lossPerMille: calm ? 0 : random.below(200),
+    duplicatePerMille: calm ? 0 : random.below(200),
+    reorderPerMille: calm ? 0 : random.below(1000),
+    weights,
+    ...overrides,
+  };
+}
