@@ -148,7 +148,9 @@ function takeSwap(request: TxnRequest, result: TxnResult | undefined): Taken {
   for (const op of [...request.success, ...request.failure]) {
     const inner = op.request;
     if (inner?.$case === 'requestPut') {
-      keys.add(toLatin1(inner.value.key));
+      const key = toLatin1(inner.value.key);
+      if (inner.value.lease !== 0n) return { joins: [key, ...keys] };
+      keys.add(key);
       value = toLatin1(inner.value.value);
     } else if (inner?.$case === 'requestRange') {
       if (inner.value.rangeEnd.length === 0) keys.add(toLatin1(inner.value.key));

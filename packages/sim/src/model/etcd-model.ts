@@ -240,7 +240,8 @@ export class EtcdModel {
         case 'requestDeleteRange':
           return { $case: 'responseDeleteRange', value: this.#deleteRange(step.value) };
         case 'requestTxn':
-          return { $case: 'responseTxn', value: this.#runTxn(step.plan) };
+          // The header of a nested answer is there, and empty.
+          return { $case: 'responseTxn', value: { ...this.#runTxn(step.plan), revision: 0 } };
         default:
           throw new ModelError('KEY_NOT_FOUND');
       }
