@@ -239,7 +239,7 @@ describe('a transaction', () => {
   test('is not a promise', async () => {
     const { client } = world({});
     const txn = client.txn();
-    expect(await txn).toBe(txn);
+    expect(await Promise.resolve(txn)).toBe(txn);
   });
 });
 

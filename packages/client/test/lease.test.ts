@@ -18,6 +18,8 @@ interface World {
   readonly refreshes: bigint[];
   /** What the server answers: a time to live in seconds, or undefined for silence. */
   answer: number | undefined;
+  /** How long an answer is on its way. */
+  latencyMs: number;
 }
 
 function world(): World {
@@ -30,7 +32,10 @@ function world(): World {
   ): Promise<void> => {
     for await (const { ID } of requests) {
       refreshes.push(ID);
-      if (made.answer !== undefined) responses.send({ ID, TTL: made.answer });
+      const { answer } = made;
+      if (answer === undefined) continue;
+      if (made.latencyMs === 0) responses.send({ ID, TTL: answer });
+      else clock.after(made.latencyMs, () => responses.send({ ID, TTL: answer }));
     }
   };
   const handlers: Handlers = {
@@ -55,7 +60,7 @@ function world(): World {
     clock,
     random: evenRandom,
   });
-  const made: World = { client, clock, channel, refreshes, answer: 9 };
+  const made: World = { client, clock, channel, refreshes, answer: 9, latencyMs: 0 };
   return made;
 }
 
@@ -133,6 +138,19 @@ describe('a lease keeper', () => {
     await made.clock.pass(200);
     expect(keeper.isAlive).toBe(false);
     expect(await keeper.lost).toMatchObject({ code: 'LEASE_NOT_FOUND' });
+  });
+
+  test('counts from when a refresh was sent, not from when its answer came', async () => {
+    const made = world();
+    made.latencyMs = 2_000;
+    const keeper = await made.client.lease.create(9);
+    // Sent at the beginning, answered after 2 seconds; what is sent later is not answered.
+    await made.clock.pass(4_500);
+    made.answer = undefined;
+    await made.clock.pass(4_400);
+    expect(keeper.isAlive).toBe(true);
+    await made.clock.pass(200);
+    expect(keeper.isAlive).toBe(false);
   });
 
   test('takes the lease for lost as soon as its process gets to run again after too long a pause', async () => {

@@ -214,6 +214,17 @@ describe('the end of a watch', () => {
     expect(await take(client.watch('a', { startRevision: 2 }), 1)).toEqual([2]);
   });
 
+  test('the last one and the first of the next in one turn: the next is not taken for it', async () => {
+    const { client, server } = world();
+    const first = client.watch('a');
+    await first.created;
+    first.cancel();
+    const next = client.watch('a');
+    await next.created;
+    server.put('a');
+    expect(await take(next, 1)).toEqual([2]);
+  });
+
   test('all at once while the stream is being opened leaves no stream behind', async () => {
     const { client, channel } = world();
     client.watch('a').cancel();
