@@ -32,7 +32,11 @@ export interface RaftConfig {
   readonly maxApplyBytes?: number;
   /** Reads that wait for a round or for the term's first commit. @defaultValue 65536 */
   readonly maxPendingReads?: number;
-  /** A removed leader (or one made learner) steps down when the change is applied. @defaultValue true */
+  /**
+   * A removed leader (or one made learner) steps down when the change is applied (thesis §4.2.2).
+   *
+   * Otherwise it leads on, taking no proposals, until its driver stops it. @defaultValue true
+   */
   readonly stepDownOnRemoval?: boolean;
   /**
    * Higher campaigns sooner: the part of the election timeout that is drawn is 1 + priority times shorter.

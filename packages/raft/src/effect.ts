@@ -47,7 +47,12 @@ export interface ApplyEffect {
   readonly entries: readonly Entry[];
 }
 
-/** Move the newest snapshot (at least `minIndex`) to this peer, then step a `snapshotReport`. */
+/**
+ * Move the newest snapshot (at least this one) to the peer, then step a `snapshotReport`.
+ *
+ * Exactly one report for each effect, also when the content or its message was lost, or when another transfer to
+ * the peer is under way: until then the peer gets heartbeats only. An acknowledgement by the peer ends the wait too.
+ */
 export interface SendSnapshotEffect {
   readonly type: 'sendSnapshot';
   readonly to: NodeId;
@@ -85,7 +90,10 @@ export type Outcome =
   | { readonly kind: 'committed'; readonly index: LogIndex; readonly term: Term }
   /** Another entry took the accepted one's place: it will never commit. */
   | { readonly kind: 'lost'; readonly index: LogIndex; readonly term: Term }
-  /** This node cannot know any more (leadership lost, snapshot jumped over it): it may or may not commit. */
+  /**
+   * This node cannot know any more: it may or may not commit. A snapshot jumped over it; no leader was heard for
+   * ten election timeouts; or (index 0) it was handed to a leader that did not answer within an election timeout.
+   */
   | { readonly kind: 'unknown'; readonly index: LogIndex; readonly term: Term }
   /** Nothing was done. */
   | {

@@ -3,6 +3,7 @@ import type { RaftInitialState, ResolvedConfig } from './config.ts';
 import { type Entry, type LogIndex, NO_NODE, type Term } from './entry.ts';
 import { RaftLog } from './log.ts';
 import { applyChanges } from './membership.ts';
+import { Outbox } from './outbox.ts';
 import { becomeFollower } from './roles.ts';
 import { RaftState } from './state.ts';
 import type { TraceSink } from './trace.ts';
@@ -34,6 +35,8 @@ export function initialState(
   log.applying = initial.applied;
   log.applied = initial.applied;
   applyChanges(raft, index, initial.applied);
+  // The driver heard of these changes before it went down.
+  raft.out = new Outbox();
   becomeFollower(raft, raft.term, NO_NODE);
   raft.handedHard = hardState;
   raft.handedRole = { term: raft.term, role: 'follower', leader: NO_NODE };

@@ -31,6 +31,10 @@ export class OutcomeTracker {
   /** Runs may be waiting that are older than that. */
   #hasOlder = false;
 
+  get isEmpty(): boolean {
+    return this.#runs.length === 0;
+  }
+
   get count(): number {
     return this.#runs.reduce((sum, run) => sum + run.tokens.length - run.settled, 0);
   }

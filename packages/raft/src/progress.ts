@@ -22,7 +22,7 @@ export type Owed = 'nothing' | 'entries' | 'append';
  * What a leader knows of one peer's log.
  *
  * Invariants: `match < next`; in `replicate`, `next` is past everything in flight; in `snapshot`,
- * `next = pendingSnapshot + 1`.
+ * `next` is past the pending snapshot, and only there is one pending.
  */
 export class Progress {
   readonly id: NodeId;
@@ -144,6 +144,8 @@ export class Progress {
    * False when it is stale: it answers an append that is not the one waited for.
    */
   reject(rejected: LogIndex, hint: LogIndex): boolean {
+    // What was refused before the snapshot left says nothing about what comes after it.
+    if (this.state === 'snapshot') return false;
     if (this.state === 'replicate') {
       if (rejected <= this.match) return false;
       this.next = this.match + 1;

@@ -67,6 +67,7 @@ export function becomeFollower(raft: RaftState, term: Term, leader: NodeId): voi
 /** A follower hears from the leader of its term. */
 export function follow(raft: RaftState, leader: NodeId): void {
   raft.electionElapsed = 0;
+  raft.silentTicks = 0;
   if (raft.leader !== leader) enter(raft, 'follower', leader, false);
 }
 
@@ -97,6 +98,7 @@ export function becomeLeader(raft: RaftState): void {
   assert(raft.role !== 'follower', 'a follower does not become leader without an election');
   const { log, id, term } = raft;
   reset(raft, term);
+  raft.silentTicks = 0;
   enter(raft, 'leader', id, false);
   const own = raft.peer(id);
   if (own !== undefined) {

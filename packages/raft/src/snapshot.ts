@@ -1,5 +1,4 @@
 /** Snapshots: sending one to a peer behind the log, taking one in, and forgetting what one covers (thesis §5). */
-import { isVoter } from './conf-change.ts';
 import type { SnapshotMeta } from './entry.ts';
 import type { SnapshotReportInput, SnapshotTakenInput } from './input.ts';
 import type { SnapshotMessage } from './message.ts';
@@ -64,7 +63,11 @@ export function handleSnapshotTaken(raft: RaftState, taken: SnapshotTakenInput):
   log.compactTo(Math.min(compactIndex, raft.snapshot.index));
 }
 
-/** The leader's snapshot: its content is here. It replaces the log unless the log is as far already. */
+/**
+ * The leader's snapshot: its content is here. It replaces the log unless the log is as far already.
+ *
+ * Its configuration need not name this node: the change that added it may follow in the log.
+ */
 export function handleSnapshot(raft: RaftState, message: SnapshotMessage): void {
   const { snapshot } = message;
   const { log, trace } = raft;
@@ -81,11 +84,6 @@ function takeIn(raft: RaftState, snapshot: SnapshotMeta): boolean {
   const { log, trace } = raft;
   const { index, term, confState } = snapshot;
   if (index <= log.commit) return false;
-  if (!isVoter(confState, raft.id) && !confState.learners.includes(raft.id)) {
-    const detail = `snapshot ${index} is of a configuration without this node`;
-    raft.out.notice('protocolViolation', raft.leader, detail);
-    return false;
-  }
   if (log.matches(index, term)) {
     trace?.({ type: 'snapshotFastForwarded', snapshot, commit: log.commit });
     advanceCommit(raft, index);

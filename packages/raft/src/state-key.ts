@@ -56,7 +56,8 @@ function keyOfTimers(raft: RaftState): string {
   const { electionElapsed, heartbeatElapsed, electionTimeout, tickCount } = raft;
   const lease = raft.leaseRounds.map(({ round, tick }) => `${round}@${tickCount - tick}`).join();
   const promised = Math.max(0, raft.promiseEndsTick - tickCount);
-  return `${electionElapsed} ${heartbeatElapsed} ${electionTimeout} ${promised} ${lease} ${raft.isLeaseBroken}`;
+  const silent = raft.outcomes.isEmpty ? 0 : raft.silentTicks;
+  return `${electionElapsed} ${heartbeatElapsed} ${silent} ${electionTimeout} ${promised} ${lease} ${raft.isLeaseBroken}`;
 }
 
 function keyOfVotes(raft: RaftState): string {

@@ -85,6 +85,8 @@ export class RaftState {
   /** Ticks since the last sign of a leader (follower), since the last check of the quorum (leader). */
   electionElapsed = 0;
   heartbeatElapsed = 0;
+  /** Ticks since a leader was heard last, or since this node led. */
+  silentTicks = 0;
   /** Ticks after which a follower campaigns; drawn anew in each term. */
   electionTimeout = 0;
   /** Before this tick a promise to a leader, made before the start of this node, may still bind it. */

@@ -19,8 +19,24 @@ export function tick(raft: RaftState): void {
   expireTransfer(raft);
 }
 
+/**
+ * Election timeouts without any leader after which accepted proposals end as unknown.
+ *
+ * A node that comes back before can still tell committed from lost; one that was removed meanwhile, and is not
+ * spoken to any more, never can.
+ */
+export const OUTCOME_PATIENCE_ELECTION_TIMEOUTS = 10;
+
+function expireOutcomes(raft: RaftState): void {
+  const patienceTicks = OUTCOME_PATIENCE_ELECTION_TIMEOUTS * raft.config.electionTimeoutTicks;
+  if (raft.silentTicks < patienceTicks || raft.outcomes.isEmpty) return;
+  raft.outcomes.abandon((token, outcome) => raft.out.report(token, outcome));
+}
+
 /** A lone voter waits for nobody: it leads again at its first tick. */
 function tickFollower(raft: RaftState): void {
+  raft.silentTicks++;
+  expireOutcomes(raft);
   if (raft.electionElapsed < raft.electionTimeout) {
     if (raft.role !== 'follower' || !isLoneVoter(raft) || !isPromotable(raft)) return;
   }
