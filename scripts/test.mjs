@@ -5,10 +5,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { root } from './lib.mjs';
+import { root, tool } from './lib.mjs';
 
 const chosen = process.argv.slice(2);
 if (chosen.length === 0) await import('./check.mjs');
+else tool('tsc', ['-b']); // The process tests run what is built.
 
 const scratch = mkdtempSync(join(tmpdir(), 'etcd-ts-test-'));
 const report = join(scratch, 'report.json');
