@@ -9,7 +9,7 @@
 import type { HubWatcher } from './hub-watcher.ts';
 import type { Event } from './key-value.ts';
 import type { StoreState } from './store-state.ts';
-import { historyEvent, type WatchEvent } from './watch-event.ts';
+import { WatchEvent } from './watch-event.ts';
 import { WatcherGroup } from './watcher-group.ts';
 
 /** Most distinct revisions in one catch-up batch of a watcher (etcd: watchBatchMaxRevs). */
@@ -51,9 +51,9 @@ function readKeyHistory(
   const slot = state.index.findText(key);
   if (slot < 0) return { batches: new Map(), through: state.revision };
   const walk = new Walk(entriesMax);
-  const through = state.index.forEachVersion(slot, watcher.next, (main, sub, tombstone) => {
+  const through = state.index.forEachVersion(slot, watcher.next, (main, sub, isDelete) => {
     if (!walk.enter(main)) return false;
-    const event = historyEvent(state, { main, sub, slot, tombstone });
+    const event = new WatchEvent(state, { slot, key, main, sub, isDelete });
     if (watcher.wants(event)) walk.add(watcher, event);
     return true;
   });
@@ -76,12 +76,13 @@ function readLog(state: StoreState, cohort: readonly HubWatcher[], entriesMax: n
       return false;
     }
     found.length = 0;
-    group.collect(state.index.keyOf(entry.slot), found);
+    const { main, sub, slot, tombstone: isDelete } = entry;
+    const key = state.index.keyOf(slot);
+    group.collect(key, found);
     let event: WatchEvent | undefined;
     for (const watcher of found) {
-      if (watcher.next > entry.main || (entry.tombstone ? watcher.noDelete : watcher.noPut))
-        continue;
-      walk.add(watcher, (event ??= historyEvent(state, entry)));
+      if (watcher.next > main || (isDelete ? watcher.noDelete : watcher.noPut)) continue;
+      walk.add(watcher, (event ??= new WatchEvent(state, { slot, key, main, sub, isDelete })));
     }
     return true;
   });

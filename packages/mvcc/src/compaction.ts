@@ -79,7 +79,8 @@ export class Compaction {
     // A slot that was freed earlier in the walk may hold another key by now; that one does not know the version.
     if (state.index.has(entry.slot, entry)) {
       const freed = state.index.compact(entry.slot, target);
-      if (!freed && state.index.has(entry.slot, entry)) return true;
+      if (freed) state.recent.delete(entry.slot);
+      else if (state.index.has(entry.slot, entry)) return true;
     }
     state.dirty.dropRecord(recordName(entry.main, entry.sub, entry.tombstone));
     state.recordBytes -= entry.bytes;

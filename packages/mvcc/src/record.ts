@@ -19,15 +19,26 @@ const TWO_32 = 0x1_0000_0000;
 
 /** The record of one version of a key. Copies key and value. */
 export function encodeRecord(kv: KeyValue): Uint8Array {
-  const size =
+  const into = new Uint8Array(recordSize(kv));
+  writeRecord(kv, into, 0);
+  return into;
+}
+
+/** Bytes of the record of a version; of a tombstone's, which holds the key alone, when all else is zero. */
+export function recordSize(kv: KeyValue): number {
+  return (
     bytesFieldSize(kv.key) +
     numberFieldSize(kv.createRevision) +
     numberFieldSize(kv.modRevision) +
     numberFieldSize(kv.version) +
     bytesFieldSize(kv.value) +
-    (kv.lease === 0n ? 0 : 1 + leaseSize(kv.lease));
-  const into = new Uint8Array(size);
-  let at = writeBytesField(into, 0, KEY, kv.key);
+    (kv.lease === 0n ? 0 : 1 + leaseSize(kv.lease))
+  );
+}
+
+/** Writes the record of a version. @returns where it ends. */
+export function writeRecord(kv: KeyValue, into: Uint8Array, start: number): number {
+  let at = writeBytesField(into, start, KEY, kv.key);
   at = writeNumberField(into, at, CREATE_REVISION, kv.createRevision);
   at = writeNumberField(into, at, MOD_REVISION, kv.modRevision);
   at = writeNumberField(into, at, VERSION, kv.version);
@@ -36,15 +47,7 @@ export function encodeRecord(kv: KeyValue): Uint8Array {
     into[at++] = LEASE;
     at = writeLease(into, at, kv.lease);
   }
-  assert(at === size, () => `record of ${size} bytes, wrote ${at}`);
-  return into;
-}
-
-/** The record of a delete. */
-export function encodeTombstone(key: Uint8Array): Uint8Array {
-  const into = new Uint8Array(bytesFieldSize(key));
-  writeBytesField(into, 0, KEY, key);
-  return into;
+  return at;
 }
 
 /**
@@ -52,79 +55,61 @@ export function encodeTombstone(key: Uint8Array): Uint8Array {
  *
  * @throws InvariantError when the bytes are not a record: the backend is damaged, and nothing of it is served.
  */
-export function decodeRecord(record: Uint8Array): KeyValue {
-  const kv: KeyValue = {
-    key: EMPTY_BYTES,
-    createRevision: 0,
-    modRevision: 0,
-    version: 0,
-    value: EMPTY_BYTES,
-    lease: 0n,
-  };
-  const reader = { at: 0 };
-  while (reader.at < record.length) readField(record, reader, kv);
-  assert(reader.at === record.length, () => `record of ${record.length} bytes ends early`);
-  return kv;
-}
-
-interface Reader {
-  at: number;
-}
-
-function readField(record: Uint8Array, reader: Reader, kv: KeyValue): void {
-  const tag = record[reader.at++];
-  switch (tag) {
-    case KEY:
-      kv.key = readBytes(record, reader);
-      break;
-    case CREATE_REVISION:
-      kv.createRevision = readNumber(record, reader);
-      break;
-    case MOD_REVISION:
-      kv.modRevision = readNumber(record, reader);
-      break;
-    case VERSION:
-      kv.version = readNumber(record, reader);
-      break;
-    case VALUE:
-      kv.value = readBytes(record, reader);
-      break;
-    case LEASE:
-      kv.lease = readLease(record, reader);
-      break;
-    default:
-      assert(false, () => `record has an unknown field: tag ${tag} at byte ${reader.at - 1}`);
+export function decodeRecord(bytes: Uint8Array): KeyValue {
+  const end = bytes.length;
+  let key = EMPTY_BYTES;
+  let value = EMPTY_BYTES;
+  let createRevision = 0;
+  let modRevision = 0;
+  let version = 0;
+  let lease = 0n;
+  let at = 0;
+  while (at < end) {
+    const tag = bytes[at++];
+    const numberEnd = endOfNumber(bytes, at, end);
+    if (tag === LEASE) {
+      lease = readLease(bytes, at, numberEnd);
+      at = numberEnd;
+      continue;
+    }
+    const number = readNumber(bytes, at, numberEnd);
+    at = numberEnd;
+    if (tag === MOD_REVISION) modRevision = number;
+    else if (tag === CREATE_REVISION) createRevision = number;
+    else if (tag === VERSION) version = number;
+    else {
+      assert(tag === KEY || tag === VALUE, () => `record has an unknown field: tag ${tag}`);
+      assert(at + number <= end, () => `field of ${number} bytes leaves its record`);
+      const field = bytes.subarray(at, at + number);
+      at += number;
+      if (tag === KEY) key = field;
+      else value = field;
+    }
   }
+  return { key, createRevision, modRevision, version, value, lease };
 }
 
-function readBytes(record: Uint8Array, reader: Reader): Uint8Array {
-  const length = readNumber(record, reader);
-  const start = reader.at;
-  reader.at = start + length;
-  assert(reader.at <= record.length, () => `field of ${length} bytes leaves its record`);
-  return record.subarray(start, reader.at);
+/** Where the number that begins here ends: behind its first byte without the high bit. */
+function endOfNumber(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && (bytes[at] as number) >= 0x80) at++;
+  assert(at < end && at - start < 10, () => `record has a broken number of ${at - start} bytes`);
+  return at + 1;
 }
 
-function readNumber(record: Uint8Array, reader: Reader): number {
+function readNumber(bytes: Uint8Array, start: number, end: number): number {
   let value = 0;
-  let scale = 1;
-  for (;;) {
-    const byte = record[reader.at++];
-    assert(byte !== undefined && scale <= Number.MAX_SAFE_INTEGER, 'record has a broken number');
-    value += (byte & 0x7f) * scale;
-    if (byte < 0x80) return value;
-    scale *= 128;
-  }
+  for (let at = end - 1; at >= start; at--) value = value * 128 + ((bytes[at] as number) & 0x7f);
+  assert(Number.isSafeInteger(value), () => `record has a number too large: ${value}`);
+  return value;
 }
 
-function readLease(record: Uint8Array, reader: Reader): bigint {
+function readLease(bytes: Uint8Array, start: number, end: number): bigint {
   let value = 0n;
-  for (let shift = 0n; ; shift += 7n) {
-    const byte = record[reader.at++];
-    assert(byte !== undefined && shift < 70n, 'record has a broken lease');
-    value |= BigInt(byte & 0x7f) << shift;
-    if (byte < 0x80) return BigInt.asIntN(64, value);
+  for (let at = end - 1; at >= start; at--) {
+    value = (value << 7n) | BigInt((bytes[at] as number) & 0x7f);
   }
+  return BigInt.asIntN(64, value);
 }
 
 function numberSize(value: number): number {
@@ -175,7 +160,9 @@ function writeBytesField(into: Uint8Array, at: number, tag: number, bytes: Uint8
   if (bytes.length === 0) return at;
   into[at] = tag;
   const start = writeNumber(into, at + 1, bytes.length);
-  into.set(bytes, start);
+  // Setting many bytes at once has a price of its own; a key is written sooner by hand.
+  if (bytes.length > 64) into.set(bytes, start);
+  else for (let i = 0; i < bytes.length; i++) into[start + i] = bytes[i] as number;
   return start + bytes.length;
 }
 

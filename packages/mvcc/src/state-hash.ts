@@ -16,12 +16,12 @@ export class StateHash {
   #first = 0;
   #second = 0;
 
-  /** The slot's key now has this record. */
-  set(slot: number, record: Uint8Array): void {
+  /** The slot's key now has the record that lies in bytes [start, end). */
+  set(slot: number, bytes: Uint8Array, start = 0, end: number = bytes.length): void {
     if (slot >= this.#checksums.length) this.#grow(slot);
     this.#remove(slot);
     // 0 stands for no record.
-    const checksum = crc32c(record) || 1;
+    const checksum = crc32c(bytes, 0, start, end) || 1;
     this.#checksums[slot] = checksum;
     this.#first = (this.#first + checksum) >>> 0;
     this.#second = (this.#second + scramble(checksum)) >>> 0;

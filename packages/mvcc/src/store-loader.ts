@@ -62,7 +62,7 @@ export class StoreLoader {
       state.index.put(slot, ref, kv.createRevision, kv.version, kv.lease);
       state.hash.set(slot, record);
     }
-    const bytes = recordBytes(record, tombstone);
+    const bytes = recordBytes(record.length, tombstone);
     state.log.append(main, sub, slot, tombstone, bytes);
     state.recordBytes += bytes;
     state.revision = main;

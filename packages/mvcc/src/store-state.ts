@@ -11,11 +11,15 @@ import type { KeyValue } from './key-value.ts';
 import type { LeaseAttachments } from './lease-attachments.ts';
 import { MetaTable } from './meta-table.ts';
 import { decodeRecord } from './record.ts';
+import { RecordCache } from './record-cache.ts';
 import { recordName } from './revision.ts';
 import { RevisionLog } from './revision-log.ts';
 import { StateHash } from './state-hash.ts';
 import { ValueCache } from './value-cache.ts';
-import { type AppliedPosition, WriteBehind } from './write-behind.ts';
+import { type AppliedPosition, type FlushBatch, WriteBehind } from './write-behind.ts';
+
+/** Of the bytes for values, how much goes to recent records; the rest to decoded versions that are read again. */
+const RECENT_SHARE = 1 / 3;
 
 /** The store's settings, complete. */
 export interface StoreConfig {
@@ -36,7 +40,10 @@ export interface PinnedRead {
 export class StoreState {
   readonly index: KeyIndex;
   readonly log: RevisionLog = new RevisionLog();
-  readonly cache: ValueCache;
+  /** Records that were written lately. */
+  readonly recent: RecordCache;
+  /** Versions that were read lately. */
+  readonly hot: ValueCache;
   readonly dirty: WriteBehind;
   readonly meta: MetaTable;
   readonly hash: StateHash = new StateHash();
@@ -57,37 +64,56 @@ export class StoreState {
     this.backend = backend;
     this.leases = config.leases;
     this.index = new KeyIndex(config.hashSeed);
-    this.cache = new ValueCache(config.valueCacheBytesMax);
+    this.recent = new RecordCache(config.valueCacheBytesMax * RECENT_SHARE);
+    this.hot = new ValueCache(config.valueCacheBytesMax * (1 - RECENT_SHARE));
     const dirty = new WriteBehind(config.dirtyBytesMax);
     this.dirty = dirty;
     this.meta = new MetaTable((name, value) => dirty.setMeta(name, value));
   }
 
-  /** The newest version of a live key. */
+  /** The newest version of a live key. Shared: never to be written to. */
   readNewest(slot: number): KeyValue {
-    const cached = this.cache.get(slot);
-    if (cached !== undefined) return cached;
-    const kv = this.#read(this.index.mainOf(slot), this.index.subOf(slot));
-    this.cache.set(slot, kv);
+    const hot = this.hot.get(slot);
+    if (hot !== undefined) return hot;
+    const main = this.index.mainOf(slot);
+    const sub = this.index.subOf(slot);
+    const recent = this.recent.get(slot, main, sub);
+    const kv = this.#decode(recent ?? this.readRecord(main, sub, false), main);
+    this.hot.set(slot, kv);
     return kv;
   }
 
-  /** Some version of a key: a put that the index knows. */
+  /** Some version of a key: a put that the index knows. Shared: never to be written to. */
   readVersion(slot: number, ref: VersionRef): KeyValue {
-    const isNewest = this.index.mainOf(slot) === ref.main && this.index.subOf(slot) === ref.sub;
-    return isNewest ? this.readNewest(slot) : this.#read(ref.main, ref.sub);
+    const { main, sub } = ref;
+    if (this.#isNewest(slot, main, sub)) return this.readNewest(slot);
+    return this.#decode(
+      this.recent.get(slot, main, sub) ?? this.readRecord(main, sub, false),
+      main,
+    );
   }
 
-  /** The record's bytes. */
+  /** A copy of the record's bytes. */
   readRecord(main: number, sub: number, tombstone: boolean): Uint8Array {
     const record = this.dirty.find(main, sub) ?? this.backend.get(recordName(main, sub, tombstone));
     assert(record !== undefined, () => `the record of revision ${main}/${sub} is missing`);
     return record;
   }
 
-  #read(main: number, sub: number): KeyValue {
-    const kv = decodeRecord(this.readRecord(main, sub, false));
-    assert(kv.modRevision === main, () => `record ${main}/${sub} says revision ${kv.modRevision}`);
+  /** A batch has been written: its newest versions go to the cache, for their memory goes with the batch. */
+  cacheWritten(batch: FlushBatch): void {
+    this.dirty.written(batch, (slot, main, sub, record) => {
+      if (this.#isNewest(slot, main, sub)) this.recent.set(slot, main, sub, record);
+    });
+  }
+
+  #isNewest(slot: number, main: number, sub: number): boolean {
+    return this.index.mainOf(slot) === main && this.index.subOf(slot) === sub;
+  }
+
+  #decode(record: Uint8Array, main: number): KeyValue {
+    const kv = decodeRecord(record);
+    assert(kv.modRevision === main, () => `record of ${main} says revision ${kv.modRevision}`);
     return kv;
   }
 }

@@ -31,7 +31,7 @@ import { type PinnedRead, type StoreConfig, StoreState } from './store-state.ts'
 import { checkPath, choosePath, executePath } from './txn.ts';
 import { WatchHub } from './watch-hub.ts';
 import type { AppliedPosition, FlushBatch, WriteBehind } from './write-behind.ts';
-import { checkPutNow, WriteTxn } from './write-txn.ts';
+import { type Change, checkPutNow, WriteTxn } from './write-txn.ts';
 import { assert } from '@etcd-ts/base';
 
 /** Settings of a store. */
@@ -39,9 +39,10 @@ export interface MvccStoreOptions {
   /** Who keeps the leases. @defaultValue NO_LEASES */
   readonly leases?: LeaseAttachments;
   /**
-   * Bytes of newest versions kept in memory for reads, overhead included; what does not fit is read from the backend.
+   * Bytes of newest versions kept in memory for reads, overhead included: a third for what was written lately, the
+   * rest for what was read lately. What does not fit is read from the backend.
    *
-   * @defaultValue 64 MiB
+   * @defaultValue 96 MiB
    */
   readonly valueCacheBytesMax?: number;
   /** Bytes not yet in the backend above which `writeBehind.isFull`. @defaultValue 32 MiB */
@@ -54,7 +55,7 @@ export interface MvccStoreOptions {
   readonly hashSeed?: number;
 }
 
-const VALUE_CACHE_BYTES_DEFAULT = 64 << 20;
+const VALUE_CACHE_BYTES_DEFAULT = 96 << 20;
 const DIRTY_BYTES_DEFAULT = 32 << 20;
 
 /** See the file's head. Made by `openStore`. */
@@ -64,6 +65,10 @@ export class MvccStore {
   readonly #state: StoreState;
   readonly #compaction: Compaction;
   #isWriting = false;
+  readonly #onWritten = (changes: readonly Change[]): void => {
+    this.hub.publish(changes);
+    this.#isWriting = false;
+  };
 
   /** @internal */
   constructor(state: StoreState, hub?: WatchHub) {
@@ -172,10 +177,7 @@ export class MvccStore {
   beginWrite(): WriteTxn {
     assert(!this.#isWriting, 'a write transaction is open already');
     this.#isWriting = true;
-    return new WriteTxn(this.#state, (changes) => {
-      this.hub.publish(changes);
-      this.#isWriting = false;
-    });
+    return new WriteTxn(this.#state, this.#onWritten);
   }
 
   /** Makes a revision the lowest that can be read. @throws MvccError COMPACTED, FUTURE_REVISION. */
@@ -255,7 +257,7 @@ export class MvccStore {
 
   /** The batch is in the backend. */
   flushed(batch: FlushBatch): void {
-    this.#state.dirty.written(batch);
+    this.#state.cacheWritten(batch);
   }
 
   /** @throws InvariantError when an invariant of the store does not hold. For tests and simulations: walks everything. */

@@ -1,7 +1,7 @@
 /**
- * The newest versions of recent and hot keys, by slot, within a bound of bytes.
+ * Decoded newest versions of the keys that are read, by slot, within a bound of bytes.
  *
- * Overflow: the value that was neither written nor read for longest goes (second chance: a queue in which whatever was
+ * Overflow: the value that was not read for longest goes (second chance: a queue in which whatever was
  * read since it was queued goes round once more). What is evicted is read from the backend again.
  *
  * Invariant: `bytes` ≤ `bytesMax` after every call.
@@ -38,11 +38,6 @@ export class ValueCache {
     return kv;
   }
 
-  /** As {@link get}, without counting as a read. */
-  peek(slot: number): KeyValue | undefined {
-    return this.#values[slot];
-  }
-
   /** Takes in the newest version of the slot's key. */
   set(slot: number, kv: KeyValue): void {
     this.delete(slot);
@@ -59,7 +54,7 @@ export class ValueCache {
     while (this.#bytes > this.bytesMax) this.#evictOne();
   }
 
-  /** Forgets the slot's value: its key was deleted. */
+  /** Forgets the slot's value: there is a newer version. */
   delete(slot: number): void {
     const kv = this.#values[slot];
     if (kv === undefined) return;

@@ -1,36 +1,34 @@
 /**
  * Events, made when the first watcher wants them and then shared by all: with and without what the key held before.
  */
-import { fromLatin1 } from '@etcd-ts/base';
+import { EMPTY_BYTES, fromLatin1 } from '@etcd-ts/base';
 import { type Event, EVENT_DELETE, EVENT_PUT, type KeyValue } from './key-value.ts';
 import type { StoreState } from './store-state.ts';
-import { deletedKeyValue } from './write-txn.ts';
+
+/** Where a change stands. */
+export interface ChangeRef {
+  readonly slot: number;
+  readonly key: string;
+  readonly main: number;
+  readonly sub: number;
+  readonly isDelete: boolean;
+}
 
 /** One change as events. */
 export class WatchEvent {
   readonly main: number;
   readonly isDelete: boolean;
-  /** Bytes of key and value, for the bounds of batches. */
-  readonly bytes: number;
   readonly #state: StoreState;
-  readonly #slot: number;
-  readonly #kv: KeyValue;
-  readonly #before: KeyValue | undefined;
+  readonly #change: ChangeRef;
+  #kv: KeyValue | undefined;
   #plain: Event | undefined;
   #full: Event | undefined;
 
-  /** @param before The version before this one, when it is at hand. */
-  constructor(
-    state: StoreState,
-    change: { slot: number; kv: KeyValue; isDelete: boolean; before: KeyValue | undefined },
-  ) {
+  constructor(state: StoreState, change: ChangeRef) {
     this.#state = state;
-    this.#slot = change.slot;
-    this.#kv = change.kv;
-    this.#before = change.before;
-    this.main = change.kv.modRevision;
+    this.#change = change;
+    this.main = change.main;
     this.isDelete = change.isDelete;
-    this.bytes = change.kv.key.length + change.kv.value.length;
   }
 
   /** The event as a watcher wants it. */
@@ -38,8 +36,14 @@ export class WatchEvent {
     return watcher.prevKv ? this.#withPrev() : (this.#plain ??= this.#event());
   }
 
+  /** Bytes of key and value, for the bounds of batches. */
+  get bytes(): number {
+    const kv = this.#version();
+    return kv.key.length + kv.value.length;
+  }
+
   #event(): Event {
-    return { type: this.isDelete ? EVENT_DELETE : EVENT_PUT, kv: this.#kv };
+    return { type: this.isDelete ? EVENT_DELETE : EVENT_PUT, kv: this.#version() };
   }
 
   #withPrev(): Event {
@@ -50,33 +54,28 @@ export class WatchEvent {
     return this.#full;
   }
 
+  /** The version that the change made; of a delete only key and mod revision are set. */
+  #version(): KeyValue {
+    this.#kv ??= this.isDelete
+      ? deletedKeyValue(fromLatin1(this.#change.key), this.main)
+      : this.#state.readVersion(this.#change.slot, this.#change);
+    return this.#kv;
+  }
+
   /**
    * What a read at the revision before this one gives (etcd server/etcdserver/api/v3rpc/watch.go): nothing for a put
    * that created the key, and nothing when that revision is compacted.
    */
   #previous(): KeyValue | undefined {
     const state = this.#state;
-    const isCreate = !this.isDelete && this.#kv.createRevision === this.main;
+    const isCreate = !this.isDelete && this.#version().createRevision === this.main;
     if (isCreate || this.main - 1 < state.compactRevision) return undefined;
-    if (this.#before !== undefined && this.#before.modRevision < this.main) return this.#before;
-    const ref = state.index.at(this.#slot, this.main - 1);
-    return ref === undefined ? undefined : state.readVersion(this.#slot, ref);
+    const { slot } = this.#change;
+    const ref = state.index.at(slot, this.main - 1);
+    return ref === undefined ? undefined : state.readVersion(slot, ref);
   }
 }
 
-/** The event of a version in the history. */
-export function historyEvent(
-  state: StoreState,
-  version: {
-    readonly main: number;
-    readonly sub: number;
-    readonly slot: number;
-    readonly tombstone: boolean;
-  },
-): WatchEvent {
-  const { slot, main, tombstone } = version;
-  const kv = tombstone
-    ? deletedKeyValue(fromLatin1(state.index.keyOf(slot)), main)
-    : state.readVersion(slot, { main, sub: version.sub });
-  return new WatchEvent(state, { slot, kv, isDelete: tombstone, before: undefined });
+function deletedKeyValue(key: Uint8Array, main: number): KeyValue {
+  return { key, createRevision: 0, modRevision: main, version: 0, value: EMPTY_BYTES, lease: 0n };
 }

@@ -14,6 +14,7 @@ import { assert } from '@etcd-ts/base';
 import type { BackendOperation } from './backend.ts';
 import { META_APPLIED, metaName, positionBytes } from './meta-table.ts';
 import { recordName } from './revision.ts';
+import { RecordSlabs } from './record-slabs.ts';
 
 /** Where applied state stands in the log. */
 export interface AppliedPosition {
@@ -31,13 +32,15 @@ export interface FlushBatch {
 }
 
 /** What an operation costs in memory beside its bytes. */
-const OPERATION_OVERHEAD_BYTES = 160;
+const OPERATION_OVERHEAD_BYTES = 64;
 
+/** What has come between two batches. */
 class Generation {
   readonly mains: number[] = [];
   readonly subs: number[] = [];
-  readonly tombstones: boolean[] = [];
-  readonly records: Uint8Array[] = [];
+  /** The slot, or its complement for a delete. */
+  readonly slots: number[] = [];
+  readonly records: RecordSlabs = new RecordSlabs();
   readonly drops: Uint8Array[] = [];
   readonly metas = new Map<string, Uint8Array | undefined>();
   bytes = 0;
@@ -46,6 +49,7 @@ class Generation {
     return this.records.length === 0 && this.drops.length === 0 && this.metas.size === 0;
   }
 
+  /** A copy of the record of a revision. */
   find(main: number, sub: number): Uint8Array | undefined {
     let low = 0;
     let high = this.mains.length;
@@ -56,18 +60,16 @@ class Generation {
         low = middle + 1;
       else high = middle;
     }
-    return this.mains[low] === main && this.subs[low] === sub ? this.records[low] : undefined;
+    const isFound = this.mains[low] === main && this.subs[low] === sub;
+    return isFound ? this.records.view(low).slice() : undefined;
   }
 
   operations(applied: AppliedPosition): BackendOperation[] {
     const operations: BackendOperation[] = [];
-    for (let i = 0; i < this.records.length; i++) {
-      const key = recordName(
-        this.mains[i] as number,
-        this.subs[i] as number,
-        this.tombstones[i] === true,
-      );
-      operations.push({ key, value: this.records[i] });
+    for (let i = 0; i < this.mains.length; i++) {
+      const isDelete = (this.slots[i] as number) < 0;
+      const key = recordName(this.mains[i] as number, this.subs[i] as number, isDelete);
+      operations.push({ key, value: this.records.view(i) });
     }
     for (const key of this.drops) operations.push({ key, value: undefined });
     for (const [name, value] of this.metas) operations.push({ key: metaName(name), value });
@@ -102,19 +104,24 @@ export class WriteBehind {
     return this.#onItsWay === undefined && this.#current.isEmpty && !this.#isPositionDirty;
   }
 
-  /** The record of a revision when it is not yet in the backend. */
+  /** A copy of the record of a revision, when it is not yet in the backend. */
   find(main: number, sub: number): Uint8Array | undefined {
     return this.#current.find(main, sub) ?? this.#onItsWay?.generation.find(main, sub);
   }
 
-  /** @internal */
-  putRecord(main: number, sub: number, tombstone: boolean, record: Uint8Array): void {
+  /** Makes room for the record of the next revision, which is to be written there at once. @internal */
+  reserve(
+    ref: { readonly main: number; readonly sub: number },
+    slot: number,
+    isDelete: boolean,
+    bytes: number,
+  ): { readonly slab: Uint8Array; readonly start: number } {
     const current = this.#current;
-    current.mains.push(main);
-    current.subs.push(sub);
-    current.tombstones.push(tombstone);
-    current.records.push(record);
-    current.bytes += record.length + OPERATION_OVERHEAD_BYTES;
+    current.mains.push(ref.main);
+    current.subs.push(ref.sub);
+    current.slots.push(isDelete ? ~slot : slot);
+    current.bytes += bytes + OPERATION_OVERHEAD_BYTES;
+    return current.records.reserve(bytes);
   }
 
   /** @internal */
@@ -149,9 +156,22 @@ export class WriteBehind {
     return batch;
   }
 
-  /** The batch is in the backend. @internal */
-  written(batch: FlushBatch): void {
+  /**
+   * The batch is in the backend.
+   *
+   * @param visit Is shown each put of it, as a view, before its memory goes.
+   * @internal
+   */
+  written(
+    batch: FlushBatch,
+    visit: (slot: number, main: number, sub: number, record: Uint8Array) => void,
+  ): void {
     assert(this.#onItsWay?.batch === batch, 'a batch is written that is not on its way');
+    const { mains, subs, slots, records } = this.#onItsWay.generation;
+    for (let i = 0; i < mains.length; i++) {
+      const slot = slots[i] as number;
+      if (slot >= 0) visit(slot, mains[i] as number, subs[i] as number, records.view(i));
+    }
     this.#onItsWay = undefined;
   }
 }

@@ -11,7 +11,7 @@ import { assert, EMPTY_BYTES, fromLatin1 } from '@etcd-ts/base';
 import { MvccError } from './errors.ts';
 import { isSingleKey, keyRange } from './key-range.ts';
 import type { KeyValue } from './key-value.ts';
-import { decodeRecord, encodeRecord, encodeTombstone } from './record.ts';
+import { recordSize, writeRecord } from './record.ts';
 import { readRange } from './range.ts';
 import type {
   DeleteRangeRequest,
@@ -28,11 +28,9 @@ import type { StoreState } from './store-state.ts';
 export interface Change {
   readonly slot: number;
   readonly key: string;
-  /** The new version; of a delete only key and mod revision are set. */
-  readonly kv: KeyValue;
+  readonly main: number;
+  readonly sub: number;
   readonly isDelete: boolean;
-  /** What the key held before this change, when it was at hand. */
-  readonly before: KeyValue | undefined;
 }
 
 /** See the file's head. */
@@ -121,64 +119,55 @@ export class WriteTxn {
   }
 
   #put(slot: number, key: Uint8Array, value: Uint8Array, lease: bigint): void {
-    const { index, cache, leases } = this.#state;
-    const wasLive = index.isLive(slot);
-    const createRevision = wasLive ? index.createOf(slot) : this.#main;
+    const { index, leases, hot } = this.#state;
+    const main = this.#main;
+    const createRevision = index.isLive(slot) ? index.createOf(slot) : main;
     const version = index.versionOf(slot) + 1;
-    const record = encodeRecord({
-      key,
-      createRevision,
-      modRevision: this.#main,
-      version,
-      value,
-      lease,
-    });
-    const kv = decodeRecord(record);
-    const before = wasLive ? cache.peek(slot) : undefined;
+    const kv = { key, createRevision, modRevision: main, version, value, lease };
     const text = index.keyOf(slot);
     if (index.hasLease(slot)) leases.detach(index.leaseOf(slot), text);
     if (lease !== 0n) leases.attach(lease, text);
-    const sub = this.#changes.length;
-    index.put(slot, { main: this.#main, sub }, createRevision, version, lease);
-    cache.set(slot, kv);
-    this.#state.hash.set(slot, record);
-    this.#record(slot, record, false);
-    this.#changes.push({ slot, key: text, kv, isDelete: false, before });
+    this.#write(slot, text, kv, false);
+    hot.delete(slot);
+    index.put(slot, { main, sub: this.#changes.length - 1 }, createRevision, version, lease);
   }
 
   #delete(slot: number): void {
-    const { index, cache, leases } = this.#state;
+    const { index, leases, hash, hot } = this.#state;
     const text = index.keyOf(slot);
-    const before = cache.peek(slot);
-    const key = fromLatin1(text);
-    const record = encodeTombstone(key);
     if (index.hasLease(slot)) leases.detach(index.leaseOf(slot), text);
-    index.delete(slot, { main: this.#main, sub: this.#changes.length });
-    cache.delete(slot);
-    this.#state.hash.delete(slot);
-    this.#record(slot, record, true);
-    const kv = deletedKeyValue(key, this.#main);
-    this.#changes.push({ slot, key: text, kv, isDelete: true, before });
+    this.#write(slot, text, tombstone(fromLatin1(text)), true);
+    hash.delete(slot);
+    hot.delete(slot);
+    index.delete(slot, { main: this.#main, sub: this.#changes.length - 1 });
   }
 
-  #record(slot: number, record: Uint8Array, tombstone: boolean): void {
+  /** Writes the record of the next change. */
+  #write(slot: number, key: string, kv: KeyValue, isDelete: boolean): void {
     assert(this.#isOpen, 'a write transaction writes after its end');
+    const state = this.#state;
+    const main = this.#main;
     const sub = this.#changes.length;
-    const bytes = recordBytes(record, tombstone);
-    this.#state.log.append(this.#main, sub, slot, tombstone, bytes);
-    this.#state.dirty.putRecord(this.#main, sub, tombstone, record);
-    this.#state.recordBytes += bytes;
+    const bytes = recordSize(kv);
+    const { slab, start } = state.dirty.reserve({ main, sub }, slot, isDelete, bytes);
+    const end = writeRecord(kv, slab, start);
+    assert(end === start + bytes, () => `record of ${bytes} bytes, wrote ${end - start}`);
+    if (!isDelete) state.hash.set(slot, slab, start, end);
+    const total = recordBytes(bytes, isDelete);
+    state.log.append(main, sub, slot, isDelete, total);
+    state.recordBytes += total;
+    this.#changes.push({ slot, key, main, sub, isDelete });
   }
 }
 
-/** What a record takes, its name included. */
-export function recordBytes(record: Uint8Array, tombstone: boolean): number {
-  return RECORD_NAME_BYTES + (tombstone ? 1 : 0) + record.length;
+/** What a record of this many bytes takes, its name included. */
+export function recordBytes(bytes: number, isDelete: boolean): number {
+  return RECORD_NAME_BYTES + (isDelete ? 1 : 0) + bytes;
 }
 
-/** The key-value of a delete event. */
-export function deletedKeyValue(key: Uint8Array, main: number): KeyValue {
-  return { key, createRevision: 0, modRevision: main, version: 0, value: EMPTY_BYTES, lease: 0n };
+/** What the record of a delete says: the key alone. */
+function tombstone(key: Uint8Array): KeyValue {
+  return { key, createRevision: 0, modRevision: 0, version: 0, value: EMPTY_BYTES, lease: 0n };
 }
 
 /**
