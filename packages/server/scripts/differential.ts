@@ -7,6 +7,7 @@
 import { inspect, parseArgs } from 'node:util';
 import { hasEtcd, realEtcd } from '../../../tools/peers/real-etcd.ts';
 import { startOurs } from '../test/differential/ours.ts';
+import { differingPaths } from '../test/differential/paths.ts';
 import { compareServers } from '../test/differential/run.ts';
 import { startRealEtcd } from '../test/differential/target.ts';
 
@@ -44,8 +45,10 @@ if (hasEtcd(peers)) {
     console.log(`seed ${seed}: ${result.requests} requests in ${seconds} s`);
     if (result.difference !== undefined) {
       process.exitCode = 1;
-      console.log(inspect(result.difference, { depth: 12, maxStringLength: 200 }));
-      console.log(`again: npm run differential -- --seed ${seed} --ops ${result.difference.step}`);
+      const { step, asked, ours: left, theirs: right } = result.difference;
+      console.log(inspect(asked, { depth: 12, maxStringLength: 200 }));
+      for (const line of differingPaths(left, right)) console.log(line);
+      console.log(`again: npm run differential -- --seed ${seed} --ops ${step}`);
       if (!values['keep-going']) break;
     }
   }

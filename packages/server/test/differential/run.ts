@@ -3,7 +3,6 @@
  *
  * The first difference ends a run: what follows would only repeat it.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Channel } from '@etcd-ts/protocol';
 import { type Answer, comparable, errorAnswer } from './answer.ts';
@@ -36,16 +35,13 @@ export interface RunOptions {
 /** Operations between two looks at the watches. */
 const WATCH_ROUND = 40;
 
-/** Longer than the pause between two rounds in which real etcd looks after watchers that are behind. */
-const CATCH_UP_MS = 150;
-
 /** Drives two empty servers with one seed. */
 export async function compareServers(
   ours: Channel,
   theirs: Channel,
   options: RunOptions,
 ): Promise<RunResult> {
-  const run = new Run(ours, theirs, options);
+  const run = new Run({ ours, theirs }, await WatchSession.open(ours, theirs), options);
   try {
     for (let step = 1; step <= options.operations; step++) {
       const found = await run.step(step);
@@ -64,16 +60,25 @@ class Run {
   readonly #theirs: Channel;
   readonly #draw: Draw;
   readonly #watchTimeoutMs: number;
-  readonly #progress: Progress = { revision: 1, compactRevision: 0, isCompacted: false };
+  readonly #progress: Progress = {
+    revision: 1,
+    compactRevision: 0,
+    isCompacted: false,
+    isAlarmed: false,
+  };
   #session: WatchSession;
   #sentinels = 0;
 
-  constructor(ours: Channel, theirs: Channel, { seed, watchTimeoutMs }: RunOptions) {
+  constructor(
+    { ours, theirs }: { ours: Channel; theirs: Channel },
+    session: WatchSession,
+    { seed, watchTimeoutMs }: RunOptions,
+  ) {
     this.#ours = ours;
     this.#theirs = theirs;
+    this.#session = session;
     this.#draw = new Draw(seed);
     this.#watchTimeoutMs = watchTimeoutMs;
-    this.#session = new WatchSession(ours, theirs);
   }
 
   async step(step: number): Promise<Found> {
@@ -105,7 +110,8 @@ class Run {
   /** Lets the watchers of both sides come to rest, and compares what they heard. */
   async #watchRound(): Promise<Found> {
     await Promise.all([lowerAlarms(this.#ours), lowerAlarms(this.#theirs)]);
-    if (this.#session.isCatchingUp) await pause(CATCH_UP_MS);
+    this.#progress.isAlarmed = false;
+    await this.#session.catchUp();
     const mark = { method: 'etcdserverpb.KV/Put', request: WatchSession.sentinel() } as const;
     const found = await this.#unary(mark);
     if (found !== undefined) return found;
@@ -115,7 +121,7 @@ class Run {
     if (this.#draw.oneIn(3)) await this.#session.send(PROGRESS);
     if (this.#draw.oneIn(5)) {
       this.#session.close();
-      this.#session = new WatchSession(this.#ours, this.#theirs);
+      this.#session = await WatchSession.open(this.#ours, this.#theirs);
       this.#sentinels = 0;
     }
     return undefined;

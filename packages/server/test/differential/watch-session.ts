@@ -2,6 +2,7 @@
  * One Watch stream on each of two servers, compared by what a client can rely on: the answers to its requests in their
  * order, and per watcher the sequence of events. How events are packed into responses is left to the server.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { deferred, utf8 } from '@etcd-ts/base';
 import {
   type Channel,
@@ -28,6 +29,8 @@ const SENTINEL_ID = 1_000_000n;
 /** A range without keys: refused by every server. */
 const FENCE = { key: utf8('b'), rangeEnd: utf8('a') };
 const FENCE_TIMEOUT_MS = 5_000;
+/** Longer than the pause between two rounds in which real etcd looks after watchers that are behind. */
+const CATCH_UP_MS = 150;
 
 /** One side of the session. */
 class Side {
@@ -41,7 +44,6 @@ class Side {
   constructor(channel: Channel) {
     this.#call = channel.stream('etcdserverpb.Watch/Watch');
     void this.#listen();
-    this.send(createRequest({ watchId: SENTINEL_ID, key: SENTINEL_KEY }));
   }
 
   send(request: WatchRequest): void {
@@ -157,18 +159,30 @@ export class WatchSession {
   readonly #sides: readonly [Side, Side];
   #isCatchingUp = false;
 
-  constructor(ours: Channel, theirs: Channel) {
+  private constructor(ours: Channel, theirs: Channel) {
     this.#sides = [new Side(ours), new Side(theirs)];
   }
 
-  /** Watchers that read history since the last {@link settled}: real etcd looks after them every 100 ms. */
-  get isCatchingUp(): boolean {
-    return this.#isCatchingUp;
+  /** Opens the stream on both, and waits until both listen to the mark. */
+  static async open(ours: Channel, theirs: Channel): Promise<WatchSession> {
+    const session = new WatchSession(ours, theirs);
+    await session.send(createRequest({ watchId: SENTINEL_ID, key: SENTINEL_KEY }));
+    return session;
+  }
+
+  /**
+   * Gives watchers that read history the time to do so: whether a compaction or a cancel overtakes them is otherwise a
+   * matter of luck, as real etcd looks after them every 100 ms.
+   */
+  async catchUp(): Promise<void> {
+    if (this.#isCatchingUp) await pause(CATCH_UP_MS);
+    this.#isCatchingUp = false;
   }
 
   /** Sends a request to both, and waits until both have acted on it. */
   async send(request: WatchRequest): Promise<void> {
     const { requestUnion } = request;
+    if (requestUnion?.$case === 'cancelRequest') await this.catchUp();
     if (requestUnion?.$case === 'createRequest' && requestUnion.value.startRevision > 0) {
       this.#isCatchingUp = true;
     }
@@ -193,7 +207,6 @@ export class WatchSession {
    */
   async settled(sentinels: number, timeoutMs: number): Promise<readonly [unknown, unknown]> {
     const [ours, theirs] = this.#sides;
-    this.#isCatchingUp = false;
     await ours.until(() => ours.sentinels >= sentinels, timeoutMs);
     await theirs.until(() => theirs.sentinels >= sentinels, timeoutMs);
     const isLevel = (): boolean =>

@@ -4,6 +4,7 @@ import { EtcdError } from '@etcd-ts/protocol';
 import type { Command, CommandResult } from '../../src/apply/command.ts';
 import { ReplicatedState } from '../../src/apply/replicated-state.ts';
 import type { Clock } from '../../src/clock.ts';
+import type { FollowerProgress } from '../../src/consensus/consensus.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from '../../src/limits.ts';
 import { silentLogger } from '../../src/logger.ts';
 import type { NodePort, NodeStatus } from '../../src/node-port.ts';
@@ -103,6 +104,22 @@ export class FakeNode implements NodePort {
 
   callLeader(method: string, request: Uint8Array): Promise<Uint8Array> {
     return this.leader(method, request);
+  }
+
+  changeMembers(): Promise<void> {
+    return Promise.reject(new EtcdError('NO_LEADER'));
+  }
+
+  transferLeadership(): Promise<void> {
+    return Promise.reject(new EtcdError('NO_LEADER'));
+  }
+
+  progress(): readonly FollowerProgress[] {
+    return [];
+  }
+
+  connectedSinceMs(): number | undefined {
+    return undefined;
   }
 
   onStatusChange(listener: (status: NodeStatus) => void): () => void {

@@ -258,6 +258,15 @@ describe('transactions', () => {
   });
 });
 
+test('a put by what a key has now is refused when the same txn deleted it, and nothing is changed', async () => {
+  const { put, txn, range } = await harness();
+  await put('b', '1');
+  // A delete from a key on is not seen to overlap, in etcd's check.
+  const success = [op.put('a'), op.del('b', ALL), nest(op.put('b', '', { ignoreValue: true }))];
+  expect(await failure(txn({ success }))).toBe('KEY_NOT_FOUND');
+  expect(await range('a', ALL)).toMatchObject({ count: 1, header: { revision: 2 } });
+});
+
 describe('compaction', () => {
   test('of revision 0 works once on a fresh store', async () => {
     const { compact } = await harness();
