@@ -1,7 +1,9 @@
 import type { ClusterId, MemberId } from '@etcd-ts/base';
 import type { Command, CommandResult } from './apply/command.ts';
 import type { ReplicatedState } from './apply/replicated-state.ts';
+import type { ConfigChange } from '@etcd-ts/raft';
 import type { Clock } from './clock.ts';
+import type { FollowerProgress } from './consensus/consensus.ts';
 import type { ServerLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
 
@@ -36,7 +38,10 @@ export interface NodePort {
    * @throws EtcdError what apply answered; TIMEOUT… when the outcome is unknown; NO_LEADER, TOO_MANY_REQUESTS,
    *   REQUEST_TOO_LARGE, STOPPED when nothing was done.
    */
-  propose(command: Command, options?: { raw?: Uint8Array; signal?: AbortSignal }): Promise<CommandResult>;
+  propose(
+    command: Command,
+    options?: { raw?: Uint8Array; signal?: AbortSignal },
+  ): Promise<CommandResult>;
 
   /**
    * Resolves when this node has applied everything that was committed anywhere when it was called.
@@ -52,6 +57,28 @@ export interface NodePort {
    * @throws EtcdError NO_LEADER, TIMEOUT, or what the leader answered.
    */
   callLeader(method: string, request: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
+
+  /**
+   * Replicates a membership change; resolves when it is applied here. Never tried again by itself: the caller decides,
+   * with the newest membership before its eyes.
+   *
+   * @throws EtcdError NO_LEADER, TOO_MANY_REQUESTS (another change is under way), MEMBER_NOT_FOUND,
+   *   FAILED_PRECONDITION (illegal), TIMEOUT…, STOPPED.
+   */
+  changeMembers(change: ConfigChange, signal?: AbortSignal): Promise<void>;
+
+  /**
+   * Hands leadership over; resolves when this node sees the target lead.
+   *
+   * @throws EtcdError NOT_LEADER, BAD_LEADER_TRANSFEREE, TIMEOUT_LEADER_TRANSFER, STOPPED.
+   */
+  transferLeadership(target: MemberId, signal?: AbortSignal): Promise<void>;
+
+  /** Followers' progress as their leader knows it; empty elsewhere. */
+  progress(): readonly FollowerProgress[];
+
+  /** Since when a peer has been connected without break, in the clock's monotonic ms; undefined: it is not. */
+  connectedSinceMs(member: MemberId): number | undefined;
 
   /** Called in the turn in which leadership, term or known leader changed. Returns how to stop listening. */
   onStatusChange(listener: (status: NodeStatus) => void): () => void;

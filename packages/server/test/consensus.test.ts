@@ -25,6 +25,7 @@ const raft: Build = ({ wal, initial, clock }) =>
     clock,
     log: silentLogger,
     tickMs: 100,
+    advanceTicks: 0,
   });
 
 const singleWriter: Build = ({ wal, initial, clock }) =>

@@ -78,22 +78,52 @@ test('a lost entry is proposed again, with the same bytes', async () => {
   const [first] = consensus.proposed;
   proposals.outcome(first!.token, { kind: 'accepted', index: 5, term: 2 });
   proposals.outcome(first!.token, { kind: 'lost', index: 5, term: 2 });
-  proposals.leaderKnown();
   expect(consensus.proposed[1]).toEqual(first);
   proposals.applied(first!.token, DONE);
   await answer;
 });
 
-test('an entry whose fate is unknown is never proposed again', async () => {
+test('an entry whose fate is unknown waits for a newer term to be applied', async () => {
   const { clock, consensus, proposals } = make();
   const answer = failure(proposals.propose(PUT));
+  proposals.stepping();
   proposals.outcome(consensus.proposed[0]!.token, { kind: 'unknown', index: 5, term: 2 });
   proposals.leaderKnown();
+  proposals.termApplied(2);
   expect(consensus.proposed).toHaveLength(1);
   await clock.pass(7_100);
   const error = await answer;
   expect(error.code).toBe('TIMEOUT_DUE_TO_LEADER_FAIL');
   expect(error.mayHaveApplied).toBe(true);
+});
+
+test.each(['before', 'after'])(
+  'an entry of unknown fate is lost when a newer term is applied %s it became unknown',
+  async (when) => {
+    const { consensus, proposals } = make();
+    const answer = proposals.propose(PUT);
+    proposals.stepping();
+    const { token } = consensus.proposed[0]!;
+    if (when === 'before') proposals.termApplied(3);
+    proposals.outcome(token, { kind: 'unknown', index: 0, term: 3 });
+    if (when === 'after') proposals.termApplied(3);
+    expect(consensus.proposed).toHaveLength(2);
+    expect(consensus.proposed[1]).toEqual(consensus.proposed[0]);
+    proposals.applied(token, DONE);
+    await answer;
+  },
+);
+
+test('what a snapshot may hold is never proposed again', async () => {
+  const { clock, consensus, proposals } = make();
+  const answer = failure(proposals.propose(PUT));
+  proposals.stepping();
+  proposals.snapshotInstalled();
+  proposals.outcome(consensus.proposed[0]!.token, { kind: 'unknown', index: 5, term: 2 });
+  proposals.termApplied(3);
+  expect(consensus.proposed).toHaveLength(1);
+  await clock.pass(7_100);
+  expect((await answer).mayHaveApplied).toBe(true);
 });
 
 test('an entry whose fate was unknown still answers when it is applied', async () => {

@@ -30,10 +30,11 @@ export function createEngine(parts: EngineParts): Engine {
 }
 
 function raft({ env, options, storage, transport }: EngineParts): Engine {
+  const electionTimeoutTicks = Math.floor(options.electionTimeoutMs / options.heartbeatIntervalMs);
   const core = new RaftCore(
     {
       id: storage.memberId,
-      electionTimeoutTicks: Math.floor(options.electionTimeoutMs / options.heartbeatIntervalMs),
+      electionTimeoutTicks,
       heartbeatTicks: 1,
       preVote: options.preVote,
       checkQuorum: true,
@@ -48,6 +49,7 @@ function raft({ env, options, storage, transport }: EngineParts): Engine {
     clock: env.clock,
     log: env.log,
     tickMs: options.heartbeatIntervalMs,
+    advanceTicks: electionTimeoutTicks - 1,
   });
   return {
     consensus,

@@ -45,6 +45,11 @@ export interface RaftConsensusParts {
   readonly log: Logger;
   /** Milliseconds of a Raft tick. */
   readonly tickMs: number;
+  /**
+   * Ticks that count as passed at the start, so that a cluster that has no leader need not wait a whole election timeout
+   * for one (etcd --initial-election-tick-advance). One that has a leader is not disturbed: it ignores pre-votes.
+   */
+  readonly advanceTicks: number;
 }
 
 const TICK: Input = { type: 'tick' };
@@ -57,6 +62,7 @@ export class RaftConsensus implements Consensus {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #tickMs: number;
+  readonly #advanceTicks: number;
   readonly #snapshots: SnapshotOffers;
   #host: ConsensusHost | undefined;
   #inputs: Input[] = [];
@@ -78,6 +84,7 @@ export class RaftConsensus implements Consensus {
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#tickMs = parts.tickMs;
+    this.#advanceTicks = parts.advanceTicks;
     this.#snapshots = new SnapshotOffers();
   }
 
@@ -86,6 +93,7 @@ export class RaftConsensus implements Consensus {
     this.#host = host;
     this.#nextTickMs = this.#clock.monotonicMs() + this.#tickMs;
     this.#armTick();
+    for (let tick = 0; tick < this.#advanceTicks; tick++) this.#inputs.push(TICK);
     // What was committed before the restart is handed out by the first step.
     this.#schedule();
   }

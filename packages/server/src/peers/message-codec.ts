@@ -70,7 +70,7 @@ function fieldsOf(message: Message): readonly unknown[] {
       return [message.lastIndex, message.lastTerm, message.transfer];
     case 'voteResponse':
     case 'preVoteResponse':
-      return [message.rejected];
+      return [message.rejected, message.commit, message.commitTerm];
     case 'snapshot':
       return [encodeSnapshotMeta(message.snapshot), message.session];
     case 'timeoutNow':
@@ -139,7 +139,13 @@ export function decodeMessage(record: MessageRecord, from: NodeId, to: NodeId): 
       };
     case 'voteResponse':
     case 'preVoteResponse':
-      return { type, ...envelope, rejected: at(0) as boolean };
+      return {
+        type,
+        ...envelope,
+        rejected: at(0) as boolean,
+        commit: b as number,
+        commitTerm: c as number,
+      };
     case 'snapshot':
       return {
         type,

@@ -5,18 +5,23 @@
  *            ┌── refused for now, lost ──┐
  *            ▼                           │
  *  propose ▶ waiting ── leader known ▶ handed over ── accepted ▶ (committed) ▶ applied here: the answer
- *                                        └── unknown: still applied here, or the time is up
+ *            ▲                           └── unknown ▶ adrift ── applied here all the same: the answer
+ *            └─────── a newer term is applied ◀─────────┘
  * ```
  *
  * What always holds
- * - A command is handed over again only while no copy of it can be in any log: nothing is applied twice.
+ * - A command is handed over again only when no copy of it can be committed any more: nothing is applied twice.
+ *   A command that was handed over in term T is in a log, if at all, as an entry of term T, for the leader of T alone
+ *   takes it (the core drops messages of older terms). Terms never decrease along the log. So where an entry of a newer
+ *   term is applied here, and the command was not applied before it, it never will be.
+ * - A snapshot hides what was applied: what was handed over before one is never handed over again.
  * - The answer comes from applying the entry, in the turn in which it is applied, wherever it was proposed through.
  * - A caller that is told "certainly nothing happened" (`mayHaveApplied` false) can rely on it.
  * - Count and bytes are bounded; beyond, TOO_MANY_REQUESTS. Everything ends within the request timeout.
  */
 import { assert, type Deferred, deferred } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
-import type { LogIndex, Outcome } from '@etcd-ts/raft';
+import type { LogIndex, Outcome, Term } from '@etcd-ts/raft';
 import type { CommandCodec } from '../apply/command-codec.ts';
 import type { Command, CommandResult } from '../apply/command.ts';
 import type { Consensus } from '../consensus/consensus.ts';
@@ -38,8 +43,11 @@ export interface ProposalParts {
   readonly appliedIndex: () => LogIndex;
 }
 
-/** `waiting`: in no log. `handedOver`: may be in one. `adrift`: the same, and nobody can say any more. */
-type Stage = 'waiting' | 'handedOver' | 'adrift';
+/**
+ * `waiting`: in no log that counts. `handedOver`: may be in one. `adrift`: the same, and the engine follows it no more.
+ * `hidden`: the same, and a snapshot may hold it.
+ */
+type Stage = 'waiting' | 'handedOver' | 'adrift' | 'hidden';
 
 class Pending implements Expiring {
   readonly token: number;
@@ -47,6 +55,8 @@ class Pending implements Expiring {
   readonly data: Uint8Array;
   readonly answer: Deferred<CommandResult> = deferred();
   stage: Stage = 'waiting';
+  /** The term in which it was handed over; unknown until the engine has looked at it. */
+  term: Term | undefined;
   onAbort: (() => void) | undefined;
   readonly #onExpire: (pending: Pending) => void;
 
@@ -73,6 +83,10 @@ export class Proposals {
   readonly #pending = new Map<number, Pending>();
   /** Invariant: exactly the pending ones of stage `waiting`, in the order of their arrival. */
   readonly #waiting = new Set<Pending>();
+  /** Handed over since the engine last looked. */
+  #fresh: Pending[] = [];
+  /** The newest term of which an entry was applied here. */
+  #appliedTerm: Term = 0;
   #bytes = 0;
   #stopped: EtcdError | undefined;
 
@@ -128,28 +142,51 @@ export class Proposals {
       case 'committed':
         return;
       case 'unknown':
-        pending.stage = 'adrift';
-        return;
+        return this.#castAdrift(pending);
       case 'lost':
         // Another entry took its place for ever: no copy is left, so it may be proposed anew.
-        return this.#park(pending);
+        return pending.stage === 'hidden' ? undefined : this.#handOver(pending);
       case 'refused':
-        return this.#refused(pending, outcome);
+        return pending.stage === 'hidden' ? undefined : this.#refused(pending, outcome);
       case 'readable':
       case 'transferred':
         assert(false, `a proposal's outcome is ${outcome.kind}`);
     }
   }
 
+  /** The engine begins a turn: what it got in the turn before was handed over in the term that it then came to. */
+  stepping(): void {
+    if (this.#fresh.length === 0) return;
+    const { term } = this.#parts.consensus.status();
+    for (const pending of this.#fresh) pending.term = term;
+    this.#fresh = [];
+  }
+
+  /** An entry of this term was applied here: what is adrift from before it is lost, and handed over again. */
+  termApplied(term: Term): void {
+    if (term <= this.#appliedTerm) return;
+    this.#appliedTerm = term;
+    for (const pending of this.#pending.values()) {
+      if (pending.stage === 'adrift') this.#castAdrift(pending);
+    }
+  }
+
+  /** The state jumped over entries that were never seen here. */
+  snapshotInstalled(): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.stage !== 'waiting') pending.stage = 'hidden';
+    }
+  }
+
   /** A leader is known: what waits for one is handed over. */
   leaderKnown(): void {
-    for (const pending of [...this.#waiting]) this.#handOver(pending);
+    for (const pending of this.#waiting) this.#handOver(pending);
   }
 
   /** The node ends: every caller is told, and later ones are refused. */
   stop(): void {
     this.#stopped = new EtcdError('STOPPED', { mayHaveApplied: false });
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#pending.values()) {
       const mayHaveApplied = pending.stage !== 'waiting';
       this.#fail(pending, new EtcdError('STOPPED', { mayHaveApplied }));
     }
@@ -180,7 +217,16 @@ export class Proposals {
     if (consensus.status().leader === 0n) return this.#park(pending);
     this.#waiting.delete(pending);
     pending.stage = 'handedOver';
+    pending.term = undefined;
+    this.#fresh.push(pending);
     consensus.propose(pending.token, pending.data);
+  }
+
+  #castAdrift(pending: Pending): void {
+    if (pending.stage === 'hidden') return;
+    pending.stage = 'adrift';
+    const { term } = pending;
+    if (term !== undefined && term < this.#appliedTerm) this.#handOver(pending);
   }
 
   #park(pending: Pending): void {
@@ -207,7 +253,7 @@ export class Proposals {
     if (pending.stage === 'waiting') {
       return this.#fail(pending, new EtcdError('TIMEOUT', { mayHaveApplied: false }));
     }
-    const code = pending.stage === 'adrift' ? 'TIMEOUT_DUE_TO_LEADER_FAIL' : 'TIMEOUT';
+    const code = pending.stage === 'handedOver' ? 'TIMEOUT' : 'TIMEOUT_DUE_TO_LEADER_FAIL';
     this.#fail(pending, new EtcdError(code));
   }
 

@@ -85,11 +85,12 @@ export class StateHost implements ConsensusHost {
 
   stepping(): void {
     this.#parts.reads.stepping();
+    this.#parts.proposals.stepping();
   }
 
   apply(entries: readonly Entry[]): void {
     assert(!this.#installing, 'a page was handed out while a snapshot was being installed');
-    const { clock, log, options, reads, state } = this.#parts;
+    const { clock, log, options, proposals, reads, state } = this.#parts;
     const began = clock.monotonicMs();
     for (const entry of entries) this.#applyEntry(entry);
     const tookMs = clock.monotonicMs() - began;
@@ -97,6 +98,7 @@ export class StateHost implements ConsensusHost {
       log.warn('apply request took too long', { took: `${tookMs}ms`, entries: entries.length });
     }
     reads.applied(state.appliedIndex);
+    proposals.termApplied(state.appliedTerm);
     this.flusher.applied(entries.length);
     this.#marks.applied();
     this.#acknowledge(state.appliedIndex);
@@ -126,13 +128,14 @@ export class StateHost implements ConsensusHost {
   }
 
   async installSnapshot(meta: SnapshotMeta): Promise<void> {
-    const { databases, log, reads, state } = this.#parts;
+    const { databases, log, proposals, reads, state } = this.#parts;
     this.#installing = true;
     await this.flusher.idle();
     await databases.install(meta, state);
     this.#installing = false;
     log.info('applied snapshot', { index: meta.index, term: meta.term });
     this.#marks.installed(meta.index);
+    proposals.snapshotInstalled();
     reads.applied(state.appliedIndex);
     this.#parts.membersChanged();
   }
