@@ -1,4 +1,5 @@
 /** Elections: when one is started, who is asked, who gets a vote (thesis §3.4, §3.6.1, §4.2.3, §9.6). */
+import { advanceCommit } from './commit.ts';
 import { votersOf } from './conf-change.ts';
 import { NO_NODE, type Term } from './entry.ts';
 import type { VoteMessage, VoteResponseMessage } from './message.ts';
@@ -79,7 +80,22 @@ export function countOwnVote(raft: RaftState): void {
 export function handleVoteResponse(raft: RaftState, message: VoteResponseMessage): void {
   const expected = raft.role === 'preCandidate' ? 'preVoteResponse' : 'voteResponse';
   if (message.type !== expected) return;
+  if (message.rejected && learnCommit(raft, message)) return;
   countVote(raft, message.from, message.rejected);
+}
+
+/**
+ * Takes over what the voter knows to be committed, if this log holds it: the prefix is the same (thesis §3.5).
+ *
+ * True when that ends the candidacy, since a membership change is committed now and not applied yet.
+ */
+function learnCommit(raft: RaftState, { commit, commitTerm }: VoteResponseMessage): boolean {
+  const { log } = raft;
+  if (commit <= log.commit || !log.matches(commit, commitTerm)) return false;
+  advanceCommit(raft, commit);
+  if (log.configsBetween(log.applied, log.commit) === 0) return false;
+  becomeFollower(raft, raft.term, NO_NODE);
+  return true;
 }
 
 function countVote(raft: RaftState, from: bigint, rejected: boolean): void {
@@ -115,16 +131,22 @@ function traceTally(raft: RaftState, vote: VoteType): void {
   raft.trace({ type: 'votesCounted', vote, granted, rejected });
 }
 
+/** Ticks for which the leader that was heard last, or the promise of an earlier life, still binds this node. */
+export function remainingLeaseTicks(raft: RaftState): number {
+  const { config, role, leader } = raft;
+  if (leader === NO_NODE) return raft.promiseEndsTick - raft.tickCount;
+  const silentTicks = role === 'leader' ? raft.electionElapsed : raft.silentTicks;
+  return config.electionTimeoutTicks - silentTicks;
+}
+
 /**
  * True when a leader counts as alive, so that votes of a higher term are not even considered (thesis §4.2.3).
  *
  * Where reads trust leases, a node that just started keeps the promise that it may have made before.
  */
 export function isUnderLease(raft: RaftState): boolean {
-  const { config, electionElapsed } = raft;
-  if (!config.checkQuorum || electionElapsed >= config.electionTimeoutTicks) return false;
-  if (raft.leader !== NO_NODE) return true;
-  return raft.tickCount < raft.promiseEndsTick && !isLoneVoter(raft);
+  if (!raft.config.checkQuorum) return false;
+  return remainingLeaseTicks(raft) > 0 && (raft.leader !== NO_NODE || !isLoneVoter(raft));
 }
 
 /** Decides about a request for a vote of this term, or about a pre-vote for a later one. */
@@ -149,7 +171,10 @@ export function handleVoteRequest(raft: RaftState, message: VoteMessage): void {
   const type = isPreVote ? 'preVoteResponse' : 'voteResponse';
   // A granted pre-vote names the term it is for: the candidate's own term would look old to it.
   const term = grants ? message.term : raft.term;
-  const response = { type, from: raft.id, to: message.from, term, rejected: !grants } as const;
+  const { id: from } = raft;
+  const commitTerm = log.termAt(log.commit) ?? 0;
+  const known = { commit: log.commit, commitTerm };
+  const response = { type, from, to: message.from, term, rejected: !grants, ...known } as const;
   if (!grants || isPreVote) {
     out.immediate.push(response);
     return;

@@ -10,6 +10,7 @@ import { changeConf, isJoint, isLeave, votersOf } from './conf-change.ts';
 import { commitByQuorum } from './commit.ts';
 import { type ConfigChange, type ConfState, type LogIndex, NO_NODE } from './entry.ts';
 import type { Refused } from './proposals.ts';
+import { serveConfirmed } from './read-index.ts';
 import { appendPayloads, broadcastAppend, flushAppends } from './replication.ts';
 import { becomeFollower } from './roles.ts';
 import type { RaftState } from './state.ts';
@@ -99,7 +100,8 @@ function switchConf(raft: RaftState, conf: ConfState, index: LogIndex): void {
     if (raft.config.stepDownOnRemoval) becomeFollower(raft, raft.term, NO_NODE);
     return;
   }
-  // A smaller quorum may commit more; new members want their first append.
+  // A smaller quorum may confirm and commit more; new members want their first append.
+  serveConfirmed(raft);
   if (commitByQuorum(raft)) broadcastAppend(raft);
   else for (const peer of raft.peers) if (peer.id !== raft.id) oweEntries(peer);
   if (raft.transferTarget !== NO_NODE && !votersOf(conf).includes(raft.transferTarget)) {

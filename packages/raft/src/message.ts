@@ -64,10 +64,18 @@ export interface VoteMessage extends Envelope {
   readonly transfer: boolean;
 }
 
-/** The answer to a vote or pre-vote request. */
+/**
+ * The answer to a vote or pre-vote request, with what the voter knows to be committed.
+ *
+ * A candidate may lack nothing but the news that its own removal of the voter is committed, and lose to the voter's
+ * longer log for ever; with (commit, commitTerm) in its log it learns it here.
+ */
 export interface VoteResponseMessage extends Envelope {
   readonly type: 'voteResponse' | 'preVoteResponse';
   readonly rejected: boolean;
+  /** The voter's commit index and the term of the entry there; 0 for nothing committed. */
+  readonly commit: LogIndex;
+  readonly commitTerm: Term;
 }
 
 /**

@@ -85,7 +85,8 @@ export function acknowledgeRound(raft: RaftState, peer: Progress, round: number)
   serveConfirmed(raft);
 }
 
-function serveConfirmed(raft: RaftState): void {
+/** Serves the rounds that a quorum has confirmed; of another configuration, it may be more than a moment ago. */
+export function serveConfirmed(raft: RaftState): void {
   if (raft.reads.pendingRound === 0) return;
   for (const { index, readers } of raft.reads.takeThrough(confirmedRound(raft))) {
     for (const reader of readers) serveRead(raft, reader, index);

@@ -8,6 +8,7 @@ import type { ConfState, NodeId } from './entry.ts';
 import type { RaftLog } from './log.ts';
 import type { Progress } from './progress.ts';
 import type { RaftState } from './state.ts';
+import { OUTCOME_PATIENCE_ELECTION_TIMEOUTS } from './tick.ts';
 
 /** The key of a state between two calls. */
 export function keyOf(raft: RaftState): string {
@@ -56,7 +57,8 @@ function keyOfTimers(raft: RaftState): string {
   const { electionElapsed, heartbeatElapsed, electionTimeout, tickCount } = raft;
   const lease = raft.leaseRounds.map(({ round, tick }) => `${round}@${tickCount - tick}`).join();
   const promised = Math.max(0, raft.promiseEndsTick - tickCount);
-  const silent = raft.outcomes.isEmpty ? 0 : raft.silentTicks;
+  const patience = OUTCOME_PATIENCE_ELECTION_TIMEOUTS * raft.config.electionTimeoutTicks;
+  const silent = Math.min(raft.silentTicks, patience);
   return `${electionElapsed} ${heartbeatElapsed} ${silent} ${electionTimeout} ${promised} ${lease} ${raft.isLeaseBroken}`;
 }
 

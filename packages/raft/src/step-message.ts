@@ -1,6 +1,6 @@
 /** The gate of terms, which every message passes before its role sees it (thesis §3.3). */
 import { NO_NODE } from './entry.ts';
-import { isUnderLease } from './election.ts';
+import { isUnderLease, remainingLeaseTicks } from './election.ts';
 import type { Message, VoteMessage } from './message.ts';
 import { becomeFollower } from './roles.ts';
 import type { RaftState } from './state.ts';
@@ -76,7 +76,7 @@ function traceIgnoredVote(raft: RaftState, message: VoteMessage): void {
     lastTerm: raft.log.lastTerm,
     voted: raft.vote,
     term: raft.term,
-    remainingTicks: raft.config.electionTimeoutTicks - raft.electionElapsed,
+    remainingTicks: remainingLeaseTicks(raft),
   });
 }
 
@@ -113,7 +113,15 @@ function answerLowerTerm(raft: RaftState, message: Message): void {
         term,
         remainingTicks: 0,
       });
-      out.immediate.push({ type: 'preVoteResponse', from, to: message.from, term, rejected: true });
+      out.immediate.push({
+        type: 'preVoteResponse',
+        from,
+        to: message.from,
+        term,
+        rejected: true,
+        commit: raft.log.commit,
+        commitTerm: raft.log.termAt(raft.log.commit) ?? 0,
+      });
       return;
     case 'forward':
     case 'readRequest':

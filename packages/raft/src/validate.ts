@@ -50,6 +50,7 @@ function numbersOf(message: Message): readonly number[] {
       return message.results.map((result) => (result.accepted ? result.index : result.id));
     case 'voteResponse':
     case 'preVoteResponse':
+      return [message.commit, message.commitTerm];
     case 'timeoutNow':
       return [];
     default:
