@@ -20,7 +20,8 @@ export type GhostCommand = Applied['command'];
 /** What the first member to apply an index saw. */
 export interface GhostEntry {
   readonly term: number;
-  readonly fingerprint: string;
+  /** The command's kind, or what the entry was instead. */
+  readonly kind: string;
   readonly stateHash: string;
   /** The store's revision after it. */
   readonly revision: number;
@@ -32,6 +33,8 @@ export interface GhostEntry {
 
 /** A listener's view of the trace: kind of happening and numbers to fold. */
 export type Tracer = (kind: string, ...values: readonly number[]) => void;
+
+const BOOTSTRAP = 'bootstrap';
 
 /** What the members of one cluster did. */
 export class Ghost {
@@ -143,8 +146,8 @@ export class Ghost {
 
   #applied(member: number, state: State, entry: Applied, before: LeasesBefore): void {
     const isFirst = entry.index > this.lastIndex;
-    const print = fingerprintOf(entry.command);
-    this.#recorded(member, state, entry, print, entry.command, before.revision);
+    const { command } = entry;
+    this.#recorded(member, state, entry, command.kind, command, before.revision);
     if (!isFirst) return;
     let { revision } = before;
     for (const { id, keys } of before.leases) {
@@ -170,7 +173,7 @@ export class Ghost {
     member: number,
     state: State,
     at: { readonly index: number; readonly term: number },
-    fingerprint: string,
+    kind: string,
     command: GhostCommand | undefined,
     revisionBefore: number,
   ): void {
@@ -184,22 +187,25 @@ export class Ghost {
       }
       const wrote = revision > revisionBefore;
       const atUs = this.#nowUs();
-      this.entries[at.index] = { ...at, fingerprint, stateHash, revision, wrote, command, atUs };
+      const { term } = at;
+      this.entries[at.index] = { term, kind, stateHash, revision, wrote, command, atUs };
       return;
     }
-    if (known.term !== at.term || known.fingerprint !== fingerprint) {
-      this.#add(
-        'R6',
-        `member ${member} applied at ${at.index} of term ${at.term}: ${fingerprint.slice(0, 80)}; ` +
-          `another had applied in term ${known.term}: ${known.fingerprint.slice(0, 80)}`,
-      );
-    } else if (known.stateHash !== stateHash) {
+    if (known.term === at.term && known.kind === kind && known.stateHash === stateHash) return;
+    const isSame =
+      known.term === at.term && printOf(known.command, known.kind) === printOf(command, kind);
+    if (isSame) {
       this.#add(
         'R11',
-        `after entry ${at.index} (${command?.kind ?? 'no command'}) member ${member} has state ` +
-          `${stateHash}, another had ${known.stateHash}`,
+        `after entry ${at.index} (${kind}) member ${member} has state ${stateHash}, another had ${known.stateHash}`,
       );
+      return;
     }
+    this.#add(
+      'R6',
+      `member ${member} applied at ${at.index} of term ${at.term}: ${printOf(command, kind)}; ` +
+        `another had applied in term ${known.term}: ${printOf(known.command, known.kind)}`,
+    );
   }
 
   /** A member has its state from elsewhere than the log: its own database, or a snapshot. */
@@ -211,7 +217,7 @@ export class Ghost {
       // A new cluster's first members begin behind the entries that they did not need to write.
       this.entries[index] = {
         term: state.appliedTerm,
-        fingerprint: 'bootstrap',
+        kind: BOOTSTRAP,
         stateHash: state.stateHash(),
         revision: state.store.revision,
         wrote: false,
@@ -220,7 +226,7 @@ export class Ghost {
       };
       return;
     }
-    if (known?.fingerprint !== 'bootstrap') this.snapshotsInstalled++;
+    if (known?.kind !== BOOTSTRAP) this.snapshotsInstalled++;
     if (known === undefined) {
       this.#add('R12', `member ${member} has the state after ${index}, which nobody has applied`);
       return;
@@ -249,6 +255,11 @@ function endedBy(command: GhostCommand, term: number): readonly bigint[] {
   if (command.kind === 'leaseRevoke') return [command.request.ID];
   if (command.kind === 'leaseRevokeExpired' && command.term === term) return command.ids;
   return [];
+}
+
+/** A command's first characters, for a message. */
+function printOf(command: GhostCommand | undefined, kind: string): string {
+  return command === undefined ? kind : fingerprintOf(command).slice(0, 200);
 }
 
 /** A command's content as text: equal content, equal text, whoever made the object. */

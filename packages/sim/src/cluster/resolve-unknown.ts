@@ -2,9 +2,9 @@
  * What became of operations whose clients were not told: the log that the members applied knows. Also finds what the log
  * holds too often, or although its client was told that nothing happened (K5).
  */
-import type { Operation, OperationRequest } from '../history/operation.ts';
+import { type Operation, type OperationRequest, responseRevision } from '../history/operation.ts';
 import { type Findings } from '../checkers/violation.ts';
-import type { LeaseEnd } from '../checkers/placement.ts';
+import { didWrite, type LeaseEnd } from '../checkers/placement.ts';
 import { nameOf } from '../checkers/strict-serializability.ts';
 import { fingerprintOf, type Ghost } from './ghost.ts';
 
@@ -50,8 +50,8 @@ function claim(
 ): void {
   const told = new Set<number>();
   for (const { outcome } of asked) {
-    if (outcome.kind === 'ok' && 'result' in outcome.response) {
-      told.add(outcome.response.result.revision);
+    if (outcome.kind === 'ok' && didWrite(outcome.response)) {
+      told.add(responseRevision(outcome.response));
     }
   }
   const left = revisions.filter((revision) => !told.has(revision));
@@ -86,8 +86,9 @@ function writesByFingerprint(ghost: Ghost): Map<string, number[]> {
     if (entry?.command === undefined || !entry.wrote) continue;
     const { kind } = entry.command;
     if (kind !== 'put' && kind !== 'deleteRange' && kind !== 'txn') continue;
-    const revisions = written.get(entry.fingerprint);
-    if (revisions === undefined) written.set(entry.fingerprint, [entry.revision]);
+    const fingerprint = fingerprintOf(entry.command);
+    const revisions = written.get(fingerprint);
+    if (revisions === undefined) written.set(fingerprint, [entry.revision]);
     else revisions.push(entry.revision);
   }
   return written;

@@ -51,12 +51,21 @@ const CLOG_RECHECK_US = 10_000;
  */
 export type LossReason = 'refused' | 'broken';
 
+/**
+ * What several parcels are parts of: once one of them is lost, nothing of the rest arrives, or the receiver would see
+ * a gap.
+ */
+export interface ParcelStream {
+  isBroken: boolean;
+}
+
 /** One message for the network. */
 export interface Parcel {
   readonly from: string;
   readonly to: string;
   /** Messages of one lane keep their order; lanes do not wait for one another. Without lane: no order. */
   readonly lane?: string | undefined;
+  readonly stream?: ParcelStream | undefined;
   readonly sizeBytes: number;
   /** In datagram mode it may come twice, out of order and late. */
   readonly isDatagram?: boolean | undefined;
@@ -190,6 +199,7 @@ export class Network {
       const isReached =
         present !== undefined &&
         link.cuts === 0 &&
+        parcel.stream?.isBroken !== true &&
         (present === receiver || this.#isDatagram(parcel));
       if (!isReached) {
         this.#lose(parcel, link, 'broken');
@@ -227,7 +237,8 @@ export class Network {
 
   #lose(parcel: Parcel, link: Link, reason: LossReason): void {
     this.counts.lost++;
-    const { onLost } = parcel;
+    const { onLost, stream } = parcel;
+    if (stream !== undefined) stream.isBroken = true;
     if (onLost === undefined) return;
     const sender = this.processAt(parcel.from);
     const delayUs =

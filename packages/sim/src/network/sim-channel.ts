@@ -20,7 +20,7 @@ import {
   type UnaryMethodName,
 } from '@etcd-ts/protocol';
 import type { Cancellable, SimProcess } from '../world/process.ts';
-import type { LossReason, Network } from './network.ts';
+import type { LossReason, Network, ParcelStream } from './network.ts';
 
 /** Silence after which a client gives a broken connection up. */
 export const CLIENT_KEEPALIVE_TIMEOUT_US = 5_000_000;
@@ -174,12 +174,13 @@ export class SimChannel implements Channel {
       from: clientAddress,
       to: memberAddress,
       lane,
+      stream: call.stream,
       sizeBytes: MESSAGE_BYTES,
       onLost: (reason) => call.lost(reason),
       deliver: () => {
         const open = door();
         if (open === undefined) call.lost('refused');
-        else if (!call.isOver && !call.isBroken) deliver(open);
+        else if (!call.isOver) deliver(open);
       },
     });
   }
@@ -190,10 +191,11 @@ export class SimChannel implements Channel {
       from: memberAddress,
       to: clientAddress,
       lane,
+      stream: call.stream,
       sizeBytes: MESSAGE_BYTES,
       onLost: () => call.lost('broken'),
       deliver: () => {
-        if (!call.isOver && !call.isBroken) deliver();
+        if (!call.isOver) deliver();
       },
     });
   }
@@ -207,8 +209,8 @@ class OpenCall {
   readonly #deadline: Cancellable | undefined;
   onEnd: (() => void) | undefined;
   isOver = false;
-  /** Something of it was lost: nothing later arrives any more, or the client would see a gap. */
-  isBroken = false;
+  readonly stream: ParcelStream = { isBroken: false };
+  #isLost = false;
 
   constructor(process: SimProcess, options: CallOptions, reject: (error: EtcdError) => void) {
     this.#process = process;
@@ -260,8 +262,8 @@ class OpenCall {
       );
       return;
     }
-    if (this.isBroken) return;
-    this.isBroken = true;
+    if (this.#isLost) return;
+    this.#isLost = true;
     this.#process.schedule(CLIENT_KEEPALIVE_TIMEOUT_US, 'keepalive', () =>
       this.fail(
         new EtcdError('UNAVAILABLE', { message: 'keepalive timed out', mayHaveApplied: true }),

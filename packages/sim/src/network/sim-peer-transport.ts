@@ -5,18 +5,15 @@
  * In datagram mode the port's promise of order is deliberately not kept; see `network.ts`.
  */
 import { assert, idToHex, must, type MemberId } from '@etcd-ts/base';
-import { EtcdError, MessageQueue } from '@etcd-ts/protocol';
+import { EtcdError } from '@etcd-ts/protocol';
 import type { Message, SnapshotMessage } from '@etcd-ts/raft';
 import type { ClusterFacts, LocalPeer, Peer, PeerHandlers, PeerTransport } from '@etcd-ts/server';
 import type { SimProcess } from '../world/process.ts';
-import type { Network } from './network.ts';
+import type { Network, ParcelStream } from './network.ts';
+import { SnapshotTransfer, type TransferLane } from './snapshot-transfer.ts';
 
 /** Bytes that a message costs besides its entries' data, for the bandwidth of links. */
 const MESSAGE_BYTES = 64;
-/** Chunks of a snapshot on their way at a time. */
-const SNAPSHOT_WINDOW_CHUNKS = 4;
-/** A snapshot whose receiver is silent for so long is given up. */
-export const SNAPSHOT_STALL_MS = 5_000;
 
 /** Knows which transport listens at which address. */
 export class PeerDirectory {
@@ -112,80 +109,25 @@ export class SimPeerTransport implements PeerTransport {
     signal: AbortSignal,
   ): Promise<void> {
     this.#options.directory.onSend?.(message);
-    return new Promise((resolve, reject) => {
-      let isOver = false;
-      let inFlight = 0;
-      let wake: (() => void) | undefined;
-      const queue = new MessageQueue<Uint8Array>(SNAPSHOT_WINDOW_CHUNKS);
-      const fail = (why: string): void => {
-        if (isOver) return;
-        isOver = true;
-        queue.abort(new Error(why));
-        wake?.();
-        reject(new Error(`snapshot for ${idToHex(message.to)}: ${why}`));
-      };
-      const done = (error: unknown): void => {
-        if (error !== undefined) fail(error instanceof Error ? error.message : 'refused');
-        isOver = true;
-        resolve();
-      };
-      const lost = (): void => fail('the connection broke');
-      signal.addEventListener('abort', () => fail('it was given up'), { once: true });
-      let heardUs = this.#options.process.world.nowUs;
-      const watchForStall = (): void => {
-        if (isOver) return;
-        const silentUs = this.#options.process.world.nowUs - heardUs;
-        if (silentUs >= SNAPSHOT_STALL_MS * 1000) fail(`nothing heard for ${silentUs} us`);
-        else this.#options.process.schedule(1_000_000, 'stall', watchForStall);
-      };
-      watchForStall();
-      this.#parcel(
-        message.to,
-        'bulk',
-        MESSAGE_BYTES,
-        (peer) => peer.#receiveSnapshot(message, queue, this, done),
-        lost,
-      );
-      const pump = async (): Promise<void> => {
-        for await (const chunk of chunks) {
-          while (inFlight >= SNAPSHOT_WINDOW_CHUNKS && !isOver) {
-            await new Promise<void>((resume) => (wake = resume));
-          }
-          if (isOver) return;
-          inFlight++;
-          const copy = chunk.slice();
-          const taken = (): void => {
-            heardUs = this.#options.process.world.nowUs;
-            inFlight--;
-            wake?.();
-          };
-          const deliver = (peer: SimPeerTransport): void => {
-            queue.push(copy);
-            peer.#answer(this, 'bulk', taken);
-          };
-          this.#parcel(message.to, 'bulk', copy.length, deliver, lost);
+    let receiver: SimPeerTransport | undefined;
+    const lane: TransferLane = {
+      send: (sizeBytes, stream, deliver, onLost) => {
+        const arrive = (peer: SimPeerTransport): void => {
+          receiver = peer;
+          deliver();
+        };
+        this.#parcel(message.to, 'bulk', sizeBytes, arrive, onLost, stream);
+      },
+      answer: (deliver) => must(receiver, 'receiver of a snapshot').#answer(this, 'bulk', deliver),
+      receive: async (content) => {
+        const peer = must(receiver, 'receiver of a snapshot');
+        if (peer.#handlers === undefined || !peer.#isFor(message.to, this)) {
+          throw new Error('another member listens here');
         }
-        this.#parcel(message.to, 'bulk', MESSAGE_BYTES, () => queue.end(), lost);
-      };
-      pump().catch((error: unknown) => fail(error instanceof Error ? error.message : 'unreadable'));
-    });
-  }
-
-  #receiveSnapshot(
-    message: SnapshotMessage,
-    chunks: AsyncIterable<Uint8Array>,
-    sender: SimPeerTransport,
-    done: (error: unknown) => void,
-  ): void {
-    const handlers = this.#handlers;
-    if (handlers === undefined || !this.#isFor(message.to, sender)) {
-      this.#answer(sender, 'bulk', () => done(new Error('another member listens here')));
-      return;
-    }
-    handlers.receiveSnapshot(message, chunks).then(
-      () => this.#answer(sender, 'bulk', () => done(undefined)),
-      (error: unknown) => this.#answer(sender, 'bulk', () => done(error)),
-    );
+        await peer.#handlers.receiveSnapshot(message, content);
+      },
+    };
+    return SnapshotTransfer.run(this.#options.process, lane, chunks, signal);
   }
 
   call(
@@ -275,6 +217,7 @@ export class SimPeerTransport implements PeerTransport {
     sizeBytes: number,
     deliver: (peer: SimPeerTransport) => void,
     onLost: () => void,
+    stream?: ParcelStream,
   ): void {
     const { network, directory, address } = this.#options;
     const other = this.#addresses.get(to);
@@ -287,6 +230,7 @@ export class SimPeerTransport implements PeerTransport {
       from: address,
       to: other,
       lane,
+      stream,
       sizeBytes,
       isDatagram: lane === 'messages',
       onLost,

@@ -3,12 +3,20 @@
  * breaks. Each stretch between two breaks is a watch of its own in the history.
  */
 import { EMPTY_BYTES, utf8 } from '@etcd-ts/base';
-import type { StreamCall, WatchRequest, WatchResponse } from '@etcd-ts/protocol';
+import {
+  EtcdError,
+  type StreamCall,
+  type WatchRequest,
+  type WatchResponse,
+} from '@etcd-ts/protocol';
 import type { HistoryRecorder, WatchHandle } from '../history/recorder.ts';
 import type { RecordedConnection } from './connection.ts';
 
 /** Watches on one stream; the oldest is cancelled for a further one. */
 export const MAX_WATCHES_PER_CLIENT = 8;
+
+/** Rest between a broken stream and the next. */
+const RECONNECT_MS = 100;
 
 /** What a watch is asked for. */
 export interface WatchWish {
@@ -22,7 +30,8 @@ export interface WatchWish {
 
 interface OpenWatch {
   readonly wish: WatchWish;
-  handle: WatchHandle;
+  /** Where it is written down; undefined between a break and the next connection. */
+  handle: WatchHandle | undefined;
   id: bigint | undefined;
   /** Where to go on after a break. */
   nextRevision: number;
@@ -55,7 +64,7 @@ export class WatchStream {
     if (this.#watches.length >= MAX_WATCHES_PER_CLIENT) this.#cancelOldest();
     const watch: OpenWatch = {
       wish,
-      handle: this.#record(wish, wish.startRevision),
+      handle: undefined,
       id: undefined,
       nextRevision: wish.startRevision,
     };
@@ -91,6 +100,7 @@ export class WatchStream {
   #ask(watch: OpenWatch): void {
     const { wish, nextRevision } = watch;
     watch.id = undefined;
+    watch.handle = this.#record(wish, nextRevision);
     this.#pending.push(watch);
     const filters = [...(wish.noPut ? [0] : []), ...(wish.noDelete ? [1] : [])];
     this.#call?.send({
@@ -113,16 +123,17 @@ export class WatchStream {
   async #read(call: StreamCall<WatchRequest, WatchResponse>): Promise<void> {
     try {
       for await (const response of call.responses) this.#onResponse(response);
-    } catch {
-      // Whatever broke it: the watches go on elsewhere.
+    } catch (error) {
+      // Whatever broke the stream: the watches go on elsewhere.
+      if (!EtcdError.is(error)) throw error;
     }
     this.#call = undefined;
-    for (const watch of this.#watches) watch.handle.end('the stream broke');
-    if (this.#isClosed) return;
-    await this.#sleep(100);
-    if (this.#isClosed || this.#call !== undefined) return;
-    for (const watch of this.#watches) watch.handle = this.#record(watch.wish, watch.nextRevision);
-    if (this.#watches.length > 0) this.#connect();
+    for (const watch of this.#watches) {
+      watch.handle?.end('the stream broke');
+      watch.handle = undefined;
+    }
+    await this.#sleep(RECONNECT_MS);
+    if (!this.#isClosed && this.#call === undefined && this.#watches.length > 0) this.#connect();
   }
 
   #onResponse(response: WatchResponse): void {
@@ -147,7 +158,7 @@ export class WatchStream {
   #receive(watch: OpenWatch, response: WatchResponse): void {
     const { created, canceled, compactRevision, events } = response;
     const headerRevision = response.header?.revision ?? 0;
-    watch.handle.receive({
+    watch.handle?.receive({
       headerRevision,
       created,
       canceled,
@@ -175,7 +186,7 @@ export class WatchStream {
   }
 
   #forget(watch: OpenWatch, why: string): void {
-    watch.handle.end(why);
+    watch.handle?.end(why);
     const at = this.#watches.indexOf(watch);
     if (at >= 0) this.#watches.splice(at, 1);
   }
