@@ -128,6 +128,32 @@ export function decodeMessage(record: MessageRecord, from: NodeId, to: NodeId): 
       };
     case 'heartbeatResponse':
       return { type, ...envelope, readRound: a as number, session: b as number };
+    case 'snapshot':
+      return {
+        type,
+        ...envelope,
+        snapshot: decodeSnapshotMeta(at(0) as MessageRecord),
+        session: b as number,
+      };
+    default:
+      return decodeOther(type, envelope, at);
+  }
+}
+
+/** Where a message comes from, where to, and its term. */
+type Envelope = Pick<Message, 'from' | 'to' | 'term'>;
+
+/** Elections, and what followers ask of leaders. */
+function decodeOther(
+  type: Exclude<
+    Message['type'],
+    'append' | 'appendResponse' | 'heartbeat' | 'heartbeatResponse' | 'snapshot'
+  >,
+  envelope: Envelope,
+  at: (position: number) => unknown,
+): Message {
+  const [a, b, c] = [at(0), at(1), at(2)] as number[];
+  switch (type) {
     case 'vote':
     case 'preVote':
       return {
@@ -145,13 +171,6 @@ export function decodeMessage(record: MessageRecord, from: NodeId, to: NodeId): 
         rejected: at(0) as boolean,
         commit: b as number,
         commitTerm: c as number,
-      };
-    case 'snapshot':
-      return {
-        type,
-        ...envelope,
-        snapshot: decodeSnapshotMeta(at(0) as MessageRecord),
-        session: b as number,
       };
     case 'timeoutNow':
       return { type, ...envelope };

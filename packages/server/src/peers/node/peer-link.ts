@@ -18,6 +18,7 @@ import { dial, RefusedError } from './dial.ts';
 
 /** Pause before the first new attempt; doubled with each, up to {@link MAX_RECONNECT_MS}. */
 export const MIN_RECONNECT_MS = 20;
+/** Longest pause before a new attempt. */
 export const MAX_RECONNECT_MS = 500;
 
 /** An idle connection is asked for a sign of life so often; without one for three times that it is made anew. */
