@@ -85,6 +85,7 @@ export {
   jointVote,
   majority,
   majorityIndex,
+  majorityReached,
   majorityVote,
   type VoteResult,
 } from './quorum.ts';

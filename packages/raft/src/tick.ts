@@ -37,10 +37,9 @@ function expireOutcomes(raft: RaftState): void {
 function tickFollower(raft: RaftState): void {
   raft.silentTicks++;
   expireOutcomes(raft);
-  // Who may not stand does not begin to count anew: it knows for how long it has heard nothing.
-  if (!isPromotable(raft)) return;
   const isDue = raft.electionElapsed >= raft.electionTimeout;
   if (!isDue && !(raft.role === 'follower' && isLoneVoter(raft))) return;
+  if (!isPromotable(raft)) return;
   raft.electionElapsed = 0;
   startElection(raft, false);
 }
