@@ -10,6 +10,7 @@ import {
   firstWorld,
   type Flight,
   hashWorld,
+  isSameStream,
   nodeAt,
   type WorldState,
 } from './world.ts';
@@ -56,7 +57,7 @@ interface Frame {
 export function explore(scope: Scope): Exploration {
   const seen = new Set<number>();
   const first = firstWorld(scope);
-  seen.add(toNumber(hashWorld(first)));
+  seen.add(toNumber(hashWorld(scope, first)));
   const stack: Frame[] = [{ name: 'start', steps: stepsOf(scope, first), at: 0 }];
   let transitions = 0;
   let depthMax = 0;
@@ -69,7 +70,7 @@ export function explore(scope: Scope): Exploration {
     if (seen.size >= scope.statesMax) break;
     const next = take(scope, stack, step);
     transitions++;
-    const key = toNumber(hashWorld(next));
+    const key = toNumber(hashWorld(scope, next));
     if (seen.has(key)) continue;
     seen.add(key);
     stack.push({ name: step.name, steps: stepsOf(scope, next), at: 0 });
@@ -126,10 +127,12 @@ function addRequests(steps: Step[], scope: Scope, world: WorldState, at: number)
   const { core } = nodeAt(world, at);
   const { budget } = world;
   const isLeader = core.role === 'leader';
-  if (!isLeader && core.term < scope.termMax && scope.campaigners.includes(core.id)) {
+  const mayCampaign = budget.campaigns > 0 && core.term < scope.termMax;
+  if (!isLeader && mayCampaign && scope.campaigners.includes(core.id)) {
+    const next = { budget: { ...budget, campaigns: budget.campaigns - 1 } };
     steps.push({
       name: `${core.id} campaigns`,
-      next: () => afterTurn(scope, world, at, (turn) => turn.step({ type: 'campaign' })),
+      next: () => afterTurn(scope, world, at, (turn) => turn.step({ type: 'campaign' }), next),
     });
   }
   if (!isLeader) return;
@@ -172,22 +175,32 @@ function addRequests(steps: Step[], scope: Scope, world: WorldState, at: number)
   }
 }
 
-/** Every message may come next; or come and stay, when duplicates are left. */
+/** Every message may come next, or the first of each stream; or be lost; or come and stay. */
 function addDeliveries(steps: Step[], scope: Scope, world: WorldState): void {
   const { flights, budget } = world;
   for (const [position, flight] of flights.entries()) {
-    const earlier = flights.findIndex((other) => isSame(other, flight));
-    if (earlier < position) continue;
+    const waits = (other: Flight): boolean =>
+      scope.isOrdered ? isSameStream(other.message, flight.message) : isSame(other, flight);
+    if (flights.findIndex(waits) < position) continue;
     const { message } = flight;
-    const at = Number(message.to) - 1;
     const rest = flights.filter((_, other) => other !== position);
     const deliver = (kept: readonly Flight[], left: typeof budget): WorldState =>
-      afterTurn(scope, world, at, (turn) => turn.step({ type: 'message', message }), {
-        flights: kept,
-        budget: left,
-      });
+      afterTurn(
+        scope,
+        world,
+        Number(message.to) - 1,
+        (turn) => turn.step({ type: 'message', message }),
+        { flights: kept, budget: left },
+      );
     const name = describeDelivery(message);
     steps.push({ name, next: () => deliver(rest, budget) });
+    if (budget.losses > 0) {
+      const left = { ...budget, losses: budget.losses - 1 };
+      steps.push({
+        name: `${name} is lost`,
+        next: () => ({ ...world, flights: rest, budget: left }),
+      });
+    }
     if (budget.duplicates > 0) {
       const left = { ...budget, duplicates: budget.duplicates - 1 };
       steps.push({ name: `${name} (and stays)`, next: () => deliver(flights, left) });

@@ -44,12 +44,20 @@ export interface Flight {
 
 /** What may still happen in this history. */
 export interface Budget {
+  readonly campaigns: number;
   readonly proposals: number;
   readonly changes: number;
   readonly reads: number;
   readonly heartbeats: number;
   readonly crashes: number;
+  readonly losses: number;
   readonly duplicates: number;
+}
+
+/** A committed entry, and the term of the leader that committed it. */
+export interface Committed {
+  readonly entry: Entry;
+  readonly decidedIn: Term;
 }
 
 /** One state of the whole world, its past included as far as the invariants need it. */
@@ -60,7 +68,7 @@ export interface WorldState {
   /** Leader of each term so far, by term. */
   readonly leaders: readonly NodeId[];
   /** Every committed entry, from index 1. */
-  readonly committed: readonly Entry[];
+  readonly committed: readonly Committed[];
   /** Committed index at the start of the read that waits. */
   readonly readFloor: LogIndex;
 }
@@ -75,11 +83,20 @@ export function firstWorld(scope: Scope): WorldState {
   for (let id = 1; id <= scope.nodes; id++) {
     nodes.push(startNode(scope, BigInt(id), FIRST_HARD_STATE, []));
   }
-  const { proposals, changes, reads, heartbeats, crashes, duplicates } = scope;
+  const { campaigns, proposals, changes, reads, heartbeats, crashes, losses, duplicates } = scope;
   return {
     nodes,
     flights: [],
-    budget: { proposals, changes: changes.length, reads, heartbeats, crashes, duplicates },
+    budget: {
+      campaigns,
+      proposals,
+      changes: changes.length,
+      reads,
+      heartbeats,
+      crashes,
+      losses,
+      duplicates,
+    },
     leaders: [],
     committed: [],
     readFloor: 0,
@@ -122,18 +139,34 @@ function nodeKey(state: Omit<NodeState, 'hash'>): string {
   );
 }
 
-/** Hash of a whole state: nodes in order, messages as a bag, budgets and the past. */
-export function hashWorld(world: WorldState): Hash {
-  let flights: Hash = { high: 0, low: 0 };
-  for (const flight of world.flights) flights = add(flights, flight.hash);
-  let hash = flights;
+/** Hash of a whole state: nodes in order, messages as a bag or as streams, budgets and the past. */
+export function hashWorld(scope: Scope, world: WorldState): Hash {
+  let hash: Hash = { high: 0, low: 0 };
+  for (const flight of world.flights) {
+    hash = add(hash, scope.isOrdered ? combine(flight.hash, placeOf(world, flight)) : flight.hash);
+  }
   for (const node of world.nodes) hash = combine(hash, node.hash);
   const { budget } = world;
   const past =
-    `${budget.proposals} ${budget.changes} ${budget.reads} ${budget.heartbeats} ` +
-    `${budget.crashes} ${budget.duplicates}/${world.leaders.join(' ')}/` +
-    `${world.committed.map((entry) => entry.term).join(' ')}/${world.readFloor}`;
+    `${budget.campaigns} ${budget.proposals} ${budget.changes} ${budget.reads} ${budget.heartbeats} ` +
+    `${budget.crashes} ${budget.losses} ${budget.duplicates}/${world.leaders.join(' ')}/` +
+    `${world.committed.map(({ entry, decidedIn }) => `${entry.term}-${decidedIn}`).join(' ')}/${world.readFloor}`;
   return combine(hash, hashText(past));
+}
+
+/** How many messages of the same stream are before this one. */
+function placeOf(world: WorldState, flight: Flight): Hash {
+  let place = 0;
+  for (const other of world.flights) {
+    if (other === flight) break;
+    if (isSameStream(other.message, flight.message)) place++;
+  }
+  return { high: place, low: place };
+}
+
+/** From the same node to the same node. */
+export function isSameStream(a: Message, b: Message): boolean {
+  return a.from === b.from && a.to === b.to;
 }
 
 const keys = new WeakMap<Message, Hash>();
@@ -225,7 +258,7 @@ class Turn {
     this.step({ type: 'applied', index: last.index });
   }
 
-  /** R1. */
+  /** R1, R5. */
   #elected(term: Term): void {
     const { id } = this.core;
     const other = this.leaders[term];
@@ -237,9 +270,9 @@ class Turn {
     for (let at = leaders.length; at < term; at++) leaders.push(NO_NODE);
     leaders[term] = id;
     this.leaders = leaders;
-    for (const entry of this.#world.committed) {
+    for (const { entry, decidedIn } of this.#world.committed) {
       assert(
-        this.core.log.termAt(entry.index) === entry.term,
+        decidedIn >= term || this.core.log.termAt(entry.index) === entry.term,
         () => `R5: ${id} leads term ${term} without ${entry.term}/${entry.index}`,
       );
     }
@@ -274,7 +307,9 @@ export function afterTurn(
     flights: turn.flights,
     leaders: turn.leaders,
   };
-  return withCommit(next, before, after);
+  const committed = withCommit(next, before, after);
+  const isWriting = scope.syncsAtOnce && after.unsynced.length > 0;
+  return isWriting ? afterSync(scope, committed, at) : committed;
 }
 
 /** Makes all that a node has not synced durable, lets its messages go and tells its core. */
@@ -335,23 +370,25 @@ function withCommit(world: WorldState, before: NodeState, after: NodeState): Wor
     assert(entry !== undefined, () => `R7: committed entry ${index} is not in the log`);
     const known = committed[index - 1];
     if (known === undefined) {
-      checkDurable(world, core.conf, entry);
-      committed.push(entry);
+      checkDurable(world, [before.core.conf, core.conf], entry);
+      committed.push({ entry, decidedIn: core.term });
       continue;
     }
     assert(
-      known.term === entry.term && payloadKey(known) === payloadKey(entry),
-      () => `R6: ${core.id} commits ${entry.term}/${index}, committed is ${known.term}/${index}`,
+      known.entry.term === entry.term && payloadKey(known.entry) === payloadKey(entry),
+      () =>
+        `R6: ${core.id} commits ${entry.term}/${index}, committed is ${known.entry.term}/${index}`,
     );
   }
   return committed.length === world.committed.length ? world : { ...world, committed };
 }
 
-function checkDurable(world: WorldState, conf: ConfState, entry: Entry): void {
+/** The change that this step committed may have taken effect in it: either configuration may have decided. */
+function checkDurable(world: WorldState, confs: readonly ConfState[], entry: Entry): void {
   const holds = (id: NodeId): boolean =>
     world.nodes[Number(id) - 1]?.entries[entry.index - 1]?.term === entry.term;
   assert(
-    isQuorum(conf, holds),
+    confs.some((conf) => isQuorum(conf, holds)),
     () => `R8: ${entry.term}/${entry.index} is committed but not durable on a quorum`,
   );
 }

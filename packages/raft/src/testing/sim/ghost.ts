@@ -25,6 +25,8 @@ interface KnownEntry {
 interface CommittedEntry {
   readonly term: Term;
   readonly payload: string;
+  /** Term of the leader that committed it. */
+  readonly decidedIn: Term;
   /** Index of the configuration whose quorum decided. */
   readonly configIndex: LogIndex;
 }
@@ -75,7 +77,7 @@ export class Ghost {
     );
     this.#leaders.set(term, node);
     for (const [index, entry] of this.#committed) {
-      if (entry.term >= term) continue;
+      if (entry.decidedIn >= term) continue;
       assert(
         holds(index, entry.term),
         () => `R5: ${node} leads term ${term} without committed entry ${entry.term}/${index}`,
@@ -136,7 +138,7 @@ export class Ghost {
    * @param durableOnQuorum Whether a quorum of the node's configuration has (index, term) on disk.
    */
   committedBy(
-    node: string,
+    { node, decidedIn }: { readonly node: string; readonly decidedIn: Term },
     from: LogIndex,
     entries: readonly Entry[],
     configIndex: LogIndex,
@@ -152,7 +154,7 @@ export class Ghost {
         () => `R6: ${node} commits ${term}/${index}, committed is ${known?.term}/${index}`,
       );
       if (known !== undefined) continue;
-      this.#committed.set(index, { term, payload: payloadKey(entry), configIndex });
+      this.#committed.set(index, { term, payload: payloadKey(entry), decidedIn, configIndex });
     }
     const last = entries.at(-1);
     if (last === undefined || last.index <= this.#commit) return;

@@ -277,7 +277,7 @@ export class SimNode {
     this.#commit = commit;
     if (commit <= from) return;
     this.#world.ghost.committedBy(
-      this.name,
+      { node: this.name, decidedIn: term },
       from,
       this.core.entries(from + 1, commit),
       this.#configIndex,
