@@ -57,6 +57,8 @@ test('clocks, timers, randomness and the console outside a node/ folder are foun
   expect(of(`console.log(1);`)).toHaveLength(1);
   expect(of(`const o = { process: 1 }; o.process; Math.max(1, 2);`)).toEqual([]);
   expect(of(`function f(process: () => void) { process(); }`)).toEqual([]);
+  expect(of(`const { a: [process] } = f(); process();`)).toEqual([]);
+  expect(of(`const { process: a } = f(); process();`)).toHaveLength(1);
 });
 
 test('promises in a pure room are found', () => {

@@ -28,8 +28,16 @@ const PORTED_ROOMS = ['base', 'raft', 'mvcc', 'protocol', 'wal', 'client', 'serv
 
 /** Globals that are time, randomness or I/O. */
 const AMBIENT_GLOBALS = new Set([
-  ...['Date', 'performance', 'process', 'fetch', 'console', 'crypto', 'WebSocket'],
-  ...['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'],
+  'Date',
+  'performance',
+  'process',
+  'fetch',
+  'console',
+  'crypto',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'queueMicrotask',
 ]);
 
 /** Files of mixed purpose hide behind these names. */
@@ -225,18 +233,41 @@ export const RULES: Readonly<Record<string, Rule>> = {
 function isReference(node: SyntaxNode, ancestors: readonly SyntaxNode[]): boolean {
   const parent = ancestors.at(-1);
   if (parent === undefined) return true;
-  if (/^TS/.test(parent.type) && parent.type !== 'TSAsExpression') return false;
+  if (parent.type.startsWith('TS') && parent.type !== 'TSAsExpression') return false;
   const isName = parent['property'] === node || parent['key'] === node;
   return !(isName && parent['computed'] !== true);
 }
 
+/** True when the file binds the name itself: a variable, parameter or import, destructured ones included. */
 function isDeclared(file: SourceFile, name: string): boolean {
   let declared = false;
   walk(file.program, (node) => {
-    const id = (node['id'] ?? node['local']) as SyntaxNode | null | undefined;
-    if (id?.['name'] === name) declared = true;
-    const params = node['params'] as readonly SyntaxNode[] | undefined;
-    if (Array.isArray(params) && params.some((param) => param['name'] === name)) declared = true;
+    const bound = [node['id'], node['local'], node['param']];
+    const params = Array.isArray(node['params']) ? (node['params'] as unknown[]) : [];
+    if (node.type.endsWith('Call') || node.type.endsWith('CallExpression')) return;
+    declared ||= [...bound, ...params].some((pattern) => binds(pattern, name));
   });
   return declared;
+}
+
+/** True when a pattern (`a`, `{ a, b: c }`, `[a]`, `a = 1`, `...a`) binds the name. */
+function binds(pattern: unknown, name: string): boolean {
+  if (typeof pattern !== 'object' || pattern === null) return false;
+  const node = pattern as SyntaxNode;
+  switch (node.type) {
+    case 'Identifier':
+      return node['name'] === name;
+    case 'ObjectPattern':
+      return (node['properties'] as SyntaxNode[]).some((property) =>
+        binds(property['value'] ?? property['argument'], name),
+      );
+    case 'ArrayPattern':
+      return (node['elements'] as unknown[]).some((element) => binds(element, name));
+    case 'AssignmentPattern':
+      return binds(node['left'], name);
+    case 'RestElement':
+      return binds(node['argument'], name);
+    default:
+      return false;
+  }
 }
