@@ -96,8 +96,8 @@ function switchConf(raft: RaftState, conf: ConfState, index: LogIndex): void {
     raft.out.notice('removed', raft.id, `removed from the configuration at index ${index}`);
   }
   if (raft.role !== 'leader') return;
-  if (own === undefined || own.isLearner) {
-    if (raft.config.stepDownOnRemoval) becomeFollower(raft, raft.term, NO_NODE);
+  if ((own === undefined || own.isLearner) && raft.config.stepDownOnRemoval) {
+    becomeFollower(raft, raft.term, NO_NODE);
     return;
   }
   // A smaller quorum may confirm and commit more; new members want their first append.

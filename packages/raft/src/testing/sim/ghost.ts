@@ -13,7 +13,7 @@
  *     R10 a read index covers everything that was committed when the read began
  *     R12 a snapshot equals the state machine at its index and never goes back
  */
-import { assert } from '@etcd-ts/base';
+import { assert, must } from '@etcd-ts/base';
 import type { ConfState, Entry, LogIndex, NodeId, Term } from '../../index.ts';
 import { nextDigest, payloadKey } from './machine.ts';
 
@@ -37,7 +37,8 @@ export class Ghost {
   readonly #entries = new Map<Term, Map<LogIndex, KnownEntry>>();
   readonly #committed = new Map<LogIndex, CommittedEntry>();
   readonly #digests = new Map<LogIndex, number>();
-  readonly #configs = new Map<LogIndex, string>();
+  /** Every configuration that was in force anywhere, by index. */
+  readonly #configs: { readonly index: LogIndex; readonly confState: ConfState }[];
   #base: LogIndex;
   #commit: LogIndex;
   #lastDigested: LogIndex;
@@ -47,7 +48,7 @@ export class Ghost {
     this.#commit = base;
     this.#lastDigested = base;
     this.#digests.set(base, digest);
-    this.#configs.set(base, configKey(confState));
+    this.#configs = [{ index: base, confState }];
   }
 
   /** The highest index that is committed anywhere. */
@@ -196,19 +197,34 @@ export class Ghost {
     );
   }
 
-  /** R9: a configuration is in force at a node, made by the entry at `index`. */
-  configured(node: string, index: LogIndex, before: ConfState, after: ConfState): void {
-    const key = configKey(after);
-    const known = this.#configs.get(index);
+  /**
+   * R9: a configuration is in force at a node, made by the entry at `index` or come with a snapshot there.
+   *
+   * Whoever took the snapshot applied every change before it, so that no configuration is missing here.
+   */
+  configured(node: string, index: LogIndex, confState: ConfState): void {
+    const key = configKey(confState);
+    let place = this.#configs.length;
+    while (place > 0 && this.#configAt(place - 1).index >= index) place--;
+    const known = this.#configs[place];
+    if (known?.index === index) {
+      assert(
+        configKey(known.confState) === key,
+        () => `R9: ${node} has ${key} at ${index}, another node ${configKey(known.confState)}`,
+      );
+      return;
+    }
+    const before = this.#configAt(place - 1);
     assert(
-      known === undefined || known === key,
-      () => `R9: ${node} has configuration ${key} at ${index}, another node has ${known}`,
+      quorumsOverlap(before.confState, confState),
+      () =>
+        `R9: ${key} at ${index} follows ${configKey(before.confState)}: quorums without overlap`,
     );
-    this.#configs.set(index, key);
-    assert(
-      quorumsOverlap(before, after),
-      () => `R9: ${node} went from ${configKey(before)} to ${key}: two quorums share no node`,
-    );
+    this.#configs.splice(place, 0, { index, confState });
+  }
+
+  #configAt(place: number): { readonly index: LogIndex; readonly confState: ConfState } {
+    return must(this.#configs[place], 'configuration before the first');
   }
 
   /** R10. */

@@ -40,13 +40,22 @@ export class SimNetwork {
     this.#send({ message, content });
   }
 
+  /** A lost snapshot is lost on the way, not here: its sender is to hear of it. */
   #send(flight: Flight): void {
-    if (this.#lossPerMille > 0 && this.#random.perMille(this.#lossPerMille)) return;
+    if (flight.content === undefined && this.isLost()) return;
     this.#flights.push(flight);
     if (this.#duplicatePerMille > 0 && this.#random.perMille(this.#duplicatePerMille)) {
       this.#flights.push(flight);
     }
-    if (this.#flights.length > FLIGHTS_MAX && this.#lossPerMille > 0) this.#flights.shift();
+    if (this.#flights.length > FLIGHTS_MAX && this.#lossPerMille > 0) {
+      const oldest = this.#flights.findIndex(({ content }) => content === undefined);
+      this.#flights.splice(oldest, 1);
+    }
+  }
+
+  /** Whether chance takes the next message. */
+  isLost(): boolean {
+    return this.#lossPerMille > 0 && this.#random.perMille(this.#lossPerMille);
   }
 
   /** The next message to arrive: the oldest, or any when they are reordered. */

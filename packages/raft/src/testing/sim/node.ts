@@ -363,13 +363,7 @@ export class SimNode {
   }
 
   #configured(index: LogIndex, confState: ConfState): void {
-    const isFirst = this.#confState.voters.length === 0;
-    this.#world.ghost.configured(
-      this.name,
-      index,
-      isFirst ? confState : this.#confState,
-      confState,
-    );
+    this.#world.ghost.configured(this.name, index, confState);
     this.#confState = confState;
     this.#configIndex = index;
   }

@@ -54,15 +54,15 @@ const COMMON: Readonly<Record<SimEvent, number>> = {
   acknowledge: 60,
   propose: 60,
   read: 30,
-  change: 6,
-  transfer: 3,
-  snapshot: 8,
-  crash: 4,
+  change: 10,
+  transfer: 5,
+  snapshot: 12,
+  crash: 8,
   restart: 20,
   wipe: 12,
-  partition: 3,
-  heal: 6,
-  campaign: 1,
+  partition: 6,
+  heal: 10,
+  campaign: 4,
   forgetLeader: 1,
   unreachable: 4,
 };
@@ -87,7 +87,7 @@ export function planFor(seed: number, overrides: Partial<SimPlan> = {}): SimPlan
   const voterCount = [1, 2, 3, 3, 3, 4, 5][random.below(7)] ?? 3;
   const weights = { ...COMMON };
   for (const event of OPTIONAL) if (random.perMille(350)) weights[event] = 0;
-  for (const event of ['change', 'crash', 'transfer', 'snapshot'] as const) {
+  for (const event of ['change', 'crash', 'transfer', 'snapshot', 'campaign'] as const) {
     if (random.perMille(200)) weights[event] *= 4;
   }
   const calm = random.perMille(250);
@@ -95,7 +95,7 @@ export function planFor(seed: number, overrides: Partial<SimPlan> = {}): SimPlan
     seed,
     nodeCount: voterCount + random.below(3),
     voterCount,
-    steps: 1500,
+    steps: 3000,
     preVote: random.perMille(500),
     checkQuorum: random.perMille(500),
     stepDownOnRemoval: random.perMille(500),

@@ -315,7 +315,10 @@ export class Simulation implements SimWorld {
     if (flight === undefined) return false;
     const node = this.#node(flight.message.to);
     const { message, content } = flight;
-    const arrives = node?.up === true && !this.network.isCut(message.from, message.to);
+    const isLost =
+      this.network.isCut(message.from, message.to) ||
+      (content !== undefined && this.network.isLost());
+    const arrives = node?.up === true && !isLost;
     if (arrives) {
       this.#note(`${node.name} <- ${message.from} ${message.type} term ${message.term}`);
       if (message.type === 'snapshot') {
@@ -401,10 +404,22 @@ export class Simulation implements SimWorld {
     if (last !== undefined && this.requests.isPendingOrCommitted(last)) return last;
     const leader = this.#leader();
     if (leader === undefined) return undefined;
+    if (!mentions(leader.confState, leader.id)) {
+      this.#handOver(leader);
+      return undefined;
+    }
     const data = utf8(`c${++this.#command}`);
     const token = this.requests.propose(leader.name, data);
     this.#stepNode(leader, { type: 'propose', proposals: [{ token, data }] });
     return token;
+  }
+
+  /** A removed leader that was told not to step down takes nothing new: its driver hands over. */
+  #handOver(leader: SimNode): void {
+    const [target] = leader.confState.voters;
+    if (target === undefined) return;
+    const token = this.requests.transfer(leader.name);
+    this.#stepNode(leader, { type: 'transfer', token, target });
   }
 
   #leader(): SimNode | undefined {
