@@ -42,6 +42,7 @@ export class LeaseClock implements LeaseObserver {
   readonly #lessor: Lessor;
   readonly #nowMs: () => number;
   readonly #extensionMs: number;
+  readonly #onGrant: () => void;
   readonly #deadlines = new ExpiryQueue();
   /** Found past their time: when to propose the revoke again. */
   readonly #revoking = new ExpiryQueue();
@@ -51,9 +52,14 @@ export class LeaseClock implements LeaseObserver {
   /**
    * @param nowMs The monotonic clock, for grants that arrive through the log.
    * @param extensionMs What every lease gets on top at promotion: the election timeout.
+   * @param onGrant Called after a grant, which may have brought {@link nextAtMs} forward.
    */
-  constructor(lessor: Lessor, options: { nowMs: () => number; extensionMs: number }) {
+  constructor(
+    lessor: Lessor,
+    options: { nowMs: () => number; extensionMs: number; onGrant?: () => void },
+  ) {
     this.#lessor = lessor;
+    this.#onGrant = options.onGrant ?? (() => undefined);
     this.#nowMs = options.nowMs;
     this.#extensionMs = options.extensionMs;
     this.#stopObserving = lessor.observe(this);
@@ -68,6 +74,7 @@ export class LeaseClock implements LeaseObserver {
 
   granted(lease: Lease): void {
     this.#begin(lease, this.#nowMs(), lease.grantedTtlSeconds);
+    this.#onGrant();
   }
 
   revoked(id: bigint): void {

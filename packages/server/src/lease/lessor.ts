@@ -36,10 +36,10 @@ export interface Lease {
 
 /** Hears of leases that come and go, in the turn of the entry that did it. */
 export interface LeaseObserver {
-  granted(lease: Lease): void;
-  revoked(id: bigint): void;
+  granted?(lease: Lease): void;
+  revoked?(id: bigint): void;
   /** The whole table was replaced (a snapshot was installed). */
-  replaced(): void;
+  replaced?(): void;
 }
 
 interface Held extends Lease {
@@ -114,7 +114,7 @@ export class Lessor implements LeaseAttachments {
       checkpointedTtlSeconds: 0,
     });
     this.#write(lease);
-    for (const observer of this.#observers) observer.granted(lease);
+    for (const observer of this.#observers) observer.granted?.(lease);
     return lease;
   }
 
@@ -129,7 +129,7 @@ export class Lessor implements LeaseAttachments {
     this.#count(lease, -1);
     this.#leases.delete(id);
     this.#records?.delete(leaseRecordName(id));
-    for (const observer of this.#observers) observer.revoked(id);
+    for (const observer of this.#observers) observer.revoked?.(id);
     return true;
   }
 
@@ -167,7 +167,7 @@ export class Lessor implements LeaseAttachments {
       this.#add(decodeLeaseRecord(name, must(records.get(name), `record ${name}`)));
     }
     for (const { key, lease } of leasedKeys) this.attach(lease, key);
-    for (const observer of this.#observers) observer.replaced();
+    for (const observer of this.#observers) observer.replaced?.();
   }
 
   #add(lease: Lease): Held {

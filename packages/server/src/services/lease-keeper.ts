@@ -11,7 +11,7 @@ import { deferred, type Deferred } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { Timer } from '../clock.ts';
 import { LeaseClock } from '../lease/lease-clock.ts';
-import type { Lease, LeaseObserver } from '../lease/lessor.ts';
+import type { LeaseObserver } from '../lease/lessor.ts';
 import type { NodePort, NodeStatus } from '../node-port.ts';
 
 /** Leases whose remaining time is noted in one entry (etcd maxLeaseCheckpointBatchSize). */
@@ -53,11 +53,6 @@ export class LeaseKeeper implements LeaseObserver {
     return waiting.promise;
   }
 
-  granted(lease: Lease): void {
-    if (this.#leadership === undefined) return;
-    this.#wakeBy(this.#node.clock.monotonicMs() + lease.grantedTtlSeconds * 1000);
-  }
-
   revoked(id: bigint): void {
     this.#revocations.get(id)?.resolve();
     this.#revocations.delete(id);
@@ -88,6 +83,7 @@ export class LeaseKeeper implements LeaseObserver {
     const lessorClock = new LeaseClock(state.lessor, {
       nowMs: () => clock.monotonicMs(),
       extensionMs: limits.electionTimeoutMs,
+      onGrant: () => this.#arm(),
     });
     this.#leadership = { term, clock: lessorClock };
     this.#arm();

@@ -11,7 +11,7 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from '@etcd-ts/protocol';
-import type { UnaryStep } from './requests.ts';
+import { LEASES, type UnaryStep } from './requests.ts';
 
 /** What a server answered. */
 export type Answer =
@@ -36,6 +36,16 @@ function normalise(step: UnaryStep, response: unknown): unknown {
       return normaliseRange(step.request, response as RangeResponse);
     case 'etcdserverpb.KV/Txn':
       return normaliseTxn(step.request, response as TxnResponse);
+    case 'etcdserverpb.Lease/LeaseGrant': {
+      const { ID, ...rest } = response as { ID: bigint };
+      // The server's choice is its own, as long as it is positive.
+      return { ...rest, ID: step.request.ID === 0n ? ID > 0n : ID };
+    }
+    case 'etcdserverpb.Lease/LeaseLeases': {
+      const { leases, ...rest } = response as { leases: { ID: bigint }[] };
+      const known = new Set(LEASES);
+      return { ...rest, leases: leases.map(({ ID }) => (known.has(ID) ? ID : 'chosen')) };
+    }
     case 'etcdserverpb.Lease/LeaseTimeToLive': {
       const { TTL, grantedTTL, keys, ...rest } = response as {
         TTL: number;

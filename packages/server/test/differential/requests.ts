@@ -72,7 +72,7 @@ const VALUES: readonly Uint8Array[] = [
   new Uint8Array(300).fill(0x78),
 ];
 /** Ids that a client chooses; negative ones are legal. */
-const LEASES: readonly bigint[] = [1n, 2n, 3n, 4n, -5n, 9_223_372_036_854_775_807n];
+export const LEASES: readonly bigint[] = [1n, 2n, 3n, 4n, -5n, 9_223_372_036_854_775_807n];
 const TTLS: readonly number[] = [-5, 0, 1_000, 5_000, 9_000_000_000, 9_000_000_001];
 
 function key(draw: Draw): Uint8Array {
@@ -302,6 +302,13 @@ function drawLease(draw: Draw): UnaryStep {
       () => ({
         method: 'etcdserverpb.Lease/LeaseGrant',
         request: LeaseGrantRequest.fromPartial({ ID, TTL: longTtl(draw) }),
+      }),
+    ],
+    [
+      1,
+      () => ({
+        method: 'etcdserverpb.Lease/LeaseGrant',
+        request: LeaseGrantRequest.fromPartial({ ID: 0n, TTL: 100_000 }),
       }),
     ],
     [

@@ -1,0 +1,27 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { hasEtcd, realEtcd } from '../../../../tools/peers/real-etcd.ts';
+import { startOurs } from './ours.ts';
+import { compareServers } from './run.ts';
+import { startRealEtcd, type Target } from './target.ts';
+
+const peers = realEtcd();
+const stopping: Target[] = [];
+
+afterEach(async () => {
+  await Promise.all(stopping.splice(0).map((target) => target.stop()));
+});
+
+/** The short form of `npm run differential`. */
+describe.skipIf(!hasEtcd(peers))('beside real etcd', () => {
+  test.each([1001, 1002])('every answer to the requests of seed %d is the same', async (seed) => {
+    if ('missing' in peers) return;
+    const [ours, theirs] = await Promise.all([startOurs(), startRealEtcd(peers.etcd)]);
+    stopping.push(ours, theirs);
+    const { difference } = await compareServers(ours.channel, theirs.channel, {
+      seed,
+      operations: 500,
+      watchTimeoutMs: 5_000,
+    });
+    expect(difference).toBeUndefined();
+  });
+});

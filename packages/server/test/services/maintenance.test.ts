@@ -1,0 +1,210 @@
+import { memberId, utf8 } from '@etcd-ts/base';
+import { AlarmAction, AlarmType } from '@etcd-ts/protocol';
+import { describe, expect, test } from 'vitest';
+import { failure, type Harness, harness, op } from './harness.ts';
+
+function alarm({ channel }: Harness, action: number, memberID: bigint, type: number) {
+  return channel.unary('etcdserverpb.Maintenance/Alarm', { action, memberID, alarm: type });
+}
+const { GET, ACTIVATE, DEACTIVATE } = AlarmAction;
+const { NONE, NOSPACE, CORRUPT } = AlarmType;
+
+describe('alarms', () => {
+  test('NOSPACE blocks puts, txns with a put in either branch, and lease grants', async () => {
+    const h = await harness();
+    await alarm(h, ACTIVATE, 7n, NOSPACE);
+    expect(await failure(h.put('a'))).toBe('NO_SPACE');
+    expect(await failure(h.txn({ success: [op.put('a')] }))).toBe('NO_SPACE');
+    expect(await failure(h.txn({ failure: [op.put('a')] }))).toBe('NO_SPACE');
+    expect(await failure(h.txn({ success: [op.txn({ failure: [op.put('a')] })] }))).toBe(
+      'NO_SPACE',
+    );
+    expect(await failure(h.grant(7n, 10))).toBe('NO_SPACE');
+  });
+
+  test('NOSPACE lets deletes, compactions, reads and revokes through', async () => {
+    const h = await harness();
+    await h.grant(7n, 10);
+    await h.put('a');
+    await alarm(h, ACTIVATE, 7n, NOSPACE);
+    expect((await h.range('a')).count).toBe(1);
+    expect((await h.del('a')).deleted).toBe(1);
+    expect((await h.txn({ success: [op.del('b')] })).succeeded).toBe(true);
+    await h.compact(3, false);
+    await h.channel.unary('etcdserverpb.Lease/LeaseRevoke', { ID: 7n });
+  });
+
+  test('an alarm is lowered by the exact member and type alone', async () => {
+    const h = await harness();
+    await alarm(h, ACTIVATE, 7n, NOSPACE);
+    for (const [memberID, type] of [
+      [8n, NOSPACE],
+      [7n, CORRUPT],
+      [0n, NOSPACE],
+      [7n, NONE],
+    ] as const) {
+      expect((await alarm(h, DEACTIVATE, memberID, type)).alarms).toEqual([]);
+      expect(await failure(h.put('a'))).toBe('NO_SPACE');
+    }
+    expect((await alarm(h, DEACTIVATE, 7n, NOSPACE)).alarms).toHaveLength(1);
+    expect((await h.put('a')).header?.revision).toBe(2);
+  });
+
+  test('raising NONE does nothing, raising again answers the alarm that is there', async () => {
+    const h = await harness();
+    expect((await alarm(h, ACTIVATE, 7n, NONE)).alarms).toEqual([]);
+    await alarm(h, ACTIVATE, 7n, NOSPACE);
+    expect((await alarm(h, ACTIVATE, 7n, NOSPACE)).alarms).toEqual([
+      { memberID: 7n, alarm: NOSPACE },
+    ]);
+    expect((await alarm(h, GET, 0n, NONE)).alarms).toHaveLength(1);
+  });
+
+  test('are listed by type, whoever raised them', async () => {
+    const h = await harness();
+    await alarm(h, ACTIVATE, 8n, NOSPACE);
+    await alarm(h, ACTIVATE, 7n, CORRUPT);
+    await alarm(h, ACTIVATE, 7n, NOSPACE);
+    expect((await alarm(h, GET, 1n, NOSPACE)).alarms).toEqual([
+      { memberID: 7n, alarm: NOSPACE },
+      { memberID: 8n, alarm: NOSPACE },
+    ]);
+    expect((await alarm(h, GET, 1n, NONE)).alarms).toHaveLength(3);
+  });
+
+  test('CORRUPT blocks every change with DataLoss; ranges and read-only txns still answer', async () => {
+    const h = await harness();
+    await h.grant(7n, 10);
+    await h.put('a');
+    await alarm(h, ACTIVATE, 7n, CORRUPT);
+    const changes = [
+      h.put('a'),
+      h.del('a'),
+      h.txn({ success: [op.put('a')] }),
+      h.txn({ success: [op.txn({})] }),
+      h.compact(2, false),
+      h.grant(8n, 10),
+      h.channel.unary('etcdserverpb.Lease/LeaseRevoke', { ID: 7n }),
+    ];
+    for (const change of changes) expect(await failure(change)).toBe('CORRUPT');
+    expect((await h.range('a')).count).toBe(1);
+    expect((await h.txn({ success: [op.range('a')] })).succeeded).toBe(true);
+  });
+
+  test('under CORRUPT expired leases stay until it is lowered', async () => {
+    const h = await harness();
+    await h.grant(7n, 10);
+    await alarm(h, ACTIVATE, 7n, CORRUPT);
+    await h.node.time.advance(20_000);
+    expect(h.node.state.lessor.exists(7n)).toBe(true);
+    await alarm(h, DEACTIVATE, 7n, CORRUPT);
+    await h.node.time.advance(5_000);
+    expect(h.node.state.lessor.exists(7n)).toBe(false);
+  });
+});
+
+describe('quota', () => {
+  test('the first write that does not fit raises NOSPACE for this member, and is refused', async () => {
+    const h = await harness({ quotaBackendBytes: 2_000 });
+    await h.put('a', 'x'.repeat(500));
+    expect(await failure(h.put('b', 'x'.repeat(1_500)))).toBe('NO_SPACE');
+    expect((await alarm(h, GET, 0n, NONE)).alarms).toEqual([
+      { memberID: h.node.memberId, alarm: NOSPACE },
+    ]);
+    expect(await failure(h.put('c'))).toBe('NO_SPACE');
+    expect((await h.range('b')).count).toBe(0);
+  });
+
+  test('is judged before anything else that is wrong with the request', async () => {
+    const h = await harness({ quotaBackendBytes: 100 });
+    expect(await failure(h.put(''))).toBe('NO_SPACE');
+  });
+
+  test('freeing space does not lower the alarm', async () => {
+    const h = await harness({ quotaBackendBytes: 2_000 });
+    await h.put('a', 'x'.repeat(500));
+    await failure(h.put('b', 'x'.repeat(1_500)));
+    await h.del('a');
+    const compacting = h.compact(3);
+    await h.node.time.advance(1_000);
+    await compacting;
+    expect(await failure(h.put('c'))).toBe('NO_SPACE');
+  });
+
+  test('negative means none', async () => {
+    const h = await harness({ quotaBackendBytes: -1 });
+    expect((await h.put('a', 'x'.repeat(100_000))).header?.revision).toBe(2);
+  });
+});
+
+describe('status', () => {
+  test('says what the member knows of itself', async () => {
+    const h = await harness();
+    await h.put('a', 'x'.repeat(100));
+    const status = await h.channel.unary('etcdserverpb.Maintenance/Status', {});
+    expect(status).toMatchObject({
+      header: { revision: 2, raftTerm: 2 },
+      leader: h.node.memberId,
+      raftTerm: 2,
+      raftIndex: 1,
+      raftAppliedIndex: 1,
+      errors: [],
+      isLearner: false,
+      dbSizeQuota: 2 * 1024 ** 3,
+      downgradeInfo: { enabled: false, targetVersion: '' },
+    });
+    expect(status.dbSize).toBeGreaterThan(100);
+    expect(status.version).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  test('lists a missing leader and every alarm, in the words of etcd', async () => {
+    const h = await harness();
+    await alarm(h, ACTIVATE, 7n, NOSPACE);
+    h.node.setStatus({ leader: memberId(0n), isLeader: false });
+    const { errors } = await h.channel.unary('etcdserverpb.Maintenance/Status', {});
+    expect(errors).toEqual(['etcdserver: no leader', 'memberID:7 alarm:NOSPACE ']);
+  });
+});
+
+describe('hashes', () => {
+  test('of the history are the same on members with the same history, and differ with it', async () => {
+    const [a, b] = [await harness(), await harness()];
+    for (const h of [a, b]) {
+      await h.put('a', '1');
+      await h.put('b', '2');
+    }
+    const hash = (h: Harness, revision: number) =>
+      h.channel.unary('etcdserverpb.Maintenance/HashKV', { revision });
+    expect((await hash(a, 0)).hash).toBe((await hash(b, 0)).hash);
+    await b.put('b', '3');
+    expect((await hash(a, 0)).hash).not.toBe((await hash(b, 0)).hash);
+    expect((await hash(a, 3)).hash).toBe((await hash(b, 3)).hash);
+    expect(await hash(b, 3)).toMatchObject({ compactRevision: -1, hashRevision: 3 });
+  });
+
+  test('below the compact revision are compacted, above the current one in the future', async () => {
+    const h = await harness();
+    for (const value of ['1', '2', '3']) await h.put('a', value);
+    await h.compact(3, false);
+    const hash = (revision: number) =>
+      h.channel.unary('etcdserverpb.Maintenance/HashKV', { revision });
+    expect(await failure(hash(2))).toBe('COMPACTED');
+    expect(await failure(hash(5))).toBe('FUTURE_REV');
+    expect(await hash(3)).toMatchObject({ compactRevision: 3 });
+  });
+
+  test('of many versions are made in steps, at the revision at which they began', async () => {
+    const h = await harness();
+    for (let i = 0; i < 5_000; i++) {
+      const request = { key: utf8('a'), value: utf8(`${i}`), lease: 0n };
+      h.node.apply({
+        kind: 'put',
+        request: { ...request, prevKv: false, ignoreValue: false, ignoreLease: false },
+      });
+    }
+    const hashing = h.channel.unary('etcdserverpb.Maintenance/HashKV', { revision: 0 });
+    await h.put('b');
+    const again = await h.channel.unary('etcdserverpb.Maintenance/HashKV', { revision: 5_001 });
+    expect((await hashing).hash).toBe(again.hash);
+  });
+});
