@@ -7,6 +7,7 @@ import { becomeFollower } from './roles.ts';
 import type { RaftState } from './state.ts';
 import { stepFollower } from './step-follower.ts';
 
+/** Takes a message of the term that this node campaigns in. */
 export function stepCandidate(raft: RaftState, message: Message): void {
   switch (message.type) {
     case 'append':

@@ -9,6 +9,7 @@ import { follow } from './roles.ts';
 import { handleSnapshot } from './snapshot.ts';
 import type { RaftState } from './state.ts';
 
+/** Takes a message of the term that this node follows in. */
 export function stepFollower(raft: RaftState, message: Message): void {
   switch (message.type) {
     case 'append':

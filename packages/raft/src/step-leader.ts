@@ -7,6 +7,7 @@ import { handleReadRequest } from './read-index.ts';
 import { handleAppendResponse } from './replication.ts';
 import type { RaftState } from './state.ts';
 
+/** Takes a message of the term that this node leads. */
 export function stepLeader(raft: RaftState, message: Message): void {
   switch (message.type) {
     case 'appendResponse':

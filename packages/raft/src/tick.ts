@@ -9,6 +9,7 @@ import { becomeFollower } from './roles.ts';
 import type { RaftState } from './state.ts';
 import { expireTransfer } from './transfer.ts';
 
+/** Lets one tick pass: timers count, what waited too long is given up, elections and heartbeats become due. */
 export function tick(raft: RaftState): void {
   raft.tickCount++;
   raft.electionElapsed++;
