@@ -24,6 +24,11 @@ export class FrameReader {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
+  /** Bytes of a message that is not complete. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /**
    * Takes bytes; gives the messages that are now complete. Each owns its memory, or most of it.
    *
@@ -107,15 +112,12 @@ export function parseTimeoutMs(text: string | undefined): number | undefined {
 const RESERVED = new Set(['te', 'content-type', 'user-agent', 'grpc-timeout', 'grpc-encoding']);
 
 /** The caller's text metadata; names are in lower case already, since HTTP/2 wants them so. */
-export function metadataOf(
-  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
-): ReadonlyMap<string, string> {
+export function metadataOf(headers: readonly string[]): ReadonlyMap<string, string> {
   const metadata = new Map<string, string>();
-  for (const name in headers) {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
     if (name.startsWith(':') || name.endsWith('-bin') || RESERVED.has(name)) continue;
-    const value = headers[name];
-    const last = Array.isArray(value) ? (value.at(-1) as string | undefined) : value;
-    if (typeof last === 'string') metadata.set(name, last);
+    metadata.set(name, headers[i + 1] as string);
   }
   return metadata;
 }

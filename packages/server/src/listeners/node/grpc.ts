@@ -1,32 +1,17 @@
 /**
- * The gRPC door: serves the handlers over HTTP/2 connections that somebody else accepts.
+ * The gRPC door: serves the handlers over connections that somebody else accepts.
  *
- * gRPC is spoken here on node:http2 itself. @grpc/grpc-js, which the client uses, costs more per call than the whole
- * rest of a put, words its refusals otherwise than grpc-go, and cannot bound what a connection may do.
+ * HTTP/2 is spoken here by `../http2/`, not by node:http2 or @grpc/grpc-js: those cost more per call than the whole
+ * rest of a put, word refusals otherwise than grpc-go, and let a connection do more than it may.
  */
-import {
-  createServer,
-  constants,
-  type Http2Server,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
-import type { IncomingHttpHeaders } from 'node:http2';
-import type { Duplex } from 'node:stream';
-import {
-  EtcdError,
-  type Handlers,
-  type MethodName,
-  type PeerInfo,
-  RPC_TABLE,
-} from '@etcd-ts/protocol';
+import type { Socket } from 'node:net';
+import { EtcdError, type Handlers } from '@etcd-ts/protocol';
 import type { Clock } from '../../clock.ts';
 import { Deadlines } from '../../requests/deadlines.ts';
-import { ListenerContext } from '../call-context.ts';
-import { metadataOf, parseTimeoutMs } from '../grpc-wire.ts';
-import { unimplemented } from '../in-process.ts';
+import type { GrpcCall } from '../grpc-call.ts';
+import { type GrpcConnectionFacts, serveStream } from '../grpc-service.ts';
+import { Http2Connection } from '../http2/connection.ts';
 import { PingPolicy } from '../ping-policy.ts';
-import { GrpcCall, sendError } from './grpc-call.ts';
 
 /** What a gRPC server may be told. */
 export interface GrpcServerOptions {
@@ -34,48 +19,71 @@ export interface GrpcServerOptions {
   readonly clock: Clock;
   /** Largest request message; beyond: RESOURCE_EXHAUSTED. etcd: --max-request-bytes + 512 KiB. */
   readonly maxReceiveBytes: number;
-  /** Streams open on one connection; beyond, HTTP/2 makes the client wait. etcd --max-concurrent-streams. */
+  /** Streams open on one connection; one more is refused. etcd --max-concurrent-streams. */
   readonly maxStreamsPerConnection: number;
   /** Least time between a client's pings; beyond: GOAWAY too_many_pings. etcd --grpc-keepalive-min-time. */
   readonly minPingIntervalMs: number;
 }
 
-/** Bytes that a connection may send before the server has looked at them. */
-const CONNECTION_WINDOW_BYTES = 1 << 20;
-/** Memory of one connection, in megabytes, beyond which it gets no new streams. */
-const MAX_SESSION_MEMORY_MB = 512;
+/** Bytes of unfinished requests on one connection; beyond, the call that brings more fails. */
+export const MAX_PARTIAL_BYTES_PER_CONNECTION: number = 256 << 20;
+
+/** Bytes that a socket may owe its client before nothing more is read from it. */
+export const MAX_SOCKET_BACKLOG_BYTES: number = 8 << 20;
+
+/** One connection with what belongs to it. */
+interface Served {
+  readonly connection: Http2Connection;
+  readonly calls: Set<GrpcCall>;
+  readonly closed: Promise<void>;
+}
 
 /** Serves gRPC on the connections given to {@link accept}. */
 export class GrpcServer {
   readonly #options: GrpcServerOptions;
-  readonly #http2: Http2Server;
   readonly #deadlines: Deadlines;
-  readonly #sessions = new Map<ServerHttp2Session, Set<GrpcCall>>();
+  readonly #served = new Set<Served>();
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
     this.#deadlines = new Deadlines(options.clock);
-    this.#http2 = createServer({
-      maxSessionMemory: MAX_SESSION_MEMORY_MB,
-      settings: {
-        maxConcurrentStreams: options.maxStreamsPerConnection,
-        initialWindowSize: CONNECTION_WINDOW_BYTES,
-        enablePush: false,
-      },
-    });
-    this.#http2.on('session', (session) => this.#onSession(session));
-    // A connection's trouble is its own; its calls learn of it when their streams close.
-    this.#http2.on('sessionError', () => undefined);
   }
 
   /** Connections that are open. */
   get connectionCount(): number {
-    return this.#sessions.size;
+    return this.#served.size;
   }
 
   /** Speaks HTTP/2 on a connection from now on. */
-  accept(connection: Duplex): void {
-    this.#http2.emit('connection', connection);
+  accept(socket: Socket): void {
+    const calls = new Set<GrpcCall>();
+    const facts = this.#factsOf(socket, calls);
+    const connection = new Http2Connection(
+      {
+        onStream: (stream) => serveStream(stream, facts),
+        onOutput: () => this.#options.clock.soon(() => flush(socket, connection)),
+        onFinished: () => this.#options.clock.soon(() => socket.end()),
+      },
+      {
+        maxStreams: this.#options.maxStreamsPerConnection,
+        pings: new PingPolicy(this.#options.minPingIntervalMs),
+        monotonicMs: () => this.#options.clock.monotonicMs(),
+      },
+    );
+    const closed = new Promise<void>((resolve) => {
+      socket.once('close', () => {
+        connection.finish();
+        this.#served.delete(served);
+        resolve();
+      });
+    });
+    const served: Served = { connection, calls, closed };
+    this.#served.add(served);
+    socket.on('data', (chunk: Uint8Array) => connection.receive(chunk));
+    socket.on('drain', () => {
+      connection.setCongested(false);
+      socket.resume();
+    });
   }
 
   /**
@@ -84,105 +92,45 @@ export class GrpcServer {
    */
   async close(graceMs: number): Promise<void> {
     const stopped = new EtcdError('STOPPED');
-    for (const [session, calls] of this.#sessions) {
-      session.close();
+    const waiting: Promise<void>[] = [];
+    for (const { connection, calls, closed } of this.#served) {
+      connection.drain();
       for (const call of calls) if (call.isStreaming) call.fail(stopped);
+      waiting.push(closed);
     }
-    await this.#sessionsGone(graceMs);
-    for (const [session, calls] of this.#sessions) {
-      for (const call of calls) call.fail(stopped);
-      session.destroy();
-    }
+    const timer = this.#options.clock.after(graceMs, () => {
+      for (const { connection, calls } of this.#served) {
+        for (const call of calls) call.fail(stopped);
+        connection.finish();
+      }
+    });
+    await Promise.all(waiting);
+    timer.cancel();
     this.#deadlines.clear();
   }
 
-  #sessionsGone(graceMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#options.clock.after(graceMs, resolve);
-      const check = (): void => {
-        if (this.#sessions.size > 0) return;
-        timer.cancel();
-        resolve();
-      };
-      for (const session of this.#sessions.keys()) session.once('close', check);
-      check();
-    });
-  }
-
-  #onSession(session: ServerHttp2Session): void {
-    const calls = new Set<GrpcCall>();
-    const pings = new PingPolicy(this.#options.minPingIntervalMs);
-    this.#sessions.set(session, calls);
-    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-    session.once('close', () => this.#sessions.delete(session));
-    session.on('error', () => session.destroy());
-    session.on('ping', () => {
-      if (pings.allows(this.#options.clock.monotonicMs(), calls.size > 0)) return;
-      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from('too_many_pings'));
-      session.destroy();
-    });
-    session.on('stream', (stream, headers) => {
-      pings.forgive();
-      this.#onStream(stream, headers, calls);
-    });
-  }
-
-  #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, calls: Set<GrpcCall>): void {
-    // Without a listener a reset by the client would end the process.
-    stream.on('error', () => undefined);
-    if (!isGrpc(stream, headers)) return;
-    const name = (headers[':path'] ?? '').slice(1);
-    const handler = Object.hasOwn(this.#options.handlers, name)
-      ? this.#options.handlers[name as MethodName]
-      : undefined;
-    const timeoutMs = parseTimeoutMs(headers['grpc-timeout'] as string | undefined);
-    if (handler === undefined)
-      return sendError(stream, unimplemented(name, this.#options.handlers));
-    if (Number.isNaN(timeoutMs)) {
-      return sendError(stream, new EtcdError('INTERNAL', { message: 'malformed grpc-timeout' }));
-    }
-    this.#startCall(stream, headers, { name: name as MethodName, handler, timeoutMs }, calls);
-  }
-
-  #startCall(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    {
-      name,
-      handler,
-      timeoutMs,
-    }: { name: MethodName; handler: Handlers[MethodName]; timeoutMs: number | undefined },
-    calls: Set<GrpcCall>,
-  ): void {
-    const call = new GrpcCall(stream, RPC_TABLE[name], handler, {
+  #factsOf(socket: Socket, calls: Set<GrpcCall>): GrpcConnectionFacts {
+    const address = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
+    return {
+      handlers: this.#options.handlers,
+      deadlines: this.#deadlines,
       maxReceiveBytes: this.#options.maxReceiveBytes,
-      newContext: (rawRequest) =>
-        new ListenerContext({
-          metadata: metadataOf(headers),
-          timeoutMs,
-          peer: peerOf(stream),
-          rawRequest,
-        }),
-    });
-    calls.add(call);
-    const expiring = { expire: () => call.fail(new EtcdError('DEADLINE_EXCEEDED')) };
-    if (timeoutMs !== undefined) this.#deadlines.add(expiring, timeoutMs);
-    stream.once('close', () => {
-      calls.delete(call);
-      if (timeoutMs !== undefined) this.#deadlines.remove(expiring);
-    });
+      partialBytes: { bytes: 0, limit: MAX_PARTIAL_BYTES_PER_CONNECTION },
+      peer: { via: 'grpc', address },
+      calls,
+    };
   }
 }
 
-/** Answers what is not gRPC as grpc-go does. */
-function isGrpc(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
-  const isPost = headers[':method'] === 'POST';
-  if (isPost && headers['content-type']?.startsWith('application/grpc') === true) return true;
-  stream.respond({ ':status': isPost ? 415 : 405 }, { endStream: true });
-  return false;
-}
-
-function peerOf(stream: ServerHttp2Stream): PeerInfo {
-  const socket = stream.session?.socket;
-  return { via: 'grpc', address: `${socket?.remoteAddress ?? ''}:${socket?.remotePort ?? ''}` };
+/** Sends all that a turn of the event loop had to say, in one write. */
+function flush(socket: Socket, connection: Http2Connection): void {
+  const parts = connection.takeOutput();
+  if (socket.destroyed || parts.length === 0) return;
+  socket.cork();
+  let hasRoom = true;
+  for (const part of parts) hasRoom = socket.write(part);
+  socket.uncork();
+  if (hasRoom) return;
+  connection.setCongested(true);
+  if (socket.writableLength > MAX_SOCKET_BACKLOG_BYTES) socket.pause();
 }

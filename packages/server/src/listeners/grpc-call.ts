@@ -1,0 +1,220 @@
+import {
+  DecodeError,
+  EtcdError,
+  type Handlers,
+  MessageQueue,
+  type MethodName,
+  type ResponseSink,
+  type Rpc,
+  type StreamHandler,
+  type UnaryHandler,
+} from '@etcd-ts/protocol';
+import { type Deferred, deferred } from '@etcd-ts/base';
+import type { ListenerContext } from './call-context.ts';
+import { encodeStatusText, FrameReader } from './grpc-wire.ts';
+import { headerBlock } from './http2/header-block.ts';
+import type { Http2Stream, StreamUser } from './http2/stream.ts';
+
+/** Requests that wait on one stream before the client's flow-control window is left to close. */
+export const GRPC_STREAM_REQUESTS = 64;
+
+const RESPONSE_HEADERS = [
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+] as const;
+const RESPONSE_BLOCK = headerBlock(RESPONSE_HEADERS);
+const OK_BLOCK = headerBlock([
+  ['grpc-status', '0'],
+  ['grpc-message', ''],
+]);
+
+type AnyUnary = UnaryHandler<unknown, unknown>;
+type AnyStream = StreamHandler<unknown, unknown>;
+
+/** Bytes of unfinished requests that all calls of one connection hold together. */
+export interface PartialBytes {
+  bytes: number;
+  readonly limit: number;
+}
+
+/** What a call is made of. */
+export interface GrpcCallParts {
+  readonly stream: Http2Stream;
+  readonly rpc: Rpc<MethodName>;
+  readonly handler: Handlers[MethodName];
+  readonly maxReceiveBytes: number;
+  readonly partialBytes: PartialBytes;
+  readonly newContext: (rawRequest: () => Uint8Array | undefined) => ListenerContext;
+  /** The call is over, and its stream gone. */
+  readonly onClose: () => void;
+}
+
+/**
+ * One gRPC call on one HTTP/2 stream.
+ *
+ * Invariant: the call ends once, by its handler, by an error, or by the client's going; after that nothing is sent and
+ * the handler's answer is dropped.
+ */
+export class GrpcCall implements StreamUser {
+  readonly context: ListenerContext;
+  readonly isStreaming: boolean;
+  readonly #parts: GrpcCallParts;
+  readonly #stream: Http2Stream;
+  readonly #frames: FrameReader;
+  readonly #requests: MessageQueue<unknown> | undefined;
+  #rawRequest: Uint8Array | undefined;
+  #drain: Deferred<void> | undefined;
+  /** Bytes of an unfinished request that are counted in the connection's. */
+  #partialBytes = 0;
+  #hasStarted = false;
+  #hasEnded = false;
+
+  constructor(parts: GrpcCallParts) {
+    this.#parts = parts;
+    this.#stream = parts.stream;
+    this.#frames = new FrameReader(parts.maxReceiveBytes);
+    this.isStreaming = parts.rpc.kind !== 'unary';
+    this.#requests = this.isStreaming ? new MessageQueue(GRPC_STREAM_REQUESTS) : undefined;
+    this.context = parts.newContext(() => this.#rawRequest);
+  }
+
+  /** Starts the handler of a stream; that of a unary call starts with its request. */
+  start(): void {
+    if (this.#requests !== undefined) this.#startStream(this.#requests);
+  }
+
+  /** Ends the call with an error, as soon as may be; the handler sees its signal aborted. */
+  fail(error: EtcdError): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.context.cancel(error);
+    this.#requests?.abort();
+    sendError(this.#stream, error);
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (this.#hasEnded) return;
+    try {
+      for (const bytes of this.#frames.push(chunk)) this.#onMessage(bytes);
+      this.#countPartial();
+    } catch (error) {
+      this.fail(wireError(error));
+    }
+  }
+
+  onEnd(): void {
+    this.#requests?.end();
+    if (this.#hasEnded || this.isStreaming || this.#hasStarted) return;
+    this.fail(new EtcdError('INTERNAL', { message: 'a unary call has no request' }));
+  }
+
+  onDrain(): void {
+    this.#drain?.resolve();
+    this.#drain = undefined;
+  }
+
+  /** The stream is gone: ended by us, reset by the client, or lost with its connection. */
+  onClose(): void {
+    this.onDrain();
+    this.#requests?.abort();
+    this.#parts.partialBytes.bytes -= this.#partialBytes;
+    this.#partialBytes = 0;
+    this.#parts.onClose();
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.context.cancel(new EtcdError('CANCELED'));
+  }
+
+  #onMessage(bytes: Uint8Array): void {
+    const request: unknown = this.#parts.rpc.request.decode(bytes);
+    if (this.#requests !== undefined) {
+      if (this.#requests.push(request)) return;
+      this.#stream.pause();
+      void this.#requests.drained().then(() => this.#stream.resume());
+      return;
+    }
+    if (this.#hasStarted) {
+      throw new EtcdError('INTERNAL', { message: 'a unary call has more than one request' });
+    }
+    this.#hasStarted = true;
+    this.#rawRequest = bytes;
+    const handler = this.#parts.handler as unknown as AnyUnary;
+    handler(request, this.context).then(
+      (response) => this.#answer(response),
+      (error: unknown) => this.fail(EtcdError.from(error)),
+    );
+  }
+
+  /** @throws EtcdError RESOURCE_EXHAUSTED when the connection's calls hold too much that is unfinished. */
+  #countPartial(): void {
+    const { partialBytes } = this.#parts;
+    const change = this.#frames.waitingBytes - this.#partialBytes;
+    this.#partialBytes += change;
+    partialBytes.bytes += change;
+    if (change > 0 && partialBytes.bytes > partialBytes.limit) {
+      throw new EtcdError('RESOURCE_EXHAUSTED', {
+        message: `unfinished requests of ${partialBytes.bytes} bytes on one connection (limit ${partialBytes.limit})`,
+      });
+    }
+  }
+
+  #answer(response: unknown): void {
+    if (this.#hasEnded) return;
+    let frame: Uint8Array;
+    try {
+      frame = this.#parts.rpc.response.encodeFrame(response as never);
+    } catch (error) {
+      this.fail(EtcdError.from(error));
+      return;
+    }
+    this.#hasEnded = true;
+    this.#stream.respond(RESPONSE_BLOCK);
+    this.#stream.write(frame);
+    this.#stream.end(OK_BLOCK);
+  }
+
+  #startStream(requests: MessageQueue<unknown>): void {
+    const handler = this.#parts.handler as unknown as AnyStream;
+    const { response: codec } = this.#parts.rpc;
+    this.#stream.respond(RESPONSE_BLOCK);
+    const sink: ResponseSink<unknown> = {
+      send: (response) =>
+        !this.#hasEnded && this.#stream.write(codec.encodeFrame(response as never)),
+      drained: () => this.#drained(),
+    };
+    handler(requests, this.context, sink).then(
+      () => this.#finish(),
+      (error: unknown) => this.fail(EtcdError.from(error)),
+    );
+  }
+
+  #finish(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#requests?.abort();
+    this.#stream.end(OK_BLOCK);
+  }
+
+  #drained(): Promise<void> {
+    if (this.#hasEnded || !this.#stream.needsDrain) return Promise.resolve();
+    this.#drain ??= deferred();
+    return this.#drain.promise;
+  }
+}
+
+/** Ends a stream with an error: as the whole response when no headers are out yet, else after what was sent. */
+export function sendError(stream: Http2Stream, error: EtcdError): void {
+  const trailers = [
+    ['grpc-status', String(error.status)],
+    ['grpc-message', encodeStatusText(error.message)],
+  ] as const;
+  const isWhole = !stream.hasSentHeaders;
+  stream.end(headerBlock(isWhole ? [...RESPONSE_HEADERS, ...trailers] : trailers));
+}
+
+/** What went wrong with the bytes of a request, as grpc-go says it. */
+function wireError(error: unknown): EtcdError {
+  if (!(error instanceof DecodeError)) return EtcdError.from(error);
+  const message = `grpc: error unmarshalling request: ${error.message}`;
+  return new EtcdError('INTERNAL', { message, cause: error, mayHaveApplied: false });
+}

@@ -1,0 +1,84 @@
+/** What a gRPC server does with each new stream: finds the method, checks the request's headers, starts the call. */
+import {
+  EtcdError,
+  type Handlers,
+  type MethodName,
+  type PeerInfo,
+  RPC_TABLE,
+} from '@etcd-ts/protocol';
+import type { Deadlines } from '../requests/deadlines.ts';
+import { ListenerContext } from './call-context.ts';
+import { GrpcCall, type PartialBytes, sendError } from './grpc-call.ts';
+import { metadataOf, parseTimeoutMs } from './grpc-wire.ts';
+import { headerBlock } from './http2/header-block.ts';
+import type { Http2Stream } from './http2/stream.ts';
+import { unimplemented } from './in-process.ts';
+
+/** What is the same for all calls of a connection. */
+export interface GrpcConnectionFacts {
+  readonly handlers: Handlers;
+  readonly deadlines: Deadlines;
+  readonly maxReceiveBytes: number;
+  readonly partialBytes: PartialBytes;
+  readonly peer: PeerInfo;
+  /** Calls that are under way. */
+  readonly calls: Set<GrpcCall>;
+}
+
+const NOT_POST = headerBlock([[':status', '405']]);
+const NOT_GRPC = headerBlock([[':status', '415']]);
+
+/** Serves one stream. */
+export function serveStream(stream: Http2Stream, facts: GrpcConnectionFacts): void {
+  const { headers } = stream;
+  if (headerOf(headers, ':method') !== 'POST') return stream.end(NOT_POST);
+  if (headerOf(headers, 'content-type')?.startsWith('application/grpc') !== true) {
+    return stream.end(NOT_GRPC);
+  }
+  const name = (headerOf(headers, ':path') ?? '').slice(1);
+  const handler = Object.hasOwn(facts.handlers, name)
+    ? facts.handlers[name as MethodName]
+    : undefined;
+  if (handler === undefined) return sendError(stream, unimplemented(name, facts.handlers));
+  const timeoutMs = parseTimeoutMs(headerOf(headers, 'grpc-timeout'));
+  if (Number.isNaN(timeoutMs)) {
+    return sendError(stream, new EtcdError('INTERNAL', { message: 'malformed grpc-timeout' }));
+  }
+  startCall(stream, facts, { name: name as MethodName, handler, timeoutMs });
+}
+
+function startCall(
+  stream: Http2Stream,
+  facts: GrpcConnectionFacts,
+  {
+    name,
+    handler,
+    timeoutMs,
+  }: { name: MethodName; handler: Handlers[MethodName]; timeoutMs: number | undefined },
+): void {
+  const { deadlines, calls, peer, maxReceiveBytes, partialBytes } = facts;
+  const expiring = { expire: () => call.fail(new EtcdError('DEADLINE_EXCEEDED')) };
+  const call = new GrpcCall({
+    stream,
+    rpc: RPC_TABLE[name],
+    handler,
+    maxReceiveBytes,
+    partialBytes,
+    newContext: (rawRequest) =>
+      new ListenerContext({ metadata: metadataOf(stream.headers), timeoutMs, peer, rawRequest }),
+    onClose: () => {
+      calls.delete(call);
+      if (timeoutMs !== undefined) deadlines.remove(expiring);
+    },
+  });
+  calls.add(call);
+  stream.user = call;
+  if (timeoutMs !== undefined) deadlines.add(expiring, timeoutMs);
+  call.start();
+}
+
+/** The value of a header. */
+function headerOf(headers: readonly string[], name: string): string | undefined {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return headers[i + 1];
+  return undefined;
+}
