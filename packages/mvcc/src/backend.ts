@@ -5,7 +5,7 @@
  * state, and reads in key order when it loads or dumps. `backendSuite` of `@etcd-ts/mvcc/testing` is this contract
  * as tests.
  *
- * Ownership: arrays given to a backend are not written to afterwards; arrays that it returns belong to the caller.
+ * Ownership: nobody writes to an array that has crossed this port, in either direction.
  * Failures: a method that fails rejects (or throws) with the cause; the store makes nothing of it and passes it on,
  * and the node stops (fail-stop: after a failed write the content is unknown).
  */

@@ -107,11 +107,7 @@ class LevelBackend implements Backend {
       highWaterMarkBytes: PAGE_BYTES_MAX,
       fillCache: false,
     };
-    const iterator = this.#database.iterator(options);
-    return {
-      nextPage: async (entriesMax): Promise<readonly BackendEntry[]> => iterator.nextv(entriesMax),
-      close: () => iterator.close(),
-    };
+    return new LevelPages(this.#database.iterator(options));
   }
 
   async sizeBytes(): Promise<number> {
@@ -155,6 +151,36 @@ class LevelBackend implements Backend {
       await this.#aTurn();
     }
     await batch.write();
+  }
+}
+
+/** Cuts pages by bytes itself, for not every database does. */
+class LevelPages implements BackendIterator {
+  readonly #iterator: LevelIterator;
+  #read: readonly BackendEntry[] = [];
+  #at = 0;
+
+  constructor(iterator: LevelIterator) {
+    this.#iterator = iterator;
+  }
+
+  async nextPage(entriesMax: number): Promise<readonly BackendEntry[]> {
+    if (this.#at >= this.#read.length) {
+      this.#read = await this.#iterator.nextv(entriesMax);
+      this.#at = 0;
+    }
+    const start = this.#at;
+    const most = Math.min(this.#read.length, start + entriesMax);
+    for (let bytes = 0; this.#at < most && bytes < PAGE_BYTES_MAX; this.#at++) {
+      const entry = this.#read[this.#at];
+      if (entry !== undefined) bytes += entry[0].length + entry[1].length;
+    }
+    const isWhole = start === 0 && this.#at === this.#read.length;
+    return isWhole ? this.#read : this.#read.slice(start, this.#at);
+  }
+
+  close(): Promise<void> {
+    return this.#iterator.close();
   }
 }
 

@@ -49,7 +49,6 @@ const CLAIMS: readonly (readonly [string, Claim])[] = [
   ['pages have at most the entries asked for, and an empty page is the end', pages],
   ['a page ends early when its entries are large', largePages],
   ['an iterator may be closed before its end', earlyClose],
-  ['what get and iterate return belongs to the caller', ownership],
   ['sync and compactRange keep everything, and sizeBytes is a number of bytes', sizes],
 ];
 
@@ -153,16 +152,6 @@ async function earlyClose(backend: Backend): Promise<void> {
   const iterator = backend.iterate(utf8('k'), utf8('l'));
   await iterator.nextPage(1);
   await iterator.close();
-}
-
-async function ownership(backend: Backend): Promise<void> {
-  await put(backend, 'a', '123');
-  backend.get(utf8('a'))?.fill(0);
-  for (const [key, value] of await readAll(backend, EMPTY_BYTES, LAST, 10)) {
-    key.fill(0);
-    value.fill(0);
-  }
-  assertValue(backend, 'a', '123');
 }
 
 async function sizes(backend: Backend): Promise<void> {

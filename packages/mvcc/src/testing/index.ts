@@ -1,1 +1,2 @@
 export { type BackendFactory, backendSuite, type ContractCase } from './backend-suite.ts';
+export { ModelRefusal, StoreModel } from './model.ts';
