@@ -1,0 +1,2 @@
+export { CrashDisk, type DiskOperation, type Fault, type Unsynced } from './crash-disk.ts';
+export { DISK_CLAIMS, type DiskClaim } from './disk-suite.ts';

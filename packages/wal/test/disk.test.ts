@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { utf8 } from '@etcd-ts/base';
+import { type Disk, MemoryDisk } from '@etcd-ts/wal';
+import { NodeDisk } from '@etcd-ts/wal/node';
+import { CrashDisk, DISK_CLAIMS } from '@etcd-ts/wal/testing';
+
+const scratch = mkdtempSync(join(tmpdir(), 'etcd-ts-disk-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+const implementations: readonly (readonly [string, () => Disk])[] = [
+  ['NodeDisk', () => new NodeDisk()],
+  ['MemoryDisk', () => new MemoryDisk()],
+  ['CrashDisk', () => new CrashDisk()],
+];
+for (const [name, make] of implementations) {
+  describe(`${name} keeps the contract:`, () => {
+    DISK_CLAIMS.forEach((claim, number) => {
+      test(claim.name, async () => {
+        const disk = make();
+        const root = join(scratch, `${name}-${number}`);
+        await disk.makeDirectory(root);
+        await claim.check(disk, root);
+      });
+    });
+  });
+}
+
+describe('a directory claimed by another process', () => {
+  const holder = `
+    import { NodeDisk } from '@etcd-ts/wal/node';
+    await new NodeDisk().lockDirectory(process.argv[1]);
+    process.stdout.write('held');
+    setInterval(() => undefined, 1000);`;
+
+  test(
+    'is refused by that process id, and free once it was killed',
+    { timeout: 30_000 },
+    async () => {
+      const disk = new NodeDisk();
+      const root = join(scratch, 'claimed');
+      await disk.makeDirectory(root);
+      const flags = ['--conditions=@etcd-ts/source', '--import', import.meta.resolve('tsx')];
+      const child = spawn(process.execPath, [...flags, '--input-type=module', '-e', holder, root], {
+        cwd: import.meta.dirname,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(child.stdout, 'data');
+      await expect(disk.lockDirectory(root)).rejects.toMatchObject({
+        code: 'LOCKED',
+        message: expect.stringContaining(`process ${child.pid}`),
+      });
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+      // The dead process's socket file is still there; its abstract socket is not.
+      expect(await disk.list(root)).toContain('LOCK');
+      await (await disk.lockDirectory(root)).release();
+      expect(await disk.list(root)).toEqual([]);
+    },
+  );
+});
+
+describe('a disk that loses power', () => {
+  async function prepared(): Promise<CrashDisk> {
+    const disk = new CrashDisk();
+    await disk.makeDirectory('d');
+    const file = await disk.open('d/f', 'create');
+    file.write(0, utf8('durable'));
+    await file.sync();
+    await disk.syncDirectory('d');
+    file.write(0, utf8('changed'));
+    file.write(1024, utf8('behind'));
+    return disk;
+  }
+
+  test('forgets what was not synced, names included', async () => {
+    const disk = await prepared();
+    await (await disk.open('d/new', 'create')).sync();
+    disk.crash();
+    expect(disk.bytesOf('d/f')).toEqual(utf8('durable'));
+    expect(await disk.list('d')).toEqual(['f']);
+  });
+
+  test('keeps any subset of sectors, in any order', async () => {
+    const disk = await prepared();
+    disk.crash((what) => what.kind === 'sector' && what.sector === 2);
+    const bytes = disk.bytesOf('d/f');
+    expect(bytes.subarray(0, 7)).toEqual(utf8('durable'));
+    expect(bytes.subarray(1024)).toEqual(utf8('behind'));
+  });
+
+  test('kills what was open, and its locks', async () => {
+    const disk = await prepared();
+    const file = await disk.open('d/f', 'read');
+    await disk.lockDirectory('d');
+    disk.crash();
+    await expect(file.size()).rejects.toMatchObject({ code: 'CLOSED' });
+    await (await disk.lockDirectory('d')).release();
+  });
+
+  test('after a failed sync drops the writes and lets the next sync succeed, as Linux does', async () => {
+    const disk = await prepared();
+    const file = await disk.open('d/f', 'write');
+    disk.onOperation = ({ operation }) =>
+      operation === 'sync' ? { kind: 'error', code: 'EIO' } : undefined;
+    await expect(file.sync()).rejects.toMatchObject({ code: 'EIO' });
+    disk.onOperation = undefined;
+    await file.sync();
+    expect(disk.bytesOf('d/f')).toEqual(utf8('durable'));
+  });
+});
