@@ -68,13 +68,20 @@ function sendForward(raft: RaftState, page: readonly FreshForward[]): void {
   raft.out.immediate.push({ type: 'forward', from, to, term, ids, payloads });
 }
 
-/** A follower hands something over. */
+/**
+ * A follower hands something over.
+ *
+ * What was sent in an older term is refused, also by the leader of a newer one: a payload enters the log only in the
+ * term in which it was handed over. So a sender that sees an entry of a newer term committed knows that what it does
+ * not find before that entry never will be there, and may hand it over again.
+ */
 export function handleForward(raft: RaftState, message: ForwardMessage): void {
+  const isOfThisTerm = message.term === raft.term;
   const results: ForwardResult[] = [];
   message.payloads.forEach((payload, i) => {
     const id = message.ids[i];
     if (id === undefined) return;
-    if (raft.role !== 'leader') {
+    if (raft.role !== 'leader' || !isOfThisTerm) {
       const reason = raft.leader === NO_NODE ? 'noLeader' : 'notLeader';
       results.push({ id, accepted: false, reason });
       return;

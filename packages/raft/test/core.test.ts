@@ -46,6 +46,23 @@ describe('a cluster of three', () => {
     for (const node of cluster.nodes) expect(node.commands()).toEqual(['a', 'b']);
   });
 
+  test('a leader refuses what was handed over in an older term', () => {
+    const cluster = new Cluster(3);
+    cluster.elect(1);
+    cluster.isolate(1);
+    cluster.tick(60);
+    const leader = cluster.leader()!;
+    const { lastIndex } = leader.core;
+    leader.outgoing.length = 0;
+    const payload = { kind: 'command', data: new Uint8Array([1]) } as const;
+    const from = leader.id === 2n ? 3n : 2n;
+    const message = { type: 'forward', from, to: leader.id, term: 1, ids: [9] } as const;
+    leader.step({ type: 'message', message: { ...message, payloads: [payload] } });
+    expect(leader.core.lastIndex).toBe(lastIndex);
+    const answers = leader.outgoing.filter(({ type }) => type === 'forwardResponse');
+    expect(answers).toMatchObject([{ results: [{ id: 9, accepted: false, reason: 'notLeader' }] }]);
+  });
+
   test('reads at the leader and at a follower', () => {
     const cluster = new Cluster(3);
     const leader = cluster.elect(1);

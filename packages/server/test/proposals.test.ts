@@ -28,6 +28,12 @@ function make(limits: Partial<ServerLimits> = {}) {
   return { clock, consensus, proposals };
 }
 
+/** A turn of the engine, from its beginning to that of the next. */
+const turn = (proposals: Proposals): void => {
+  proposals.stepping();
+  proposals.stepping();
+};
+
 const failure = (promise: Promise<unknown>): Promise<EtcdError> =>
   promise.then(
     () => expect.unreachable(),
@@ -86,7 +92,7 @@ test('a lost entry is proposed again, with the same bytes', async () => {
 test('an entry whose fate is unknown waits for a newer term to be applied', async () => {
   const { clock, consensus, proposals } = make();
   const answer = failure(proposals.propose(PUT));
-  proposals.stepping();
+  turn(proposals);
   proposals.outcome(consensus.proposed[0]!.token, { kind: 'unknown', index: 5, term: 2 });
   proposals.leaderKnown();
   proposals.termApplied(2);
@@ -102,7 +108,7 @@ test.each(['before', 'after'])(
   async (when) => {
     const { consensus, proposals } = make();
     const answer = proposals.propose(PUT);
-    proposals.stepping();
+    turn(proposals);
     const { token } = consensus.proposed[0]!;
     if (when === 'before') proposals.termApplied(3);
     proposals.outcome(token, { kind: 'unknown', index: 0, term: 3 });
@@ -114,10 +120,24 @@ test.each(['before', 'after'])(
   },
 );
 
-test('what a snapshot may hold is never proposed again', async () => {
+test('an entry is of the term to which its turn came, not of the one in which the turn began', async () => {
   const { clock, consensus, proposals } = make();
   const answer = failure(proposals.propose(PUT));
   proposals.stepping();
+  // A message of the same turn brings a newer term, before the proposal is looked at.
+  consensus.term = 3;
+  proposals.stepping();
+  proposals.outcome(consensus.proposed[0]!.token, { kind: 'unknown', index: 0, term: 3 });
+  proposals.termApplied(3);
+  expect(consensus.proposed).toHaveLength(1);
+  await clock.pass(7_100);
+  expect((await answer).mayHaveApplied).toBe(true);
+});
+
+test('what a snapshot may hold is never proposed again', async () => {
+  const { clock, consensus, proposals } = make();
+  const answer = failure(proposals.propose(PUT));
+  turn(proposals);
   proposals.snapshotInstalled();
   proposals.outcome(consensus.proposed[0]!.token, { kind: 'unknown', index: 5, term: 2 });
   proposals.termApplied(3);

@@ -83,8 +83,10 @@ export class Proposals {
   readonly #pending = new Map<number, Pending>();
   /** Invariant: exactly the pending ones of stage `waiting`, in the order of their arrival. */
   readonly #waiting = new Set<Pending>();
-  /** Handed over since the engine last looked. */
+  /** Handed over since the engine began its turn: it looks at them in the next one. */
   #fresh: Pending[] = [];
+  /** What the engine looks at in its turn; the term in which it does so is known when the turn is over. */
+  #inTurn: Pending[] = [];
   /** The newest term of which an entry was applied here. */
   #appliedTerm: Term = 0;
   #bytes = 0;
@@ -154,11 +156,16 @@ export class Proposals {
     }
   }
 
-  /** The engine begins a turn: what it got in the turn before was handed over in the term that it then came to. */
+  /**
+   * The engine begins a turn. What it looked at in the turn before went out in the term that it then came to, which may
+   * be newer than the one in which the turn began: messages of that turn come before its proposals.
+   */
   stepping(): void {
-    if (this.#fresh.length === 0) return;
-    const { term } = this.#parts.consensus.status();
-    for (const pending of this.#fresh) pending.term = term;
+    if (this.#inTurn.length > 0) {
+      const { term } = this.#parts.consensus.status();
+      for (const pending of this.#inTurn) pending.term = term;
+    }
+    this.#inTurn = this.#fresh;
     this.#fresh = [];
   }
 

@@ -4,6 +4,7 @@ import type { ConsensusStatus } from '../../src/consensus/consensus.ts';
 /** An engine that only writes down what it is asked. */
 export class FakeConsensus {
   leader: NodeId = 1n;
+  term = 2;
   committedIndex = 0;
   readonly proposed: { readonly token: number; readonly data: Uint8Array }[] = [];
   readonly reads: number[] = [];
@@ -13,7 +14,7 @@ export class FakeConsensus {
     return {
       role: 'leader',
       leader: this.leader,
-      term: 2,
+      term: this.term,
       committedIndex: this.committedIndex,
       lastIndex: 0,
       firstIndex: 1,
