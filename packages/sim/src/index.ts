@@ -1,3 +1,39 @@
+// For tests of services that use a cluster.
+export { simulate, type SimulateOptions, SimulationError } from './simulate.ts';
+export {
+  type ServiceContext,
+  SimulatedCluster,
+  type SimulatedMember,
+  type SimulatedService,
+} from './simulated-cluster.ts';
+
+// Plans and runs.
+export { type Run, type RunOptions, runPlan, type RunResult } from './cluster/run-plan.ts';
+export { generatePlan, LIVENESS_MS } from './plan/generate.ts';
+export {
+  FAULT_KINDS,
+  formatPlan,
+  type Knobs,
+  parsePlan,
+  type Plan,
+  PLAN_VERSION,
+  type PlannedClient,
+  type PlannedDisk,
+  type PlannedFault,
+  type PlannedNetwork,
+  type PlannedStep,
+  type Target,
+} from './plan/plan.ts';
+export { type Profile, PROFILES } from './plan/profile.ts';
+export {
+  MAX_SHRINK_RUNS,
+  shrinkPlan,
+  type ShrinkResult,
+  sizeOf,
+  type StillFails,
+} from './plan/shrink.ts';
+
+// Histories, checkers and the model.
 export { checkCompaction } from './checkers/compaction.ts';
 export { checkHeaderRevisions } from './checkers/header-revisions.ts';
 export { checkLeases, type LeaseEnding, type LeaseEvidence } from './checkers/lease.ts';
@@ -42,6 +78,7 @@ export {
 export { HistoryRecorder, type Invoker, type WatchHandle } from './history/recorder.ts';
 export { isProgress, type WatchRecord, type WatchResponseRecord } from './history/watch-record.ts';
 export { EtcdModel, FIRST_REVISION, ModelError, type ModelRefusal } from './model/etcd-model.ts';
+// The world.
 export { MachineClock, MAX_DRIFT_PPM, SimClock, WALL_EPOCH_MS } from './world/clock.ts';
 export { drive } from './world/node/drive.ts';
 export { NondeterminismError } from './world/node/traps.ts';

@@ -64,8 +64,10 @@ export class Ghost {
     return this.entries.length - 1;
   }
 
-  /** Looks at everything that this member's state goes through. */
+  /** Looks at everything that this member's state goes through, from the start of a process on. */
   observe(member: number, state: State): void {
+    // A term that was only in memory may be forgotten; what it promised to others is R2.
+    this.#terms.delete(member);
     const apply = state.apply.bind(state);
     state.apply = (entry) => {
       const before = this.#before(state, entry.command, entry.term);

@@ -10,7 +10,7 @@ import { type Plan } from '../plan/plan.ts';
 import { RecordedConnection } from '../workload/connection.ts';
 import { SimClient } from '../workload/sim-client.ts';
 import { WatchStream } from '../workload/watch-stream.ts';
-import { drive } from '../world/node/drive.ts';
+import { drive, UnhandledError } from '../world/node/drive.ts';
 import { World } from '../world/world.ts';
 import { FaultInjector } from './fault-injector.ts';
 import { judge } from './judge.ts';
@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly log?: ((member: number) => Logger) | undefined;
   /** Called with the cluster before the run begins: for reports. */
   readonly watch?: ((run: Run) => void) | undefined;
+  /** Runs beside the planned clients; the safety phase lasts until it has settled. */
+  readonly scenario?: ((run: Run) => Promise<void>) | undefined;
 }
 
 /** A run under way, for whoever looks on. */
@@ -66,7 +68,8 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
   });
   const recorder = new HistoryRecorder(() => world.nowUs);
   const faults = new FaultInjector(cluster);
-  options.watch?.({ plan, cluster, recorder, faults });
+  const run: Run = { plan, cluster, recorder, faults };
+  options.watch?.(run);
   const holds: LockHold[] = [];
   const { findings } = cluster.ghost;
   world.afterEvent = () => {
@@ -79,7 +82,8 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
       faults.schedule(plan.faults);
       const crew = plan.clients.map((client) => hire(plan, cluster, recorder, holds, client.id));
       const work = crew.map(({ client }) => client.run());
-      await sleepIn(cluster, 'conductor', plan.safetyMs);
+      const scenario = options.scenario?.(run);
+      await Promise.all([scenario, sleepIn(cluster, 'conductor', plan.safetyMs)]);
       for (const { client } of crew) client.stop();
       faults.heal();
       await Promise.all(work);
@@ -87,7 +91,8 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
       for (const { watches } of crew) watches.close();
     });
   } catch (error) {
-    if (!(error instanceof Stopped)) throw error;
+    if (error instanceof UnhandledError) findings.add('P1', error.message, [], world.nowUs);
+    else if (!(error instanceof Stopped)) throw error;
   }
   const violations = judge({ plan, cluster, recorder, holds, calmSinceUs });
   return {

@@ -90,6 +90,19 @@ export class SimCluster {
     return process;
   }
 
+  /** A fresh process of this name, in place of an earlier one. */
+  startClientProcess(name: string): SimProcess {
+    this.#clients.get(name)?.kill();
+    this.#clients.delete(name);
+    return this.clientProcess(name);
+  }
+
+  /** The member whose clients come in at this URL. */
+  memberAt(clientUrl: string): SimMember {
+    const member = this.members.find((each) => each.clientUrl === clientUrl);
+    return must(member, `member at ${clientUrl}`);
+  }
+
   /** Connects a client with a member. */
   connect(clientName: string, member: SimMember): SimChannel {
     return new SimChannel({

@@ -1,7 +1,18 @@
 /** The one place where virtual time meets the real event loop. */
+import process from 'node:process';
 import { type World, WorldError } from '../world.ts';
 import { assertDrains, drainMicrotasks } from './drain.ts';
 import { installTraps, removeTraps, underTraps } from './traps.ts';
+
+/** A promise was rejected in the simulation and nobody looked at it: a real process would have died of it. */
+export class UnhandledError extends Error {
+  override readonly name = 'UnhandledError';
+
+  constructor(cause: unknown) {
+    const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    super(`unhandled rejection: ${text}`, { cause });
+  }
+}
 
 /** Events in one turn of the real event loop; between turns the process may breathe. */
 const EVENTS_PER_TURN = 4096;
@@ -40,11 +51,15 @@ export async function drive<T>(world: World, scenario: () => Promise<T>): Promis
     }
     return false;
   };
+  // In a real process it would be the end: a rejection that nobody looks at.
+  const onUnhandled = (error: unknown): void => world.fail(new UnhandledError(error));
+  process.prependListener('unhandledRejection', onUnhandled);
   installTraps();
   try {
     await inTurns(begin, turn);
   } finally {
     removeTraps();
+    process.removeListener('unhandledRejection', onUnhandled);
   }
   if (world.hasFailed) throw world.failure;
   if (settled?.ok === true) return settled.value;

@@ -1,0 +1,122 @@
+/**
+ * A channel that writes down the key-value and lease calls of whatever client uses it, so that the checkers judge a
+ * user's own service as they judge the planned clients. Everything else passes through unseen.
+ */
+import {
+  type CallOptions,
+  type Channel,
+  type CompactionRequest,
+  type DeleteRangeRequest,
+  type DeleteRangeResponse,
+  EtcdError,
+  type LeaseGrantRequest,
+  type LeaseGrantResponse,
+  type LeaseRevokeRequest,
+  type PutRequest,
+  type PutResponse,
+  type RangeRequest,
+  type RangeResponse,
+  type RequestOf,
+  type ResponseHeader,
+  type ResponseOf,
+  type StreamCall,
+  type StreamMethodName,
+  type TxnRequest,
+  type TxnResponse,
+  type UnaryMethodName,
+} from '@etcd-ts/protocol';
+import { isReadOnly, type OperationRequest, type OperationResponse } from '../history/operation.ts';
+import type { HistoryRecorder, Invoker } from '../history/recorder.ts';
+import { deleteResult, putResult, rangeResult, txnResult } from './wire.ts';
+
+/** Passes calls on and writes them down. */
+export class RecordingChannel implements Channel {
+  readonly #channel: Channel;
+  readonly #by: () => Invoker;
+  readonly #recorder: HistoryRecorder;
+
+  constructor(channel: Channel, by: () => Invoker, recorder: HistoryRecorder) {
+    this.#channel = channel;
+    this.#by = by;
+    this.#recorder = recorder;
+  }
+
+  async unary<Method extends UnaryMethodName>(
+    method: Method,
+    request: RequestOf<Method>,
+    options?: CallOptions,
+  ): Promise<ResponseOf<Method>> {
+    const asked = describeRequest(method, request);
+    if (asked === undefined) return this.#channel.unary(method, request, options);
+    const id = this.#recorder.invoke(this.#by(), asked);
+    try {
+      const response = await this.#channel.unary(method, request, options);
+      this.#recorder.settle(id, { kind: 'ok', response: describeResponse(method, response) });
+      return response;
+    } catch (error) {
+      const { code, mayHaveApplied } = EtcdError.from(error);
+      const isWithoutEffect = isReadOnly(asked) || !mayHaveApplied;
+      this.#recorder.settle(id, { kind: isWithoutEffect ? 'failed' : 'unknown', code });
+      throw error;
+    }
+  }
+
+  stream<Method extends StreamMethodName>(
+    method: Method,
+    options?: CallOptions,
+  ): StreamCall<RequestOf<Method>, ResponseOf<Method>> {
+    return this.#channel.stream(method, options);
+  }
+
+  close(): Promise<void> {
+    return this.#channel.close();
+  }
+}
+
+/** The request as a history holds it; undefined for methods that it does not hold. The method tells the message's type. */
+function describeRequest(method: UnaryMethodName, request: unknown): OperationRequest | undefined {
+  switch (method) {
+    case 'etcdserverpb.KV/Range':
+      return { kind: 'range', request: request as RangeRequest };
+    case 'etcdserverpb.KV/Put':
+      return { kind: 'put', request: request as PutRequest };
+    case 'etcdserverpb.KV/DeleteRange':
+      return { kind: 'deleteRange', request: request as DeleteRangeRequest };
+    case 'etcdserverpb.KV/Txn':
+      return { kind: 'txn', request: request as TxnRequest };
+    case 'etcdserverpb.KV/Compact': {
+      const { revision, physical } = request as CompactionRequest;
+      return { kind: 'compact', revision, physical };
+    }
+    case 'etcdserverpb.Lease/LeaseGrant': {
+      const { ID, TTL } = request as LeaseGrantRequest;
+      return { kind: 'leaseGrant', id: ID, ttlSeconds: TTL };
+    }
+    case 'etcdserverpb.Lease/LeaseRevoke':
+      return { kind: 'leaseRevoke', id: (request as LeaseRevokeRequest).ID };
+    default:
+      return undefined;
+  }
+}
+
+function describeResponse(method: UnaryMethodName, response: unknown): OperationResponse {
+  const revision = (response as { readonly header?: ResponseHeader }).header?.revision ?? 0;
+  switch (method) {
+    case 'etcdserverpb.KV/Range':
+      return { kind: 'range', result: rangeResult(response as RangeResponse) };
+    case 'etcdserverpb.KV/Put':
+      return { kind: 'put', result: putResult(response as PutResponse) };
+    case 'etcdserverpb.KV/DeleteRange':
+      return { kind: 'deleteRange', result: deleteResult(response as DeleteRangeResponse) };
+    case 'etcdserverpb.KV/Txn':
+      return { kind: 'txn', result: txnResult(response as TxnResponse) };
+    case 'etcdserverpb.Lease/LeaseGrant': {
+      const { ID, TTL } = response as LeaseGrantResponse;
+      return { kind: 'leaseGrant', revision, id: ID, ttlSeconds: TTL };
+    }
+    case 'etcdserverpb.Lease/LeaseRevoke':
+      return { kind: 'leaseRevoke', revision };
+    default:
+      return { kind: 'compact', revision };
+  }
+}
