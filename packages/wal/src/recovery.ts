@@ -3,6 +3,7 @@
  *
  * What always holds: the result holds every group that was ever synced, or there is a {@link WalError}.
  */
+import { assert } from '@etcd-ts/base';
 import type { HardState, SnapshotMeta } from '@etcd-ts/raft';
 import type { RecoveredLog, WalMetadata, WalRepair } from './contents.ts';
 import type { Disk } from './disk.ts';
@@ -75,7 +76,7 @@ export async function readLog(source: LogSource): Promise<LogImage | undefined> 
   if (last === undefined) return undefined;
   checkSequence(directory, segments);
   const isUsable = source.isUsableSnapshot ?? ((): boolean => true);
-  const { start, metadata } = await findStart(source, segments, isUsable);
+  const { start, metadata, unusable } = await findStart(source, segments, isUsable);
   let builder: LogBuilder | undefined;
   let before: { readonly segment: OpenedSegment; readonly end: ScanEnd } | undefined;
   for (const name of segments.slice(start)) {
@@ -85,6 +86,7 @@ export async function readLog(source: LogSource): Promise<LogImage | undefined> 
     before = { segment, end: scanInto(builder, segment) };
   }
   if (before === undefined || builder === undefined) return undefined;
+  checkBeginning(directory, builder, segments, unusable);
   return imageOf(builder, before.segment, before.end, segments, metadata);
 }
 
@@ -148,11 +150,16 @@ function checkSequence(directory: string, segments: readonly SegmentName[]): voi
 interface Start {
   readonly start: number;
   readonly metadata: WalMetadata;
+  /** A snapshot that a header names and that cannot be had. */
+  readonly unusable: SnapshotMeta | undefined;
 }
 
 /**
  * Where reading begins: at the last segment that has everything after the newest snapshot that some header names and that
  * can be had. Older segments are kept for people, and not read.
+ *
+ * When no header names such a snapshot, the mark behind which older segments were let go is in a segment itself: then
+ * everything is read, and {@link checkBeginning} sees whether that mark was there.
  */
 async function findStart(
   { disk, directory }: LogSource,
@@ -172,15 +179,28 @@ async function findStart(
       else unusable ??= header.snapshot;
     }
     if (name.firstIndex <= (base?.index ?? 0) + 1 && (base !== undefined || at === 0)) {
-      return { start: at, metadata };
+      return { start: at, metadata, unusable };
     }
   }
-  const first = segments[0] as SegmentName; // there is one: the caller looked
-  if (unusable !== undefined) throw snapshotMissing(directory, unusable);
+  assert(metadata !== undefined, 'the caller found a segment');
+  return { start: 0, metadata, unusable };
+}
+
+/** The log goes back to index 1, or begins behind a snapshot that can be had. */
+function checkBeginning(
+  directory: string,
+  { snapshot, terms, missingSnapshot }: LogBuilder,
+  segments: readonly SegmentName[],
+  unusable: SnapshotMeta | undefined,
+): void {
+  if ((snapshot?.index ?? 0) >= terms.offset) return;
+  const missing = missingSnapshot ?? unusable;
+  if (missing !== undefined) throw snapshotMissing(directory, missing);
+  const [first] = segments;
   throw new WalError({
     code: 'MISSING_SEGMENT',
     file: directory,
-    reason: `the first segment, ${segmentFileName(first)}, begins at index ${first.firstIndex}; the log needs index ${(base?.index ?? 0) + 1}`,
+    reason: `the first segment, ${first === undefined ? '' : segmentFileName(first)}, begins at index ${terms.offset + 1}; the log needs index ${(snapshot?.index ?? 0) + 1}`,
   });
 }
 

@@ -1,0 +1,291 @@
+import { describe, expect, test } from 'vitest';
+import { crc32c, memberId } from '@etcd-ts/base';
+import { MemoryDisk, openWal, readWal, type WalError } from '@etcd-ts/wal';
+import { CrashDisk } from '@etcd-ts/wal/testing';
+import {
+  command,
+  DIRECTORY,
+  EVERY_KIND,
+  expectedLog,
+  hardState,
+  mark,
+  METADATA,
+  open,
+  recoveredOf,
+} from './wal-fixture.ts';
+
+const SYNC = { sync: true };
+
+describe('a log that is written and opened again', () => {
+  test('holds every kind of record as it was', async () => {
+    const disk = new MemoryDisk();
+    const { wal, recovered } = await open(disk);
+    expect(recovered).toBeUndefined();
+    for (const group of EVERY_KIND) await wal.append(group, SYNC);
+    await wal.close();
+    const again = await open(disk);
+    expect(recoveredOf(again)).toEqual(expectedLog(EVERY_KIND));
+    expect(again.recovered).toMatchObject({ metadata: METADATA, snapshot: mark(2, 1) });
+    expect(again.recovered?.repaired).toBeUndefined();
+  });
+
+  test('goes on where it was, over many openings and segments', async () => {
+    const disk = new MemoryDisk();
+    const options = { segmentSizeBytes: 2_048, maxSegments: 0 };
+    for (let run = 0; run < 5; run++) {
+      const { wal, recovered } = await open(disk, options);
+      expect(recovered?.entries.length ?? 0).toBe(run * 40);
+      for (let i = 1; i <= 40; i++) {
+        const index = run * 40 + i;
+        await wal.append({ entries: [command(index, 1)], hardState: hardState(1, index) }, SYNC);
+      }
+      expect(wal.stats().segments).toBeGreaterThan(run);
+      await wal.close();
+    }
+    const { recovered } = await open(disk, options);
+    expect(recovered?.entries.map(({ index }) => index)).toEqual(
+      Array.from({ length: 200 }, (_, i) => i + 1),
+    );
+    expect(recovered?.hardState).toEqual(hardState(1, 200));
+  });
+
+  test('can be read by tools while it is open, without being claimed', async () => {
+    const disk = new MemoryDisk();
+    const { wal } = await open(disk);
+    await wal.append({ entries: [command(1, 1)] }, SYNC);
+    const log = await readWal({ disk, directory: DIRECTORY });
+    expect(log.entries).toEqual([command(1, 1)]);
+    await wal.append({ entries: [command(2, 1)] }, SYNC);
+  });
+
+  test('begins behind the newest mark whose snapshot can be had', async () => {
+    const disk = new MemoryDisk();
+    const { wal } = await open(disk);
+    const entries = [1, 2, 3, 4].map((index) => command(index, 1));
+    await wal.append({ entries, hardState: hardState(1, 4) }, SYNC);
+    for (const index of [2, 3]) await wal.append({ snapshot: mark(index, 1), entries: [] }, SYNC);
+    await wal.close();
+    const usable = await open(disk, { isUsableSnapshot: ({ index }) => index < 3 });
+    expect(usable.recovered?.snapshot?.index).toBe(2);
+    expect(usable.recovered?.entries.map(({ index }) => index)).toEqual([3, 4]);
+  });
+
+  test('that began anew behind a snapshot which is gone is refused', async () => {
+    const disk = new MemoryDisk();
+    const { wal } = await open(disk);
+    await wal.append({ entries: [command(1, 1)] }, SYNC);
+    await wal.append({ snapshot: mark(100, 7), entries: [], hardState: hardState(7, 100) }, SYNC);
+    await wal.close();
+    await expect(open(disk, { isUsableSnapshot: () => false })).rejects.toMatchObject({
+      code: 'SNAPSHOT_MISSING',
+      message: expect.stringContaining('index 100 term 7'),
+    });
+  });
+});
+
+describe('group commit', () => {
+  test('a thousand appends of one turn need one write and one sync', async () => {
+    const disk = new CrashDisk();
+    const { wal } = await open(disk);
+    const before = wal.stats();
+    const done: number[] = [];
+    await new Promise<void>((resolve) => {
+      for (let index = 1; index <= 1_000; index++) {
+        wal.write({ entries: [command(index, 1)] }, true, () => {
+          done.push(index);
+          if (index === 1_000) resolve();
+        });
+      }
+      expect(done).toEqual([]);
+    });
+    expect(done).toEqual(Array.from({ length: 1_000 }, (_, i) => i + 1));
+    const after = wal.stats();
+    expect([after.writes - before.writes, after.syncs - before.syncs]).toEqual([1, 1]);
+    expect(after.pendingBytes).toBe(0);
+  });
+
+  test('what is said to be done survives the crash that follows at once', async () => {
+    const disk = new CrashDisk();
+    const { wal } = await open(disk);
+    await wal.append({ entries: [command(1, 1)], hardState: hardState(1, 0) }, SYNC);
+    disk.crash();
+    expect((await open(disk)).recovered?.entries).toEqual([command(1, 1)]);
+  });
+
+  test('a group that needs no sync is durable with the next one that does', async () => {
+    const disk = new CrashDisk();
+    const { wal } = await open(disk);
+    const syncs = wal.stats().syncs;
+    await wal.append({ entries: [], hardState: hardState(1, 0) }, { sync: false });
+    expect(wal.stats().syncs).toBe(syncs);
+    await wal.append({ entries: [command(1, 1)] }, SYNC);
+    disk.crash();
+    expect((await open(disk)).recovered).toMatchObject({
+      hardState: hardState(1, 0),
+      entries: [command(1, 1)],
+    });
+  });
+
+  test('a slow sync is counted and told, with the limit', async () => {
+    const disk = new MemoryDisk();
+    let nowMs = 0;
+    const told: number[][] = [];
+    const { wal } = await open(disk, {
+      slowSyncLimitMs: 5,
+      monotonicMs: () => (nowMs += 3),
+      observer: { slowSync: (...args) => told.push(args) },
+    });
+    await wal.append({ entries: [command(1, 1)] }, SYNC);
+    expect(told).toEqual([]);
+    nowMs = 0;
+    const slow = await open(new MemoryDisk(), {
+      slowSyncLimitMs: 2,
+      monotonicMs: () => (nowMs += 3),
+      observer: { slowSync: (...args) => told.push(args) },
+    });
+    await slow.wal.append({ entries: [command(1, 1)] }, SYNC);
+    expect(told).toEqual([[3, 2]]);
+    expect(slow.wal.stats().slowSyncs).toBe(1);
+  });
+});
+
+describe('fail-stop', () => {
+  const cases = [
+    ['sync', 'EIO'],
+    ['write', 'ENOSPC'],
+    ['write', 'EIO'],
+  ] as const;
+  for (const [operation, code] of cases) {
+    test(`after ${code} from ${operation} everything fails with that cause, and the disk is left alone`, async () => {
+      const disk = new CrashDisk();
+      const { wal } = await open(disk);
+      await wal.append({ entries: [command(1, 1)] }, SYNC);
+      disk.onOperation = (at) => (at.operation === operation ? { kind: 'error', code } : undefined);
+      const failed = await Promise.allSettled([
+        wal.append({ entries: [command(2, 1)] }, SYNC),
+        wal.append({ entries: [command(3, 1)] }, SYNC),
+      ]);
+      for (const each of failed) {
+        expect(each).toMatchObject({
+          status: 'rejected',
+          reason: { code: 'FAILED', cause: { code } },
+        });
+      }
+      disk.onOperation = undefined;
+      const operations = disk.operations;
+      await expect(wal.append({ entries: [command(4, 1)] }, SYNC)).rejects.toMatchObject({
+        code: 'FAILED',
+        cause: { code },
+      });
+      expect(disk.operations).toBe(operations);
+      await wal.close();
+      // A fresh start still reads what was durable.
+      const { recovered } = await open(disk);
+      expect(recovered?.entries[0]).toEqual(command(1, 1));
+    });
+  }
+
+  test('a group beyond the pending limit is refused, and the log goes on', async () => {
+    const disk = new MemoryDisk();
+    const { wal } = await open(disk, { maxPendingBytes: 1_000 });
+    const large = (index: number) => ({ entries: [command(index, 1, 'x'.repeat(900))] });
+    const first = wal.append(large(1), SYNC);
+    await expect(wal.append(large(2), SYNC)).rejects.toMatchObject({ code: 'FULL' });
+    await first;
+    await wal.append(large(2), SYNC);
+  });
+
+  test('a closed log refuses, and closing twice is harmless', async () => {
+    const { wal } = await open(new MemoryDisk());
+    await wal.close();
+    await wal.close();
+    await expect(wal.append({ entries: [command(1, 1)] }, SYNC)).rejects.toMatchObject({
+      code: 'CLOSED',
+    });
+  });
+
+  test("a group that does not continue the log is the caller's mistake, and takes nothing", async () => {
+    const { wal } = await open(new MemoryDisk());
+    expect(() => wal.write({ entries: [command(2, 1)] }, true, () => undefined)).toThrow(
+      'does not follow',
+    );
+    await wal.append({ entries: [command(1, 1)] }, SYNC);
+  });
+});
+
+describe('a directory', () => {
+  const refused = (run: Promise<unknown>): Promise<WalError> =>
+    run.then(
+      () => Promise.reject(new Error('accepted')),
+      (error: unknown) => error as WalError,
+    );
+
+  test("that another member's log is in is refused, with both names", async () => {
+    const disk = new MemoryDisk();
+    await (await open(disk)).wal.close();
+    const error = await refused(
+      open(disk, { metadata: { ...METADATA, memberId: memberId(0xbbn) } }),
+    );
+    expect(error).toMatchObject({ code: 'FOREIGN' });
+    expect(error.message).toContain('member a1');
+    expect(error.message).toContain('member bb');
+  });
+
+  test('in use is refused', async () => {
+    const disk = new MemoryDisk();
+    await open(disk);
+    expect(await refused(open(disk))).toMatchObject({ code: 'LOCKED' });
+  });
+
+  test('without a log is NOT_FOUND when none is to be begun', async () => {
+    const disk = new MemoryDisk();
+    expect(await refused(openWal({ disk, directory: DIRECTORY }))).toMatchObject({
+      code: 'NOT_FOUND',
+    });
+  });
+
+  test('that misses a segment is refused by the number of that segment', async () => {
+    const disk = new CrashDisk();
+    const { wal } = await open(disk, { segmentSizeBytes: 1_024, maxSegments: 0 });
+    for (let index = 1; index <= 60; index++) {
+      await wal.append({ entries: [command(index, 1)] }, SYNC);
+    }
+    await wal.close();
+    const names = await disk.list(DIRECTORY);
+    await disk.remove(`${DIRECTORY}/${names[1]}`);
+    const error = await refused(open(disk));
+    expect(error).toMatchObject({ code: 'MISSING_SEGMENT' });
+    expect(error.message).toContain('segment 1 is missing');
+  });
+
+  test('whose log is of a newer format is refused by both versions', async () => {
+    const disk = new CrashDisk();
+    await (await open(disk)).wal.close();
+    const [name] = await disk.list(DIRECTORY);
+    const bytes = disk.bytesOf(`${DIRECTORY}/${name}`);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(8, 2, true);
+    view.setUint32(12, crc32c(bytes, 0, 0, 12), true);
+    disk.overwrite(`${DIRECTORY}/${name}`, bytes);
+    const error = await refused(open(disk));
+    expect(error).toMatchObject({ code: 'UNSUPPORTED_VERSION' });
+    expect(error.message).toMatch(/version 2.*version 1/);
+  });
+
+  test('loses only segments behind the snapshot, and keeps the number asked for', async () => {
+    const disk = new CrashDisk();
+    const { wal } = await open(disk, { segmentSizeBytes: 1_024, maxSegments: 3 });
+    for (let index = 1; index <= 100; index++)
+      await wal.append({ entries: [command(index, 1)] }, SYNC);
+    const before = wal.stats().segments;
+    await wal.append({ snapshot: mark(90, 1), entries: [], hardState: hardState(1, 90) }, SYNC);
+    expect(await wal.release(90)).toBeGreaterThan(0);
+    expect(wal.stats().segments).toBeGreaterThanOrEqual(3);
+    expect(wal.stats().segments).toBeLessThan(before);
+    disk.crash();
+    const { recovered } = await open(disk);
+    expect(recovered?.entries.map(({ index }) => index)).toEqual([
+      91, 92, 93, 94, 95, 96, 97, 98, 99, 100,
+    ]);
+  });
+});
