@@ -161,12 +161,9 @@ export class Http2Connection {
   }
 
   #makeTransport(): StreamTransport {
-    const connection = this;
     return {
       receiveWindowBytes: STREAM_WINDOW_BYTES,
-      get sendableBytes() {
-        return connection.#isCongested ? 0 : Math.max(0, connection.#sendWindow);
-      },
+      sendableBytes: () => (this.#isCongested ? 0 : Math.max(0, this.#sendWindow)),
       sendFrame: (type, flags, streamId, payload) => {
         this.#writer.frame(type, flags, streamId, payload);
         this.#options.pings.forgive();

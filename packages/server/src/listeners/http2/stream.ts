@@ -7,7 +7,7 @@ export const STREAM_HIGH_WATER_BYTES: number = 64 * 1024;
 /** What a stream needs of its connection. */
 export interface StreamTransport {
   /** Bytes that may be sent now: the connection's window, or none while its socket is congested. */
-  readonly sendableBytes: number;
+  sendableBytes(): number;
   /** Bytes that the client may have on its way on one stream. */
   readonly receiveWindowBytes: number;
   sendFrame(type: number, flags: number, streamId: number, payload: Uint8Array): void;
@@ -100,7 +100,7 @@ export class Http2Stream {
     this.#transport.waiting(bytes.length);
     this.pump();
     this.#wantsDrain =
-      this.#waitingBytes >= STREAM_HIGH_WATER_BYTES || this.#transport.sendableBytes === 0;
+      this.#waitingBytes >= STREAM_HIGH_WATER_BYTES || this.#transport.sendableBytes() === 0;
     return !this.#wantsDrain;
   }
 
@@ -177,7 +177,7 @@ export class Http2Stream {
   }
 
   #sendableBytes(): number {
-    return Math.max(0, Math.min(this.#sendWindow, this.#transport.sendableBytes));
+    return Math.max(0, Math.min(this.#sendWindow, this.#transport.sendableBytes()));
   }
 
   #send(bytes: Uint8Array): void {
