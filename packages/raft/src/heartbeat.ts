@@ -34,6 +34,7 @@ export function handleHeartbeatResponse(raft: RaftState, message: HeartbeatRespo
   if (peer === undefined) return;
   peer.isRecentlyActive = true;
   peer.isPaused = false;
-  if (peer.match < raft.log.lastIndex || peer.state === 'probe') peer.owed = 'append';
+  const lags = peer.match < raft.log.lastIndex || message.commit < raft.log.commit;
+  if (lags || peer.state === 'probe') peer.owed = 'append';
   acknowledgeRound(raft, peer, message.readRound);
 }

@@ -52,6 +52,8 @@ export interface HeartbeatMessage extends Envelope {
 export interface HeartbeatResponseMessage extends Envelope {
   readonly type: 'heartbeatResponse';
   readonly readRound: number;
+  /** The follower's commit index: one that lags behind gets an append, which tells where the logs agree. */
+  readonly commit: LogIndex;
   readonly session: LogIndex;
 }
 

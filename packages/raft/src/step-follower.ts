@@ -144,7 +144,8 @@ function rejectAppend(
  * Takes the commit index and answers the read round.
  *
  * A heartbeat does not say where the logs agree. Once an append of this term was accepted the whole log is a
- * prefix of the leader's, and the commit index holds as far as the log goes; before that it says nothing.
+ * prefix of the leader's, and the commit index holds as far as the log goes; before that it says nothing, and the
+ * answer, which tells the commit index here, makes the leader send an append.
  */
 export function handleHeartbeat(raft: RaftState, message: HeartbeatMessage): void {
   const { log } = raft;
@@ -153,5 +154,14 @@ export function handleHeartbeat(raft: RaftState, message: HeartbeatMessage): voi
   }
   const { id: from, term } = raft;
   const { from: to, readRound, session } = message;
-  raft.out.immediate.push({ type: 'heartbeatResponse', from, to, term, readRound, session });
+  const { commit } = log;
+  raft.out.immediate.push({
+    type: 'heartbeatResponse',
+    from,
+    to,
+    term,
+    readRound,
+    commit,
+    session,
+  });
 }

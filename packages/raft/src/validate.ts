@@ -34,7 +34,7 @@ function numbersOf(message: Message): readonly number[] {
     case 'heartbeat':
       return [message.commit, message.readRound, message.session];
     case 'heartbeatResponse':
-      return [message.readRound, message.session];
+      return [message.readRound, message.commit, message.session];
     case 'vote':
     case 'preVote':
       return [message.lastIndex, message.lastTerm];

@@ -44,6 +44,8 @@ export class Node {
   /** Writes are acknowledged at once; otherwise they wait in `writes`. */
   isDiskFast = true;
   writes: PersistEffect[] = [];
+  /** Pages are acknowledged at once; otherwise the test steps `applied`. */
+  isApplyFast = true;
   outgoing: Message[] = [];
 
   constructor(config: RaftConfig, initial: RaftInitialState) {
@@ -78,7 +80,9 @@ export class Node {
         return;
       case 'apply':
         this.applied.push(...effect.entries);
-        this.step({ type: 'applied', index: effect.entries.at(-1)!.index });
+        if (this.isApplyFast) {
+          this.step({ type: 'applied', index: effect.entries.at(-1)!.index });
+        }
         return;
       case 'outcome':
         this.outcomes.set(effect.token, [

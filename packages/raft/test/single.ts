@@ -123,6 +123,7 @@ export const heartbeatResponse = (
   to: 1n,
   term: 1,
   readRound: 0,
+  commit: 0,
   session: 0,
   ...fields,
 });

@@ -64,7 +64,7 @@ function fieldsOf(message: Message): readonly unknown[] {
     case 'heartbeat':
       return [message.commit, message.readRound, message.session];
     case 'heartbeatResponse':
-      return [message.readRound, message.session];
+      return [message.readRound, message.session, message.commit];
     case 'vote':
     case 'preVote':
       return [message.lastIndex, message.lastTerm, message.transfer];
@@ -127,7 +127,13 @@ export function decodeMessage(record: MessageRecord, from: NodeId, to: NodeId): 
         session: c as number,
       };
     case 'heartbeatResponse':
-      return { type, ...envelope, readRound: a as number, session: b as number };
+      return {
+        type,
+        ...envelope,
+        readRound: a as number,
+        session: b as number,
+        commit: c as number,
+      };
     case 'snapshot':
       return {
         type,
