@@ -32,6 +32,8 @@ export interface ServerLimits {
    * not speak in chorus. etcd --watch-progress-notify-interval.
    */
   readonly watchProgressNotifyIntervalMs: number;
+  /** Learners in the cluster; one more: TOO_MANY_LEARNERS. etcd --max-learners. */
+  readonly maxLearners: number;
   /** Leases revoked through the log in one batch by the expiry of the leader. etcd: 500 a pass. */
   readonly maxLeaseExpiriesPerBatch: number;
   /** Keys deleted by one batch of expiries, unless a single lease holds more: what keeps the batch short. */
@@ -64,6 +66,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   maxWatchersPerStream: 1_000_000,
   quotaBackendBytes: 0,
   watchProgressNotifyIntervalMs: 600_000,
+  maxLearners: 1,
   maxLeaseExpiriesPerBatch: 500,
   maxLeaseExpiryKeysPerBatch: 1_000,
 };

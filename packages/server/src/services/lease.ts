@@ -9,10 +9,8 @@
 import {
   EtcdError,
   type Handlers,
-  LeaseKeepAliveRequest,
-  LeaseKeepAliveResponse,
-  LeaseTimeToLiveRequest,
-  LeaseTimeToLiveResponse,
+  type LeaseTimeToLiveRequest,
+  type LeaseTimeToLiveResponse,
   type LeaseGrantRequest,
   type LeaseGrantResponse,
   type LeaseLeasesResponse,
@@ -24,7 +22,7 @@ import { headerNow, stamp } from './header.ts';
 import { expectKind } from './kv.ts';
 import type { LeaseIds } from './lease-ids.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
-import { onLeader } from './on-leader.ts';
+import type { LeaderMethods } from './leader-methods.ts';
 import type { QuotaGuard } from './quota-guard.ts';
 
 /** Ids that are tried when the server chooses one; more than one collision means the table is full of ours. */
@@ -36,11 +34,20 @@ export interface LeaseParts {
   readonly quota: QuotaGuard;
   readonly keeper: LeaseKeeper;
   readonly ids: LeaseIds;
+  readonly leader: LeaderMethods;
 }
 
 /** The handlers of etcdserverpb.Lease. */
 export function leaseHandlers(parts: LeaseParts): Handlers {
-  const { node } = parts;
+  const { node, keeper, leader } = parts;
+  const keepAlive = leader.register('etcdserverpb.Lease/LeaseKeepAlive', async ({ ID }) => ({
+    header: undefined,
+    ID,
+    TTL: await renew(node, keeper, ID),
+  }));
+  const timeToLive = leader.register('etcdserverpb.Lease/LeaseTimeToLive', (request) =>
+    timeToLiveHere(node, keeper, request),
+  );
   return {
     'etcdserverpb.Lease/LeaseGrant': (request) => grant(parts, request),
     'etcdserverpb.Lease/LeaseRevoke': async (request, { rawRequest }) => {
@@ -52,13 +59,13 @@ export function leaseHandlers(parts: LeaseParts): Handlers {
       for await (const request of requests) {
         // Taken before the renewal, so that it never exceeds the revision of a later revoke.
         const header = headerNow(node);
-        const { TTL } = await keepAlive(parts, request, context.signal);
+        const { TTL } = await keepAlive(request, context.signal);
         if (context.signal.aborted) return;
         if (!responses.send({ header, ID: request.ID, TTL })) await responses.drained();
       }
     },
     'etcdserverpb.Lease/LeaseTimeToLive': async (request, context) => {
-      const answer = await timeToLive(parts, request, context.signal);
+      const answer = await timeToLive(request, context.signal);
       return { ...answer, header: headerNow(node) };
     },
     'etcdserverpb.Lease/LeaseLeases': () => Promise.resolve(leases(parts)),
@@ -88,30 +95,6 @@ async function grant(
   }
 }
 
-/** Renews a lease at the leader, wherever that is. TTL 0: there is no such lease, or its time was over. */
-export function keepAlive(
-  { node, keeper }: LeaseParts,
-  request: LeaseKeepAliveRequest,
-  signal?: AbortSignal,
-): Promise<LeaseKeepAliveResponse> {
-  return onLeader(node, {
-    here: async () => ({
-      header: undefined,
-      ID: request.ID,
-      TTL: await renew(node, keeper, request.ID),
-    }),
-    there: async () =>
-      LeaseKeepAliveResponse.decode(
-        await node.callLeader(
-          'etcdserverpb.Lease/LeaseKeepAlive',
-          LeaseKeepAliveRequest.encode(request),
-          signal,
-        ),
-      ),
-    signal,
-  });
-}
-
 /** @throws EtcdError NOT_LEADER when this member stopped leading meanwhile. */
 async function renew(node: NodePort, keeper: LeaseKeeper, id: bigint): Promise<number> {
   await node.readBarrier();
@@ -135,26 +118,6 @@ async function renew(node: NodePort, keeper: LeaseKeeper, id: bigint): Promise<n
     });
   }
   return renewal.lease.grantedTtlSeconds;
-}
-
-/** What is left of a lease, asked of the leader. TTL -1: there is no such lease. */
-export function timeToLive(
-  { node, keeper }: LeaseParts,
-  request: LeaseTimeToLiveRequest,
-  signal?: AbortSignal,
-): Promise<LeaseTimeToLiveResponse> {
-  return onLeader(node, {
-    here: () => timeToLiveHere(node, keeper, request),
-    there: async () =>
-      LeaseTimeToLiveResponse.decode(
-        await node.callLeader(
-          'etcdserverpb.Lease/LeaseTimeToLive',
-          LeaseTimeToLiveRequest.encode(request),
-          signal,
-        ),
-      ),
-    signal,
-  });
 }
 
 async function timeToLiveHere(
@@ -181,7 +144,7 @@ async function timeToLiveHere(
 }
 
 /** All leases, those that end first first; where this member does not lead and cannot know, in the order of grants. */
-function leases({ node, keeper }: LeaseParts): LeaseLeasesResponse {
+function leases({ node, keeper }: Pick<LeaseParts, 'node' | 'keeper'>): LeaseLeasesResponse {
   const ids = keeper.clock?.inOrder() ?? [...node.state.lessor.leases()].map(({ id }) => id);
   return { header: headerNow(node), leases: ids.map((ID) => ({ ID })) };
 }

@@ -1,18 +1,12 @@
 /** All services of a node, as the listeners and the other members call them, and what works for them unseen. */
-import {
-  EtcdError,
-  type Handlers,
-  LeaseKeepAliveRequest,
-  LeaseKeepAliveResponse,
-  LeaseTimeToLiveRequest,
-  LeaseTimeToLiveResponse,
-} from '@etcd-ts/protocol';
+import type { Handlers } from '@etcd-ts/protocol';
 import type { NodePort } from '../node-port.ts';
 import { clusterHandlers } from './cluster.ts';
 import { CompactionDriver } from './compaction-driver.ts';
 import { guarded } from './guards.ts';
 import { kvHandlers } from './kv.ts';
-import { keepAlive, leaseHandlers, type LeaseParts, timeToLive } from './lease.ts';
+import { LeaderMethods } from './leader-methods.ts';
+import { leaseHandlers } from './lease.ts';
 import { LeaseIds } from './lease-ids.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { maintenanceHandlers } from './maintenance.ts';
@@ -24,7 +18,8 @@ import { watchHandlers } from './watch/watch.ts';
 export class Services {
   /** For the listeners. */
   readonly handlers: Handlers;
-  readonly #lease: LeaseParts;
+  readonly #leader: LeaderMethods;
+  readonly #keeper: LeaseKeeper;
   readonly #compaction: CompactionDriver;
   readonly #catchUp: CatchUp;
 
@@ -33,50 +28,26 @@ export class Services {
     const quota = new QuotaGuard(node);
     this.#compaction = new CompactionDriver(node);
     this.#catchUp = new CatchUp(node);
-    this.#lease = {
-      node,
-      quota,
-      keeper: new LeaseKeeper(node),
-      ids: new LeaseIds(node.memberId, node.clock),
-    };
+    this.#keeper = new LeaseKeeper(node);
+    this.#leader = new LeaderMethods(node);
+    const ids = new LeaseIds(node.memberId, node.clock);
     this.handlers = guarded(node, {
       ...kvHandlers({ node, quota, compaction: this.#compaction }),
       ...watchHandlers(node, this.#catchUp),
-      ...leaseHandlers(this.#lease),
-      ...clusterHandlers(node),
+      ...leaseHandlers({ node, quota, keeper: this.#keeper, ids, leader: this.#leader }),
+      ...clusterHandlers(node, this.#leader),
       ...maintenanceHandlers(node, quota),
     });
   }
 
-  /**
-   * Answers what another member asks of this one as the leader ({@link NodePort.callLeader}).
-   *
-   * @throws EtcdError NOT_LEADER where this member does not lead; UNIMPLEMENTED for a method that is not asked of
-   *   leaders.
-   */
-  async answerMember(
-    method: string,
-    request: Uint8Array,
-    signal?: AbortSignal,
-  ): Promise<Uint8Array> {
-    if (!this.#lease.node.status().isLeader) throw new EtcdError('NOT_LEADER');
-    switch (method) {
-      case 'etcdserverpb.Lease/LeaseKeepAlive': {
-        const asked = LeaseKeepAliveRequest.decode(request);
-        return LeaseKeepAliveResponse.encode(await keepAlive(this.#lease, asked, signal));
-      }
-      case 'etcdserverpb.Lease/LeaseTimeToLive': {
-        const asked = LeaseTimeToLiveRequest.decode(request);
-        return LeaseTimeToLiveResponse.encode(await timeToLive(this.#lease, asked, signal));
-      }
-      default:
-        throw new EtcdError('UNIMPLEMENTED', { message: `no member answers ${method}` });
-    }
+  /** Answers what another member asks of this one as the leader ({@link LeaderMethods.answer}). */
+  answerMember(method: string, request: Uint8Array, _signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#leader.answer(method, request);
   }
 
   /** Ends what works behind the scenes. Streams end when their listeners do. */
   stop(): void {
-    this.#lease.keeper.stop();
+    this.#keeper.stop();
     this.#compaction.stop();
     this.#catchUp.stop();
   }

@@ -3,6 +3,7 @@ import { memoryBackend } from '@etcd-ts/mvcc';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { Command, CommandResult } from '../../src/apply/command.ts';
 import { ReplicatedState } from '../../src/apply/replicated-state.ts';
+import type { ConfigChange } from '@etcd-ts/raft';
 import type { Clock } from '../../src/clock.ts';
 import type { FollowerProgress } from '../../src/consensus/consensus.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from '../../src/limits.ts';
@@ -34,6 +35,14 @@ export class FakeNode implements NodePort {
   barriers = 0;
   /** Called in place of applying at once: lets a test hold a proposal back, drop it, or refuse it. */
   beforeApply: (command: Command) => Promise<void> = () => Promise.resolve();
+  /** Called before a membership change is applied: lets a test refuse it. */
+  beforeChange: (change: ConfigChange) => Promise<void> = () => Promise.resolve();
+  /** Targets of leadership transfers. */
+  readonly transferred: MemberId[] = [];
+  /** What the leader knows of its followers. */
+  followers: readonly FollowerProgress[] = [];
+  /** Since when peers are connected, in the clock's ms. */
+  readonly connected = new Map<bigint, number>();
   /** Answers `callLeader`. */
   leader: (method: string, request: Uint8Array) => Promise<Uint8Array> = () =>
     Promise.reject(new EtcdError('NO_LEADER'));
@@ -106,20 +115,39 @@ export class FakeNode implements NodePort {
     return this.leader(method, request);
   }
 
-  changeMembers(): Promise<void> {
-    return Promise.reject(new EtcdError('NO_LEADER'));
+  /** Commits and applies a membership change as Raft would, where it is a simple one. */
+  async changeMembers(change: ConfigChange): Promise<void> {
+    await this.beforeChange(change);
+    const { voters, learners, ...rest } = this.state.confState;
+    const without = (ids: readonly bigint[], id: bigint) => ids.filter((other) => other !== id);
+    let confState = { voters, learners, ...rest };
+    for (const { op, node } of change.steps) {
+      if (op === 'update') continue;
+      const others = {
+        voters: without(confState.voters, node),
+        learners: without(confState.learners, node),
+      };
+      confState = {
+        ...rest,
+        voters: op === 'addVoter' ? [...others.voters, node].sort(byValue) : others.voters,
+        learners: op === 'addLearner' ? [...others.learners, node].sort(byValue) : others.learners,
+      };
+    }
+    const { term } = this.#status;
+    this.state.applyConfig({ index: this.state.appliedIndex + 1, term, change, confState });
   }
 
-  transferLeadership(): Promise<void> {
-    return Promise.reject(new EtcdError('NO_LEADER'));
+  transferLeadership(target: MemberId): Promise<void> {
+    this.transferred.push(target);
+    return Promise.resolve();
   }
 
   progress(): readonly FollowerProgress[] {
-    return [];
+    return this.followers;
   }
 
-  connectedSinceMs(): number | undefined {
-    return undefined;
+  connectedSinceMs(member: MemberId): number | undefined {
+    return this.connected.get(member);
   }
 
   onStatusChange(listener: (status: NodeStatus) => void): () => void {
@@ -128,4 +156,8 @@ export class FakeNode implements NodePort {
       this.#listeners.delete(listener);
     };
   }
+}
+
+function byValue(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
