@@ -57,9 +57,19 @@ function put(key: Uint8Array): PutRequest {
 
 function range(key: Uint8Array, rangeEnd: Uint8Array = NONE): RangeRequest {
   return {
-    ...{ key, rangeEnd, limit: 0, revision: 0, sortOrder: 0, sortTarget: 0, serializable: false },
-    ...{ keysOnly: false, countOnly: false, minModRevision: 0, maxModRevision: 0 },
-    ...{ minCreateRevision: 0, maxCreateRevision: 0 },
+    key,
+    rangeEnd,
+    limit: 0,
+    revision: 0,
+    sortOrder: 0,
+    sortTarget: 0,
+    serializable: false,
+    keysOnly: false,
+    countOnly: false,
+    minModRevision: 0,
+    maxModRevision: 0,
+    minCreateRevision: 0,
+    maxCreateRevision: 0,
   };
 }
 

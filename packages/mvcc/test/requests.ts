@@ -33,17 +33,13 @@ export function range(key: string, rangeEnd = '', more: Partial<RangeRequest> = 
     revision: 0,
     sortOrder: 0,
     sortTarget: 0,
-    ...{
-      serializable: false,
-      keysOnly: false,
-      countOnly: false,
-    },
-    ...{
-      minModRevision: 0,
-      maxModRevision: 0,
-      minCreateRevision: 0,
-      maxCreateRevision: 0,
-    },
+    serializable: false,
+    keysOnly: false,
+    countOnly: false,
+    minModRevision: 0,
+    maxModRevision: 0,
+    minCreateRevision: 0,
+    maxCreateRevision: 0,
     ...more,
   };
 }

@@ -30,10 +30,8 @@ const putRequest = fc
     put(k, ignored === 0 ? '' : v, {
       prevKv,
       lease: ignored === 1 ? 0n : leaseId,
-      ...{
-        ignoreValue: ignored === 0,
-        ignoreLease: ignored === 1,
-      },
+      ignoreValue: ignored === 0,
+      ignoreLease: ignored === 1,
     }),
   );
 const deleteRequest = fc.tuple(key, rangeEnd, fc.boolean()).map((args) => del(...args));
