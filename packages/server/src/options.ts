@@ -52,6 +52,10 @@ export interface EtcdNodeOptions {
   readonly snapshotCount?: number;
   /** Entries kept behind a mark for slow followers. etcd --snapshot-catchup-entries. @defaultValue 5000 */
   readonly snapshotCatchUpEntries?: number;
+  /** Segments of the log that stay even when nothing needs them; 0 keeps all. etcd --max-wals. @defaultValue 5 */
+  readonly maxWals?: number;
+  /** Size at which a new segment of the log begins. @defaultValue 64 MiB */
+  readonly walSegmentBytes?: number;
   /** Largest request. etcd --max-request-bytes. @defaultValue 1572864 */
   readonly maxRequestBytes?: number;
   /** Operations in one transaction. etcd --max-txn-ops. @defaultValue 128 */
@@ -99,6 +103,8 @@ const NUMBERS = {
   electionTimeoutMs: [1_000, 0, Number.MAX_SAFE_INTEGER],
   snapshotCount: [10_000, 1, Number.MAX_SAFE_INTEGER],
   snapshotCatchUpEntries: [5_000, 0, Number.MAX_SAFE_INTEGER],
+  maxWals: [5, 0, 1_000_000],
+  walSegmentBytes: [64 * 1024 ** 2, 4_096, 2 ** 40],
   maxRequestBytes: [1_572_864, 1, 1 << 30],
   maxTxnOps: [128, 1, 1_000_000],
   quotaBackendBytes: [2 * 1024 ** 3, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
@@ -140,6 +146,8 @@ export function resolveOptions(options: EtcdNodeOptions = {}): ResolvedOptions {
     preVote: options.preVote ?? true,
     snapshotCount: number(options, 'snapshotCount'),
     snapshotCatchUpEntries: number(options, 'snapshotCatchUpEntries'),
+    maxWals: number(options, 'maxWals'),
+    walSegmentBytes: number(options, 'walSegmentBytes'),
     maxRequestBytes: number(options, 'maxRequestBytes'),
     maxTxnOps: number(options, 'maxTxnOps'),
     quotaBackendBytes: quota === 0 ? NUMBERS.quotaBackendBytes[0] : quota,

@@ -130,6 +130,7 @@ export class RunningNode implements NodePort {
       engine: this.#engine,
       services: this.services,
       transport,
+      takeSnapshot: () => this.#host.takeSnapshot(),
     });
     this.published = publishMember(this, options, this.#ending.signal);
     this.published.catch(() => undefined);

@@ -167,6 +167,42 @@ describe('three members', () => {
     for (const acknowledged of all) await expectAll('a', acknowledged);
   });
 
+  test('a member that lost its database makes it again from the whole log', async () => {
+    await three();
+    const follower = await aFollower();
+    const leader = await cluster.leader();
+    for (let i = 0; i < 50; i++) await leader.client().put(`k${i}`, String(i));
+    await cluster.agreed();
+    await follower.kill();
+    cluster.loseDatabase(nameOf(follower));
+    await cluster.start(nameOf(follower));
+    await leader.client().put('after', 'x');
+    await cluster.agreed();
+  });
+
+  test('a member that lost its database and the start of its log fetches the state', async () => {
+    await three({
+      snapshotCount: 50,
+      snapshotCatchUpEntries: 5,
+      walSegmentBytes: 4_096,
+      maxWals: 1,
+    });
+    const follower = await aFollower();
+    const leader = await cluster.leader();
+    const writes = writer(nameOf(leader), 'w');
+    await cluster.when(() => (follower.status().appliedIndex > 200 ? true : undefined));
+    await follower.kill();
+    cluster.loseDatabase(nameOf(follower));
+    const back = await cluster.start(nameOf(follower));
+    expect(back.status().appliedIndex).toBeGreaterThan(200);
+    const acknowledged = await writes.end();
+    await cluster.agreed();
+    await expectAll(nameOf(back), acknowledged);
+    await back.kill();
+    await cluster.start(nameOf(follower));
+    await cluster.agreed();
+  });
+
   test('a leader that is stopped hands over: nobody waits for an election timeout', async () => {
     await three({ heartbeatIntervalMs: 200, electionTimeoutMs: 5_000 });
     const leader = await cluster.leader();

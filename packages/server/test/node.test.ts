@@ -158,7 +158,12 @@ describe('a start that cannot be', () => {
   });
 
   test('a state that the log no longer reaches is refused with what is there', async () => {
-    const member = alone({ snapshotCount: 20, snapshotCatchUpEntries: 0 });
+    const member = alone({
+      snapshotCount: 20,
+      snapshotCatchUpEntries: 0,
+      walSegmentBytes: 4_096,
+      maxWals: 1,
+    });
     await member.start('a');
     for (let i = 0; i < 100; i++) await member.client('a').put('k', 'v');
     await member.node('a').stop();

@@ -11,8 +11,15 @@
  */
 import { type ClusterId, type MemberId, must } from '@etcd-ts/base';
 import { flushStore } from '@etcd-ts/mvcc';
-import type { ConfState, RaftInitialState } from '@etcd-ts/raft';
-import { openWal, type Disk, type RecoveredLog, type Wal, type WalOptions } from '@etcd-ts/wal';
+import type { ConfState, LogIndex, RaftInitialState, SnapshotMeta } from '@etcd-ts/raft';
+import {
+  type Disk,
+  openWal,
+  type RecoveredLog,
+  type Wal,
+  WalError,
+  type WalOptions,
+} from '@etcd-ts/wal';
 import { ReplicatedState, type ReplicatedStateOptions } from '../apply/replicated-state.ts';
 import type { BackendStore } from '../env.ts';
 import type { Logger } from '../logger.ts';
@@ -38,10 +45,28 @@ export interface RecoveryParts {
   readonly walDirectory: string;
   readonly backends: BackendStore;
   readonly log: Logger;
-  readonly walOptions: Pick<WalOptions, 'monotonicMs' | 'observer'>;
+  readonly walOptions: Pick<
+    WalOptions,
+    'monotonicMs' | 'observer' | 'segmentSizeBytes' | 'maxSegments'
+  >;
   readonly stateOptions: ReplicatedStateOptions;
-  /** Ids and members of the cluster that the options describe; asked only when there is no log. */
+  /** Ids and members of the cluster that the options describe; asked only when there is no log, or no database. */
   readonly cluster: () => Promise<FirstCluster>;
+  /** Fetches the state from another member into a new database; asked only when there is none. */
+  readonly fetchState: (wanted: WantedState) => Promise<FetchedState>;
+}
+
+/** Whose state is wanted, and how new it must be. */
+export interface WantedState {
+  readonly clusterId: ClusterId;
+  readonly memberId: MemberId;
+  readonly minIndex: LogIndex;
+}
+
+/** A state that was fetched. */
+export interface FetchedState {
+  readonly database: Database;
+  readonly meta: SnapshotMeta;
 }
 
 /** A cluster that begins, or one that exists and that this member joins. */
@@ -138,21 +163,12 @@ async function markFounding(wal: Wal, state: ReplicatedState): Promise<void> {
 async function comeBack(parts: RecoveryParts): Promise<Recovered> {
   const { backends, log, stateOptions } = parts;
   const candidates = await openCandidates(backends);
-  const furthest = Math.max(0, ...candidates.map(({ applied }) => applied));
-  let wal: Wal | undefined;
+  const opened: { wal?: Wal; database?: Database } = {};
   try {
-    const opened = await openWal({
-      ...logOptions(parts),
-      // A mark's content is in a database that has come at least as far.
-      isUsableSnapshot: ({ index }) => index <= furthest,
-    });
-    wal = opened.wal;
-    const recovered = must(opened.recovered, 'content of the log');
-    reportRepair(log, recovered);
-    const chosen = choose(candidates, recovered, wal);
+    const { wal, recovered, chosen } = await match(parts, candidates, opened);
     await removeDatabases(
       backends,
-      candidates.filter((candidate) => candidate !== chosen),
+      candidates.filter(({ name }) => name !== chosen.name),
     );
     const state = await ReplicatedState.open(chosen.backend, stateOptions);
     const isFounding = state.appliedIndex === FOUNDING_INDEX && recovered.snapshot === undefined;
@@ -172,28 +188,144 @@ async function comeBack(parts: RecoveryParts): Promise<Recovered> {
       cameBack: true,
     };
   } catch (error) {
-    await wal?.close();
+    await opened.wal?.close();
     for (const { backend } of candidates) await backend.close();
+    await opened.database?.backend.close();
+    throw error;
+  }
+}
+
+/** A log and the database that belongs to it. */
+interface Matched {
+  readonly wal: Wal;
+  readonly recovered: RecoveredLog;
+  readonly chosen: Database;
+}
+
+/**
+ * Opens the log with the database that belongs to it; where there is none (lost, or too old), makes one of the first
+ * members and the whole log, or fetches the state from the other members.
+ *
+ * @param opened What the caller has to close when this fails.
+ */
+async function match(
+  parts: RecoveryParts,
+  candidates: readonly Candidate[],
+  opened: { wal?: Wal; database?: Database },
+): Promise<Matched> {
+  const furthest = Math.max(0, ...candidates.map(({ applied }) => applied));
+  // A mark's content is in a database that has come at least as far.
+  const usual = await openLog(parts, ({ index }) => index <= furthest);
+  if (usual !== undefined) {
+    opened.wal = usual.wal;
+    const chosen = choose(candidates, usual);
+    if (chosen !== undefined) return { ...usual, chosen };
+    await usual.wal.close();
+    delete opened.wal;
+  }
+  const whole = await openLog(parts, ({ index }) => index === FOUNDING_INDEX);
+  if (whole !== undefined) {
+    opened.wal = whole.wal;
+    const chosen = await foundAgain(parts, whole.recovered, candidates);
+    if (chosen !== undefined) return { ...whole, chosen: (opened.database = chosen) };
+    await whole.wal.close();
+    delete opened.wal;
+  }
+  const rest = must(await openLog(parts, () => true), 'log');
+  opened.wal = rest.wal;
+  return fetchAgain(parts, rest, candidates, opened);
+}
+
+/** Opens the log; undefined when none of its marks is usable and it does not go back to its beginning. */
+async function openLog(
+  parts: RecoveryParts,
+  isUsableSnapshot: (mark: SnapshotMeta) => boolean,
+): Promise<Omit<Matched, 'chosen'> | undefined> {
+  try {
+    const { wal, recovered } = await openWal({ ...logOptions(parts), isUsableSnapshot });
+    const content = must(recovered, 'content of the log');
+    reportRepair(parts.log, content);
+    return { wal, recovered: content };
+  } catch (error) {
+    if (error instanceof WalError && error.code === 'SNAPSHOT_MISSING') return undefined;
     throw error;
   }
 }
 
 /** The database that belongs to the log. */
-function choose(candidates: readonly Candidate[], recovered: RecoveredLog, wal: Wal): Candidate {
+function choose(
+  candidates: readonly Candidate[],
+  { recovered, wal }: Omit<Matched, 'chosen'>,
+): Candidate | undefined {
   const { lastIndex } = wal.stats();
   const marked = recovered.snapshot?.index ?? 0;
-  const isEmptyLog = lastIndex === 0;
-  const chosen = isEmptyLog
-    ? candidates.find(({ applied }) => applied <= FOUNDING_INDEX)
-    : chooseDatabase(candidates, lastIndex);
-  if (chosen === undefined || chosen.applied < marked) {
-    const found = candidates.map(({ name, applied }) => `${name} at ${applied}`).join(', ');
-    throw new StartError(
-      'STATE_LOST',
-      `the log holds entries ${marked + 1} to ${lastIndex}, and no database goes with it (${found || 'there is none'}): restore the member's database, or remove the member and add it again`,
-    );
-  }
-  return chosen;
+  if (lastIndex === 0) return candidates.find(({ applied }) => applied <= FOUNDING_INDEX);
+  const chosen = chooseDatabase(candidates, lastIndex);
+  return chosen !== undefined && chosen.applied >= marked ? chosen : undefined;
+}
+
+/** The first state made anew, when the options still describe this very cluster. */
+async function foundAgain(
+  parts: RecoveryParts,
+  { metadata, snapshot }: RecoveredLog,
+  candidates: readonly Candidate[],
+): Promise<Database | undefined> {
+  if (snapshot?.index !== FOUNDING_INDEX) return undefined;
+  const cluster = await parts.cluster();
+  const isSame =
+    cluster.kind === 'new' &&
+    cluster.clusterId === metadata.clusterId &&
+    cluster.local.id === metadata.memberId;
+  if (!isSame) return undefined;
+  await removeDatabases(parts.backends, candidates);
+  const name = databaseName(FOUNDING_INDEX);
+  await parts.backends.remove(name);
+  const database: Database = { name, backend: await parts.backends.open(name) };
+  const state = await ReplicatedState.open(database.backend, parts.stateOptions);
+  await found(state, database, cluster);
+  parts.log.warn('the database was lost: it is made again from the whole log', { database: name });
+  return database;
+}
+
+/** The state as another member has it now, which is at least as new as the log's newest mark. */
+async function fetchAgain(
+  parts: RecoveryParts,
+  { wal, recovered }: Omit<Matched, 'chosen'>,
+  candidates: readonly Candidate[],
+  opened: { database?: Database },
+): Promise<Matched> {
+  const { metadata, snapshot, entries } = recovered;
+  const marked = snapshot?.index ?? 0;
+  const found = candidates.map(({ name, applied }) => `${name} at ${applied}`).join(', ');
+  const { lastIndex } = wal.stats();
+  const lost = `the log holds entries ${marked + 1} to ${lastIndex}, and no database goes with it (${found || 'there is none'})`;
+  parts.log.warn('the database was lost: its state is fetched from the other members', {
+    reason: lost,
+  });
+  const fetched = await parts.fetchState({ ...metadata, minIndex: marked }).catch((cause) => {
+    const advice = 'restore the database, or remove the member and add it again';
+    throw new StartError('STATE_LOST', `${lost}: ${advice}`, { cause });
+  });
+  opened.database = fetched.database;
+  const { meta } = fetched;
+  const { hardState } = recovered;
+  const commit = Math.max(hardState.commit, meta.index);
+  // Where the log holds this entry it goes on; otherwise it begins anew behind the state.
+  const goesOn = entries.some(({ index, term }) => index === meta.index && term === meta.term);
+  await wal.append(
+    { snapshot: meta, entries: [], hardState: { ...hardState, commit } },
+    { sync: true },
+  );
+  return {
+    wal,
+    chosen: fetched.database,
+    recovered: {
+      metadata,
+      snapshot: meta,
+      hardState: { ...hardState, commit },
+      entries: goesOn ? entries.filter(({ index }) => index > meta.index) : [],
+    },
+  };
 }
 
 function logOptions(parts: RecoveryParts): WalOptions {

@@ -8,6 +8,7 @@ import type { Peer, PeerTransport } from '../peers/peer-transport.ts';
 import { StartError } from '../start-error.ts';
 import { RevocableDisk } from '../state/revocable-disk.ts';
 import { type FirstCluster, recover, type Recovered } from './recovery.ts';
+import { fetchState } from './fetch-state.ts';
 import { joinCluster } from './join.ts';
 import { initialCluster } from './initial-cluster.ts';
 
@@ -68,11 +69,14 @@ export async function openStorage(
       backends: env.backends,
       log: env.log,
       walOptions: {
+        segmentSizeBytes: options.walSegmentBytes,
+        maxSegments: options.maxWals,
         monotonicMs: () => env.clock.monotonicMs(),
         observer: { slowSync: (tookMs) => reportSlowSync(env.log, tookMs) },
       },
       stateOptions: { dirtyBytesMax: options.maxDirtyBytes, hashSeed: env.random.uint32() },
       cluster,
+      fetchState: (wanted) => fetchState(wanted, options, env),
     });
     let isRevoked = false;
     const close = async (): Promise<void> => {

@@ -57,6 +57,12 @@ export const FLAGS: Readonly<Record<string, Readonly<Record<string, Flag>>>> = {
       help: 'Number of entries for a slow follower to catch up after compacting the raft log.',
       option: 'snapshotCatchUpEntries',
     },
+    'max-wals': {
+      kind: 'uint',
+      fallback: '5',
+      help: 'Maximum number of wal files to retain (0 is unlimited).',
+      option: 'maxWals',
+    },
     'heartbeat-interval': {
       kind: 'uint',
       fallback: '100',

@@ -74,6 +74,35 @@ export async function removeDatabases(
   }
 }
 
+/**
+ * Fills a new database from a snapshot, and makes it durable.
+ *
+ * @throws Error when the content is damaged, incomplete, or not what was announced; the database is gone then.
+ */
+export async function fillDatabase(
+  store: BackendStore,
+  meta: SnapshotMeta,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<Database> {
+  const name = databaseName(meta.index);
+  await store.remove(name);
+  const backend = await store.open(name);
+  try {
+    await restoreSnapshot(backend, chunks);
+    const applied = readApplied(backend);
+    if (applied?.index !== meta.index || applied.term !== meta.term) {
+      throw new Error(
+        `the snapshot is of entry ${applied?.index} in term ${applied?.term}, announced was ${meta.index} in ${meta.term}`,
+      );
+    }
+    await backend.sync();
+  } catch (error) {
+    await removeDatabases(store, [{ name, backend }]);
+    throw error;
+  }
+  return { name, backend };
+}
+
 /** The databases of a running node. */
 export class Databases {
   readonly #store: BackendStore;
@@ -120,24 +149,12 @@ export class Databases {
   /** Fills a new database. Nothing of the current one changes. */
   async receive(meta: SnapshotMeta, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     assert(this.#incoming === undefined, 'two snapshots are received at a time');
-    const name = databaseName(meta.index);
-    assert(name !== this.#current.name, () => `the state began at index ${meta.index} itself`);
-    await this.#store.remove(name);
-    const backend = await this.#store.open(name);
-    try {
-      await restoreSnapshot(backend, chunks);
-      const applied = readApplied(backend);
-      if (applied?.index !== meta.index || applied.term !== meta.term) {
-        throw new Error(
-          `the snapshot is of entry ${applied?.index} in term ${applied?.term}, announced was ${meta.index} in ${meta.term}`,
-        );
-      }
-      await backend.sync();
-    } catch (error) {
-      await removeDatabases(this.#store, [{ name, backend }]);
-      throw error;
-    }
-    this.#incoming = { name, backend, index: meta.index };
+    assert(
+      databaseName(meta.index) !== this.#current.name,
+      () => `the state began at index ${meta.index} itself`,
+    );
+    const database = await fillDatabase(this.#store, meta, chunks);
+    this.#incoming = { ...database, index: meta.index };
   }
 
   /** The log begins behind the snapshot: its database becomes the state, the old one goes. */

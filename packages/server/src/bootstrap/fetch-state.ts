@@ -1,0 +1,113 @@
+/**
+ * How a member that has lost its database, and whose log no longer reaches back, gets its state again: it asks the
+ * other members for theirs, before it takes part. Its log and its vote are untouched, so it breaks no promise.
+ */
+import { must } from '@etcd-ts/base';
+import type { SnapshotMessage, SnapshotMeta } from '@etcd-ts/raft';
+import type { Env } from '../env.ts';
+import type { ResolvedOptions } from '../options.ts';
+import { SEND_STATE } from '../peers/peer-desk.ts';
+import type { Peer, PeerHandlers, PeerTransport } from '../peers/peer-transport.ts';
+import { ETCD_VERSION } from '../services/version.ts';
+import { pause } from '../services/turns.ts';
+import { type Database, fillDatabase, removeDatabases } from '../state/databases.ts';
+import { joinCluster } from './join.ts';
+import type { FetchedState, WantedState } from './recovery.ts';
+
+/** A peer that is not connected within so long is passed over, in milliseconds. */
+const CONNECT_LIMIT_MS = 5_000;
+
+/** Between two looks whether it is. */
+const CONNECT_POLL_MS = 20;
+
+/**
+ * Fetches a state that is at least as new as the log's newest mark.
+ *
+ * @throws Error: no other member is known, can be reached, and has such a state.
+ */
+export async function fetchState(
+  wanted: WantedState,
+  options: ResolvedOptions,
+  env: Env,
+): Promise<FetchedState> {
+  const transport = env.peers(options);
+  const { peers, clusterId } = await joinCluster(options, transport);
+  if (clusterId !== wanted.clusterId)
+    throw new Error('the members at these URLs are another cluster');
+  const receiver = new Receiver(wanted, env);
+  try {
+    transport.setPeers(peers);
+    await transport.start({ id: wanted.memberId, clusterId: wanted.clusterId }, receiver);
+    for (const peer of peers) {
+      if (!(await connected(transport, peer, env))) continue;
+      try {
+        await transport.call(peer.id, SEND_STATE, new Uint8Array(0), new AbortController().signal);
+        return must(receiver.fetched, 'state');
+      } catch (error) {
+        env.log.warn('failed to fetch the state', { 'remote-peer-id': peer.id, error });
+      }
+    }
+  } finally {
+    await transport.close();
+  }
+  throw new Error('no other member could be reached that has it');
+}
+
+async function connected(transport: PeerTransport, peer: Peer, env: Env): Promise<boolean> {
+  const untilMs = env.clock.monotonicMs() + CONNECT_LIMIT_MS;
+  while (transport.connectedSinceMs(peer.id) === undefined) {
+    if (env.clock.monotonicMs() >= untilMs) return false;
+    await pause(env.clock, CONNECT_POLL_MS);
+  }
+  return true;
+}
+
+/** Takes one snapshot in, and nothing else. */
+class Receiver implements PeerHandlers {
+  fetched: FetchedState | undefined;
+  readonly #wanted: WantedState;
+  readonly #env: Env;
+
+  constructor(wanted: WantedState, env: Env) {
+    this.#wanted = wanted;
+    this.#env = env;
+  }
+
+  facts(): ReturnType<PeerHandlers['facts']> {
+    return {
+      members: [],
+      serverVersion: ETCD_VERSION,
+      clusterVersion: 'not_decided',
+      health: { healthy: false, reason: 'RECOVERING' },
+    };
+  }
+
+  receive(): void {
+    // Not before the state is there.
+  }
+
+  unreachable(): void {
+    // Nothing is sent.
+  }
+
+  call(): Promise<Uint8Array> {
+    return Promise.reject(new Error('the member is recovering'));
+  }
+
+  async receiveSnapshot(
+    { snapshot: meta }: SnapshotMessage,
+    chunks: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const { minIndex } = this.#wanted;
+    if (meta.index < minIndex) {
+      throw new Error(`the state is at index ${meta.index}, at least ${minIndex} is needed`);
+    }
+    const database = await fillDatabase(this.#env.backends, meta, chunks);
+    await this.#take(meta, database);
+  }
+
+  async #take(meta: SnapshotMeta, database: Database): Promise<void> {
+    if (this.fetched === undefined) this.fetched = { meta, database };
+    else await removeDatabases(this.#env.backends, [database]);
+  }
+}
