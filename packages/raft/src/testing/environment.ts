@@ -95,16 +95,16 @@ export class TranscriptEnvironment {
       case 'outcome':
         if (effect.outcome.kind === 'refused') this.#refused = effect;
         if (!this.showsOutcomes) return;
-        this.output.print(
+        this.output.report(
           `OUTCOME ${id} ${must(this.#requests.get(effect.token), `request ${effect.token}`)}: ` +
             describeOutcome(effect.outcome),
         );
         return;
       case 'notice':
-        if (this.showsOutcomes) this.output.print(describeNotice(id, effect));
+        if (this.showsOutcomes) this.output.report(describeNotice(id, effect));
         return;
       case 'halt':
-        this.output.print(describeHalt(id, effect));
+        this.output.report(describeHalt(id, effect));
         return;
       default:
         return;

@@ -135,6 +135,8 @@ export class TranscriptNode {
     this.#view = this.#start(initial);
     this.#previousSoft = this.#soft();
     this.#previousHard = this.#hard();
+    // Nothing new is durable, but what was committed before is handed out with the first step.
+    this.step({ type: 'persisted', group: 0 });
   }
 
   #start(initial: RaftInitialState): CoreView {

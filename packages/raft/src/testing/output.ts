@@ -39,6 +39,11 @@ export class TranscriptOutput {
     for (const line of text.split('\n')) this.#lines.push(line === '' ? line : this.#indent + line);
   }
 
+  /** Writes lines whatever the level is: what was asked for by a command of its own. */
+  report(text: string): void {
+    for (const line of text.split('\n')) this.#lines.push(this.#indent + line);
+  }
+
   /** Writes a log line, if the level lets it through. */
   log(level: LogLevel, text: string): void {
     if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(this.#level)) return;

@@ -263,8 +263,12 @@ export class SimNode {
   /** R7: what never goes back, checked after every step. */
   #observe(): void {
     this.core.checkInvariants();
+    const before = this.status;
     const status = this.core.status();
     this.status = status;
+    const isCandidate = status.role === 'candidate' || status.role === 'preCandidate';
+    const isNew = before.role !== status.role || before.term !== status.term;
+    if (isCandidate && isNew) this.#campaigned(status);
     const { term, commit, lastIndex, firstIndex } = status;
     assert(term >= this.#term, () => `R7: ${this.name} went from term ${this.#term} to ${term}`);
     assert(
@@ -290,17 +294,23 @@ export class SimNode {
       if (message.type === 'voteResponse' && !message.rejected) {
         this.#world.ghost.voted(this.name, message.term, message.to, this.disk.hardState);
       }
-      if (message.type === 'vote' || message.type === 'preVote') this.#campaigned();
       this.#world.send(message);
     }
   }
 
-  /** R9: only a voter campaigns. */
-  #campaigned(): void {
+  /** R9: only a voter campaigns, and none with a committed change that it has not applied. */
+  #campaigned({ applied, commit }: RaftStatus): void {
     const { voters, votersOutgoing } = this.#confState;
     assert(
       voters.includes(this.id) || votersOutgoing.includes(this.id),
       () => `R9: ${this.name} campaigns without being a voter`,
+    );
+    const unapplied = this.core
+      .entries(applied + 1, commit)
+      .find((entry) => entry.payload.kind === 'config');
+    assert(
+      unapplied === undefined,
+      () => `R9: ${this.name} campaigns with change ${unapplied?.index} committed and unapplied`,
     );
   }
 

@@ -10,6 +10,8 @@ export interface SimPlan {
   readonly preVote: boolean;
   readonly checkQuorum: boolean;
   readonly stepDownOnRemoval: boolean;
+  /** Reads trust the clocks; then all nodes tick at once, since leases need clocks of one speed. */
+  readonly readsByLease: boolean;
   readonly maxInflightMessages: number;
   readonly maxMessageBytes: number;
   readonly maxUncommittedBytes: number;
@@ -62,7 +64,7 @@ const COMMON: Readonly<Record<SimEvent, number>> = {
   wipe: 12,
   partition: 6,
   heal: 10,
-  campaign: 4,
+  campaign: 10,
   forgetLeader: 1,
   unreachable: 4,
 };
@@ -81,6 +83,14 @@ const OPTIONAL: readonly SimEvent[] = [
   'unreachable',
 ];
 
+/** Much ado about membership: joint configurations, elections in the midst of them, nodes cut off. */
+function churn(weights: Record<SimEvent, number>): void {
+  weights.change = 60;
+  weights.campaign = 30;
+  weights.partition = 15;
+  weights.heal = 15;
+}
+
 /** The plan of a seed. `overrides` replaces what a test wants fixed. */
 export function planFor(seed: number, overrides: Partial<SimPlan> = {}): SimPlan {
   const random = new SimRandom(seed);
@@ -91,13 +101,19 @@ export function planFor(seed: number, overrides: Partial<SimPlan> = {}): SimPlan
     if (random.perMille(200)) weights[event] *= 4;
   }
   const calm = random.perMille(250);
+  if (random.perMille(250)) churn(weights);
+  const checkQuorum = random.perMille(500);
+  const readsByLease = checkQuorum && random.perMille(400);
+  // Told to campaign, a node breaks the promise that it gave its leader: leases forbid it.
+  if (readsByLease) weights.campaign = 0;
   return {
     seed,
     nodeCount: voterCount + random.below(3),
     voterCount,
     steps: 3000,
     preVote: random.perMille(500),
-    checkQuorum: random.perMille(500),
+    checkQuorum,
+    readsByLease,
     stepDownOnRemoval: random.perMille(500),
     maxInflightMessages: [1, 2, 4, 256][random.below(4)] ?? 256,
     maxMessageBytes: [1, 64, 1 << 20][random.below(3)] ?? 64,

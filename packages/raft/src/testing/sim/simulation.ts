@@ -103,6 +103,7 @@ export class Simulation implements SimWorld {
       heartbeatTicks: 1,
       preVote: plan.preVote,
       checkQuorum: plan.checkQuorum,
+      readMode: plan.readsByLease ? 'lease' : 'safe',
       maxMessageBytes: plan.maxMessageBytes,
       maxInflightMessages: plan.maxInflightMessages,
       maxUncommittedBytes: plan.maxUncommittedBytes,
@@ -220,7 +221,7 @@ export class Simulation implements SimWorld {
     if (event !== 'tick') this.#note(`${node.name} ${event}`);
     switch (event) {
       case 'tick':
-        this.#stepNode(node, { type: 'tick' });
+        this.#tick(this.plan.readsByLease ? this.nodes : [node]);
         return true;
       case 'sync':
         if (!node.hasUnsynced) return false;
@@ -241,6 +242,10 @@ export class Simulation implements SimWorld {
         this.#request(event, node);
         return true;
     }
+  }
+
+  #tick(nodes: readonly SimNode[]): void {
+    for (const node of nodes) if (node.up) this.#stepNode(node, { type: 'tick' });
   }
 
   #request(event: Exclude<SimEvent, WorldEvent>, node: SimNode): void {
