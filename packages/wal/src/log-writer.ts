@@ -389,9 +389,9 @@ export class LogWriter implements Wal {
   }
 
   async #close(): Promise<void> {
-    await this.#loop;
-    await this.#releases;
     try {
+      await this.#loop;
+      await this.#releases;
       if (this.#failure === undefined) await this.#closeWhole();
     } catch (cause) {
       this.#fail(cause);

@@ -1,2 +1,1 @@
-export { LOCK_NAME } from './directory-lock.ts';
 export { NodeDisk } from './node-disk.ts';
