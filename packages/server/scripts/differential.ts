@@ -1,15 +1,16 @@
 /**
- * Compares our services with real etcd: `npm run differential -- --seed N --seeds N --ops N [--self]`.
+ * Compares one of our members with real etcd, both over gRPC:
+ * `npm run differential -- --seed N --seeds N --ops N [--services | --self] [--keep-going]`.
  *
  * Each seed drives two fresh servers with the same requests; the first difference is printed with the command that
- * repeats it. `--self` compares real etcd with itself, which shows that a difference is not the comparison's own.
+ * repeats it. `--services` leaves out consensus and wire on our side. `--self` compares real etcd with itself, which shows that a difference is not the comparison's own.
  */
 import { inspect, parseArgs } from 'node:util';
 import { hasEtcd, realEtcd } from '../../../tools/peers/real-etcd.ts';
-import { startOurs } from '../test/differential/ours.ts';
+import { startMember, startServices } from '../test/differential/ours.ts';
 import { differingPaths } from '../test/differential/paths.ts';
 import { compareServers } from '../test/differential/run.ts';
-import { startRealEtcd } from '../test/differential/target.ts';
+import { startRealEtcd, type Target } from '../test/differential/target.ts';
 
 /** How long a watch event may stay away before it counts as missing. */
 const WATCH_TIMEOUT_MS = 5_000;
@@ -20,19 +21,22 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1' },
     ops: { type: 'string', default: '4000' },
     self: { type: 'boolean', default: false },
+    services: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
   },
 });
+
+function startLeft(etcd: string): Promise<Target> {
+  if (values.self) return startRealEtcd(etcd);
+  return values.services ? startServices() : startMember();
+}
 
 const peers = realEtcd();
 if (hasEtcd(peers)) {
   const first = Number(values.seed);
   let requests = 0;
   for (let seed = first; seed < first + Number(values.seeds); seed++) {
-    const [ours, theirs] = await Promise.all([
-      values.self ? startRealEtcd(peers.etcd) : startOurs(),
-      startRealEtcd(peers.etcd),
-    ]);
+    const [ours, theirs] = await Promise.all([startLeft(peers.etcd), startRealEtcd(peers.etcd)]);
     const startedMs = performance.now();
     const result = await compareServers(ours.channel, theirs.channel, {
       seed,
@@ -48,7 +52,9 @@ if (hasEtcd(peers)) {
       const { step, asked, ours: left, theirs: right } = result.difference;
       console.log(inspect(asked, { depth: 12, maxStringLength: 200 }));
       for (const line of differingPaths(left, right)) console.log(line);
-      console.log(`again: npm run differential -- --seed ${seed} --ops ${step}`);
+      console.log(
+        `again: npm run differential -- --seed ${seed} --ops ${step}${values.services ? ' --services' : ''}`,
+      );
       if (!values['keep-going']) break;
     }
   }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { hasEtcd, realEtcd } from '../../../../tools/peers/real-etcd.ts';
-import { startOurs } from './ours.ts';
+import { startMember, startServices } from './ours.ts';
 import { compareServers } from './run.ts';
 import { startRealEtcd, type Target } from './target.ts';
 
@@ -13,9 +13,12 @@ afterEach(async () => {
 
 /** The short form of `npm run differential`. */
 describe.skipIf(!hasEtcd(peers))('beside real etcd', () => {
-  test.each([1001, 1002])('every answer to the requests of seed %d is the same', async (seed) => {
+  test.each([
+    [1001, 'the services alone', startServices],
+    [1002, 'a member over gRPC', startMember],
+  ])('every answer to the requests of seed %d is the same, from %s', async (seed, _, start) => {
     if ('missing' in peers) return;
-    const [ours, theirs] = await Promise.all([startOurs(), startRealEtcd(peers.etcd)]);
+    const [ours, theirs] = await Promise.all([start(), startRealEtcd(peers.etcd)]);
     stopping.push(ours, theirs);
     const { difference } = await compareServers(ours.channel, theirs.channel, {
       seed,

@@ -1,11 +1,13 @@
-/** Our services in process, on a store in memory and a log that is applied as it is written. */
+/** Ours under comparison: the services alone, on a log that is applied as it is written, or a whole member over gRPC. */
+import { GrpcChannel } from '@etcd-ts/client/node';
+import { EtcdNode } from '../../src/index.ts';
 import { InProcessChannel } from '../../src/listeners/in-process.ts';
-import { FakeNode } from '../services/fake-node.ts';
 import { Services } from '../../src/services/services.ts';
+import { FakeNode } from '../services/fake-node.ts';
 import type { Target } from './target.ts';
 
-/** Starts our services. */
-export async function startOurs(): Promise<Target> {
+/** Starts our services, in process. */
+export async function startServices(): Promise<Target> {
   const node = await FakeNode.start({ clock: 'real' });
   const services = new Services(node);
   const channel = new InProcessChannel(services.handlers, node.clock);
@@ -14,6 +16,21 @@ export async function startOurs(): Promise<Target> {
     stop: async () => {
       await channel.close();
       services.stop();
+    },
+  };
+}
+
+/** Starts a member of its own cluster, in memory, that listens on a port of the system's choice. */
+export async function startMember(): Promise<Target> {
+  const node = await EtcdNode.start({ listenClientUrls: ['http://127.0.0.1:0'] });
+  const [url] = node.clientUrls;
+  if (url === undefined) throw new Error('the member listens nowhere');
+  const channel = new GrpcChannel(new URL(url).host);
+  return {
+    channel,
+    stop: async () => {
+      await channel.close();
+      await node.stop();
     },
   };
 }
