@@ -1,14 +1,8 @@
-import { GrpcChannel, systemClock } from '@etcd-ts/client/node';
+import { GrpcChannel } from '@etcd-ts/client/node';
 import { channelSuite } from '@etcd-ts/protocol/testing';
 import { describe, test } from 'vitest';
-import type { Clock } from '../../src/clock.ts';
 import { listenForClients } from '../../src/listeners/node/client-listener.ts';
-
-const clock: Clock = {
-  ...systemClock,
-  wallMs: () => Date.now(),
-  soon: (callback) => void setImmediate(callback),
-};
+import { realClock } from './real-clock.ts';
 
 describe('the channel over gRPC', () => {
   for (const claim of channelSuite) {
@@ -17,7 +11,7 @@ describe('the channel over gRPC', () => {
         const listener = await listenForClients({
           urls: ['http://127.0.0.1:0'],
           handlers,
-          clock,
+          clock: realClock,
           maxRequestBytes: 1_572_864,
           routes: new Map(),
         });

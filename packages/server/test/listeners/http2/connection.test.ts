@@ -6,6 +6,7 @@ import {
   Http2Connection,
   IDLE_FRAME_BURST,
   MAX_CONTINUATIONS,
+  MAX_WAITING_BYTES,
   RESET_BURST,
   STREAM_WINDOW_BYTES,
 } from '../../../src/listeners/http2/connection.ts';
@@ -288,6 +289,37 @@ describe('flow control', () => {
       3,
       ...word(STREAM_WINDOW_BYTES),
     ]);
+  });
+
+  test('the client gets back exactly what it has used, however much it sends', () => {
+    const made = ready();
+    made.send(open(1));
+    const chunk = new Uint8Array(16_384);
+    let sent = 0;
+    const given = { connection: 0, stream: 0 };
+    while (sent < 5 * STREAM_WINDOW_BYTES) {
+      sent += chunk.length;
+      for (const { type, streamId, payload } of made.send(frame(FrameType.DATA, 0, 1, chunk))) {
+        if (type !== FrameType.WINDOW_UPDATE) continue;
+        given[streamId === 0 ? 'connection' : 'stream'] += Buffer.from(payload).readUInt32BE();
+      }
+      expect(given.stream).toBeLessThanOrEqual(sent);
+    }
+    expect(sent - given.stream).toBeLessThan(STREAM_WINDOW_BYTES / 2);
+    expect(sent - given.connection).toBeLessThan(CONNECTION_WINDOW_BYTES / 2);
+    expect(made.finished).toBe(false);
+  });
+
+  test('a client with too many bytes waiting for it gets no new streams until it has taken them', () => {
+    const made = ready();
+    made.send(open(1), frame(FrameType.WINDOW_UPDATE, 0, 0, word(1 << 30)));
+    made.streams[0]?.write(new Uint8Array(MAX_WAITING_BYTES + 100_000));
+    made.connection.takeOutput();
+    const [refusal] = made.send(open(3));
+    expect(refusal?.type).toBe(FrameType.RST_STREAM);
+    made.send(frame(FrameType.WINDOW_UPDATE, 0, 1, word(200_000)));
+    expect(made.send(open(5))).toEqual([]);
+    expect(made.streams.map(({ id }) => id)).toEqual([1, 5]);
   });
 
   test('a client that sends more than its window is hung up on', () => {

@@ -63,8 +63,8 @@ describe('header blocks', () => {
 
   test('our own blocks are read as they were written, whatever their length', () => {
     const header = fc.tuple(
-      fc.string({ unit: fc.constantFrom(...'abcdefghij-'), minLength: 1, maxLength: 300 }),
-      fc.string({ unit: fc.constantFrom(...'ABCxyz 019%~'), maxLength: 400 }),
+      fc.string({ unit: fc.constantFrom('a', 'b', 'xyz', '-'), minLength: 1, maxLength: 300 }),
+      fc.string({ unit: fc.constantFrom('A', 'b', ' ', '0', '%', '~'), maxLength: 400 }),
     );
     fc.assert(
       fc.property(fc.array(header, { maxLength: 10 }), (headers) => {
@@ -81,7 +81,8 @@ describe('header blocks', () => {
       1,
       0x61,
       0x7f,
-      ...[((value.length - 0x7f) & 0x7f) | 0x80, (value.length - 0x7f) >> 7],
+      ((value.length - 0x7f) & 0x7f) | 0x80,
+      (value.length - 0x7f) >> 7,
       ...Buffer.from(value),
     ];
     decoder.decode(new Uint8Array(kept('x'.repeat(2000))));
