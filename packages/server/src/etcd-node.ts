@@ -190,7 +190,12 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
     this.emit('leader', status.leader === 0n ? undefined : status.leader);
   }
 
-  #failed(reason: Error): Promise<void> {
-    return this.#finish(() => this.#node.kill(), reason);
+  /** Nobody waits for this end: what goes wrong while it gives things up is only logged. */
+  async #failed(reason: Error): Promise<void> {
+    try {
+      await this.#finish(() => this.#node.kill(), reason);
+    } catch (error) {
+      this.#env.log.error('the member could not give up all that it held', { error });
+    }
   }
 }

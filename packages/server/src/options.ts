@@ -104,7 +104,7 @@ const NUMBERS = {
   snapshotCount: [10_000, 1, Number.MAX_SAFE_INTEGER],
   snapshotCatchUpEntries: [5_000, 0, Number.MAX_SAFE_INTEGER],
   maxWals: [5, 0, 1_000_000],
-  walSegmentBytes: [64 * 1024 ** 2, 4_096, 2 ** 40],
+  walSegmentBytes: [64 * 1024 ** 2, 1_024, 1024 ** 3],
   maxRequestBytes: [1_572_864, 1, 1 << 30],
   maxTxnOps: [128, 1, 1_000_000],
   quotaBackendBytes: [2 * 1024 ** 3, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
