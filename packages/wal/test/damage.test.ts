@@ -107,11 +107,12 @@ describe('a log that was closed in order', () => {
           const swapped = twice.slice();
           swapped.set(sector(b), a * SECTOR_BYTES);
           for (const damaged of [twice, swapped]) {
-          disk.overwrite(path, damaged);
-          const result = await outcome(disk);
-          // What was written last has nothing behind it that says that it was durable.
-          const isLastHit = b === sectors - 1 || (damaged === swapped && a === sectors - 1);
-          if (!isLastHit) expect(['refused', GROUPS.length]).toContain(result);
+            disk.overwrite(path, damaged);
+            const result = await outcome(disk);
+            // What was written last has nothing behind it that says that it was durable.
+            const isLastHit = b === sectors - 1 || (damaged === swapped && a === sectors - 1);
+            if (!isLastHit) expect(['refused', GROUPS.length]).toContain(result);
+          }
         }
       }
     },
