@@ -53,6 +53,7 @@ export interface OpenedStream<Request, Response> {
   readonly failed: (error: EtcdError) => void;
 }
 
+/** What a client's parts call through: endpoint, token, retries. */
 export class Caller {
   readonly clock: Clock;
   readonly random: Random;

@@ -172,7 +172,8 @@ export type {
   StreamMethodName,
   UnaryMethodName,
 } from './rpcs.ts';
-export { type AuthKind, type Rpc, RPC_TABLE, RPCS } from './rpc-table.ts';
+export { RPC_TABLE, RPCS } from './rpc-table.ts';
+export type { AuthKind, Rpc } from './rpc-table/rpc.ts';
 export type { DeepPartial, Field, FieldKind, MessageCodec } from './wire/codec.ts';
 export { MessageQueue } from './message-queue.ts';
 export { DecodeError } from './wire/decode-error.ts';

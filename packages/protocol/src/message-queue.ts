@@ -15,6 +15,7 @@ type State =
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
+/** A bounded queue of messages; see the head of this file. */
 export class MessageQueue<Item> implements AsyncIterable<Item> {
   readonly #capacity: number;
   readonly #onReturn: (() => void) | undefined;

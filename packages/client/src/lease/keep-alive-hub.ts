@@ -25,6 +25,7 @@ export const MAX_KEPT_LEASES = 1_000_000;
 /** Asks for an end of the stream when the member has no leader: it could not refresh anything. */
 const REQUIRE_LEADER: ReadonlyMap<string, string> = new Map([['hasleader', 'true']]);
 
+/** Keeps the leases of one client. */
 export class KeepAliveHub {
   readonly #caller: Caller;
   readonly #keepers = new Map<bigint, LeaseKeeper>();

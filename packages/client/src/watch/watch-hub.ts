@@ -33,6 +33,7 @@ const REQUIRE_LEADER: ReadonlyMap<string, string> = new Map([['hasleader', 'true
 
 type WatchCall = StreamCall<WatchRequest, WatchResponse>;
 
+/** Runs the watches of one client. */
 export class WatchHub {
   readonly #caller: Caller;
   readonly #subscriptions = new Set<Subscription>();

@@ -121,6 +121,20 @@ export const unaryClaims: readonly ChannelClaim[] = [
       same(second.prevKv?.value, utf8('first'), 'what the handler has kept');
     },
   ),
+  claim(
+    'calls at the same time get each its own answer',
+    () => ({
+      [PUT]: async (request) => {
+        if (request.value.length % 2 === 0) await Promise.resolve();
+        return { header: { ...header, revision: request.value.length } };
+      },
+    }),
+    async ({ channel }) => {
+      const lengths = Array.from({ length: 200 }, (_, i) => i);
+      const answers = await Promise.all(lengths.map((n) => channel.unary(PUT, put('x'.repeat(n)))));
+      answers.forEach((answer, n) => same(answer.header?.revision, n, `answer ${n}`));
+    },
+  ),
   ...cancellation(),
 ];
 
@@ -181,22 +195,6 @@ function cancellation(): ChannelClaim[] {
         await aborted(signal);
         same((await errorOf(channel.unary(PUT, put('')))).code, 'CANCELED', 'code of a later call');
         await channel.close();
-      },
-    ),
-    claim(
-      'calls at the same time get each its own answer',
-      () => ({
-        [PUT]: async (request) => {
-          if (request.value.length % 2 === 0) await Promise.resolve();
-          return { header: { ...header, revision: request.value.length } };
-        },
-      }),
-      async ({ channel }) => {
-        const lengths = Array.from({ length: 200 }, (_, i) => i);
-        const answers = await Promise.all(
-          lengths.map((n) => channel.unary(PUT, put('x'.repeat(n)))),
-        );
-        answers.forEach((answer, n) => same(answer.header?.revision, n, `answer ${n}`));
       },
     ),
   ];

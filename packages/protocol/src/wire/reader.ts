@@ -18,6 +18,7 @@ const SHORT_STRING_BYTES = 24;
 const HIGH_HALF = 0x1_0000_0000;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Reads one message, and those inside it. */
 export class Reader {
   /** Next byte to read. */
   position = 0;

@@ -20,6 +20,7 @@ const INT64_LIMIT = 2 ** 63;
 const UINT64_LIMIT = 2 ** 64;
 const encoder = new TextEncoder();
 
+/** Writes one message after the other. */
 export class Writer {
   #chunk: Uint8Array = new Uint8Array(CHUNK_BYTES);
   #start: number = CHUNK_BYTES;

@@ -39,9 +39,11 @@ export const MAX_HEADER_BLOCK_BYTES: number = MAX_HEADER_LIST_BYTES;
 export const MAX_CONTINUATIONS = 32;
 /** Streams that a client may reset at once, and a second in the long run; beyond: ENHANCE_YOUR_CALM. */
 export const RESET_BURST = 1_000;
+/** See {@link RESET_BURST}. */
 export const RESETS_PER_SECOND = 100;
 /** Frames that do nothing (SETTINGS, PRIORITY, empty DATA, unknown types), likewise. */
 export const IDLE_FRAME_BURST = 10_000;
+/** See {@link IDLE_FRAME_BURST}. */
 export const IDLE_FRAMES_PER_SECOND = 1_000;
 
 /** Who uses a connection. */
@@ -62,6 +64,7 @@ export interface ConnectionOptions {
   readonly monotonicMs: () => number;
 }
 
+/** One connection; see the head of this file. */
 export class Http2Connection {
   readonly #user: ConnectionUser;
   readonly #options: ConnectionOptions;

@@ -15,6 +15,7 @@ export const DEFAULT_WINDOW_BYTES = 65_535;
 /** The largest window there is. */
 export const MAX_WINDOW_BYTES = 0x7fff_ffff;
 
+/** Types of frames (RFC 9113 section 6). */
 export const FrameType = {
   DATA: 0,
   HEADERS: 1,
@@ -28,6 +29,7 @@ export const FrameType = {
   CONTINUATION: 9,
 } as const;
 
+/** Flags of frames; what a bit means depends on the type. */
 export const Flag = {
   END_STREAM: 0x1,
   ACK: 0x1,
@@ -36,6 +38,7 @@ export const Flag = {
   PRIORITY: 0x20,
 } as const;
 
+/** Settings that we send or heed (section 6.5.2). */
 export const Setting = {
   MAX_CONCURRENT_STREAMS: 3,
   INITIAL_WINDOW_SIZE: 4,
@@ -43,6 +46,7 @@ export const Setting = {
   MAX_HEADER_LIST_SIZE: 6,
 } as const;
 
+/** Error codes that we send (section 7). */
 export const ErrorCode = {
   NO_ERROR: 0,
   PROTOCOL_ERROR: 1,

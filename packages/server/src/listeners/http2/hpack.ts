@@ -83,6 +83,7 @@ const STATIC_TABLE: readonly (readonly [string, string])[] = [
   ['www-authenticate', ''],
 ];
 
+/** The decoder of one connection, with its dynamic table. */
 export class HpackDecoder {
   /** Newest first, so that index 62 is entry 0. */
   #entries: (readonly [string, string])[] = [];
