@@ -9,13 +9,6 @@ export {
 export { DiskError, type DiskErrorCode, type DiskErrorDetail } from './disk-error.ts';
 export { MemoryDisk } from './memory-disk.ts';
 export { hasWal, openWal, readWal, type ReadWalOptions } from './open-wal.ts';
-export type {
-  SnapshotFile,
-  SnapshotFiles,
-  SnapshotFilesOptions,
-  SnapshotReader,
-  SnapshotWriter,
-} from './snapshot-files.ts';
 export {
   DEFAULT_MAX_PENDING_BYTES,
   DEFAULT_MAX_SEGMENTS,

@@ -5,6 +5,8 @@
 import { describe, expect, test } from 'vitest';
 import { SECTOR_BYTES, WalError } from '@etcd-ts/wal';
 import { CrashDisk } from '@etcd-ts/wal/testing';
+import { type Frame, FRAME_HEADER_BYTES, readFrame } from '../src/record.ts';
+import { PRELUDE_BYTES } from '../src/segment.ts';
 import {
   command,
   DIRECTORY,
@@ -165,6 +167,24 @@ describe('a log whose process was killed', () => {
       expect(last).toBe(GROUPS.length);
     },
   );
+
+  test('is refused when a whole record of another place stands at its end', async () => {
+    const { disk, path, bytes } = await written('killed');
+    const end = writtenEnd(bytes);
+    const view = new DataView(bytes.buffer);
+    let frame = readFrame(bytes, view, PRELUDE_BYTES) as Frame;
+    for (let next = frame; !('kind' in next); next = readFrame(bytes, view, next.end) as Frame)
+      frame = next;
+    const damaged = bytes.slice();
+    damaged.set(bytes.subarray(frame.payloadStart - FRAME_HEADER_BYTES, frame.end), end);
+    disk.overwrite(path, damaged);
+    await expect(open(disk, SMALL)).rejects.toMatchObject({
+      code: 'CORRUPT',
+      file: path,
+      offsetBytes: end,
+      message: expect.stringContaining('it is stale or belongs to another place'),
+    });
+  });
 
   test('goes on after its end was cut off and repaired', async () => {
     const { disk, path, bytes } = await written('killed');

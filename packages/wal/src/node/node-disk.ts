@@ -4,16 +4,7 @@
  * A write goes into the page cache in the calling thread (some microseconds; handing it to another thread costs ten times
  * that), everything that waits for the disk goes to the thread pool.
  */
-import {
-  close,
-  fdatasync,
-  fsync,
-  ftruncate,
-  open,
-  fstat,
-  read,
-  writeSync,
-} from 'node:fs';
+import { close, fdatasync, fsync, ftruncate, open, fstat, read, writeSync } from 'node:fs';
 import { mkdir, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DirectoryLock, Disk, DiskFile, OpenMode } from '../disk.ts';
