@@ -19,6 +19,7 @@ const EXPECTED: Readonly<Record<string, { args?: string[]; lines: readonly (stri
       ],
     },
     'replicas.ts': { lines: ['hello'] },
+    'wal-alone.ts': { lines: ['1 one', '2 two'] },
     'client.ts': { lines: ['true 15', 'EMPTY_KEY - etcdserver: key is not provided'] },
     'three-members.ts': {
       args: ['--once'],
