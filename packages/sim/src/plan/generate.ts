@@ -132,10 +132,14 @@ function drawStep(
     }
     case 'put':
       return { atMs, do: kind, key, leased: random.chance(0.4) };
+    case 'readTxn':
     case 'txn': {
       const count = 1 + random.below(Math.min(4, keys));
       const chosen = random.shuffled(Array.from({ length: keys }, (_, i) => i)).slice(0, count);
-      return { atMs, do: kind, keys: chosen, nested: random.chance(0.3) };
+      const nested = random.chance(0.3);
+      return kind === 'txn'
+        ? { atMs, do: kind, keys: chosen, nested }
+        : { atMs, do: kind, keys: chosen };
     }
     case 'compact':
       return { atMs, do: kind, back: random.between(-3, 30), physical: random.chance(0.3) };

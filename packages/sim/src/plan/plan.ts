@@ -79,6 +79,8 @@ export type PlannedStep = { readonly atMs: number } & (
   | { readonly do: 'append'; readonly key: number }
   /** Writes several keys in one transaction, nested when asked. */
   | { readonly do: 'txn'; readonly keys: readonly number[]; readonly nested: boolean }
+  /** Reads several keys in one transaction. */
+  | { readonly do: 'readTxn'; readonly keys: readonly number[] }
   /** Compacts so many revisions behind the newest seen; negative: into the future. */
   | { readonly do: 'compact'; readonly back: number; readonly physical: boolean }
   | { readonly do: 'grant'; readonly ttlSeconds: number }

@@ -32,6 +32,7 @@ const KEY_VALUE_STEPS: Profile['steps'] = {
   swap: 15,
   append: 8,
   txn: 8,
+  readTxn: 5,
 
   compact: 2,
   move: 1,

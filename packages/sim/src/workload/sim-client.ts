@@ -148,6 +148,10 @@ export class SimClient {
         return { kind: 'txn', request: this.#swap(keyName(step.key), this.uniqueValue()) };
       case 'txn':
         return { kind: 'txn', request: this.#txn(step.keys.map(keyName), step.nested) };
+      case 'readTxn': {
+        const reads = step.keys.map((key) => rangeOp(keyName(key)));
+        return { kind: 'txn', request: { compare: [], success: reads, failure: [] } };
+      }
       case 'compact': {
         const revision = Math.max(1, this.#revision - step.back);
         return { kind: 'compact', revision, physical: step.physical };
