@@ -88,7 +88,8 @@ export class HashKvScan {
 
   #add(entry: LogEntry): void {
     const { main, sub, slot, tombstone } = entry;
-    if (!this.#state.index.isHashed(slot, entry, this)) return;
+    const isOld = main <= this.compactRevision;
+    if (isOld && !this.#state.index.isSeenAt(slot, entry, this.hashRevision)) return;
     const name = recordName(main, sub, tombstone);
     this.#crc = crc32c(name, this.#crc, 1);
     this.#crc = crc32c(this.#state.readRecord(main, sub, tombstone), this.#crc);

@@ -7,7 +7,7 @@
  *     put r2, put r5, delete r9, put r12      newest: r12, create 12, version 1
  *                                             older:  [2, 5, 9†]
  *     at(10) → nothing, the newest version ≤ 10 is the delete of r9      at(7) → r5
- *     compact(8): [5, 9†]      compact(9): [9†], for a delete exactly at the compact revision stays      compact(10): []
+ *     compact(8): [5, 9†]      compact(9): [9†], for whatever is exactly at the compact revision stays      compact(10): []
  *
  * Such a run from put to delete is what etcd calls a generation (server/storage/mvcc/key_index.go).
  *
@@ -203,17 +203,11 @@ export class KeyIndex {
     return place >= 0 && place >= this.#firstKept(slot, compactRevision);
   }
 
-  /** True when HashKV covers this version: above the compaction all, at or below it the one that reads see. */
-  isHashed(
-    slot: number,
-    ref: VersionRef & { readonly tombstone: boolean },
-    { compactRevision, hashRevision }: { compactRevision: number; hashRevision: number },
-  ): boolean {
-    if (ref.main > compactRevision) return true;
-    if (ref.tombstone || this.#keys[slot] === undefined) return false;
-    const place = this.#placeOf(slot, ref);
-    // Reads at the revision that is hashed, not at the compaction: what was overwritten since counts no more.
-    return place >= 0 && place === this.#firstKept(slot, hashRevision);
+  /** True when a read at this revision sees this very version. */
+  isSeenAt(slot: number, ref: VersionRef, revision: number): boolean {
+    if (this.#keys[slot] === undefined) return false;
+    const seen = this.at(slot, revision);
+    return seen !== undefined && seen.main === ref.main && seen.sub === ref.sub;
   }
 
   /**
@@ -291,30 +285,28 @@ export class KeyIndex {
   }
 
   /**
-   * Place of the oldest version that a compaction keeps.
-   *
-   * That is the first delete exactly at the compact revision, so that a watch from there still sees it (etcd since
-   * 3.5.16); without one, the last version at or below it, unless that is a delete, which nobody can see any more.
-   * One past the newest when nothing is kept.
+   * Place of the oldest version that a compaction keeps: everything at or above the compact revision stays, so that a
+   * watch from there is told all of it, a delete too (as in etcd since 3.5.16). Below it only the last version stays,
+   * and only while reads at the compact revision see it. One past the newest when nothing is kept.
    */
   #firstKept(slot: number, compactRevision: number): number {
     const older = this.#older[slot] ?? NONE_OLDER;
-    const places = older.length / 2 + 1;
-    let last = lastAtOrBelow(older, compactRevision) / 2;
-    if (this.mainOf(slot) <= compactRevision) last = places - 1;
+    const newest = older.length / 2;
+    const last =
+      this.mainOf(slot) < compactRevision ? newest : lastAtOrBelow(older, compactRevision - 1) / 2;
     if (last < 0) return 0;
-    let firstDelete = -1;
-    for (let place = last; place >= 0; place--) {
-      const isNewest = place === places - 1;
-      const main = isNewest ? this.mainOf(slot) : (older[place * 2] as number);
-      if (main !== compactRevision) break;
-      const isDelete = isNewest ? !this.isLive(slot) : ((older[place * 2 + 1] as number) & 1) === 1;
-      if (isDelete) firstDelete = place;
-    }
-    if (firstDelete >= 0) return firstDelete;
-    const lastIsDelete =
-      last === places - 1 ? !this.isLive(slot) : ((older[last * 2 + 1] as number) & 1) === 1;
-    return lastIsDelete ? last + 1 : last;
+    const next = last + 1;
+    const isSeen = next > newest || this.#mainAt(slot, next) > compactRevision;
+    return isSeen && !this.#isDeleteAt(slot, last) ? last : next;
+  }
+
+  #mainAt(slot: number, place: number): number {
+    return this.#older[slot]?.[place * 2] ?? this.mainOf(slot);
+  }
+
+  #isDeleteAt(slot: number, place: number): boolean {
+    const mark = this.#older[slot]?.[place * 2 + 1];
+    return mark === undefined ? !this.isLive(slot) : (mark & 1) === 1;
   }
 
   #freeSlot(slot: number): void {
