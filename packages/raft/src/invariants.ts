@@ -18,6 +18,8 @@ export function checkInvariants(core: RaftCore): void {
 
 /** Checks a state between two calls. @throws InvariantError naming what is broken. */
 export function checkState(raft: RaftState): void {
+  // A stopped core is what the broken step left.
+  if (raft.haltReason !== undefined) return;
   checkLog(raft.log, raft.installing !== undefined);
   checkRole(raft);
   checkConf(raft);

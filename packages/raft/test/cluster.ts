@@ -33,7 +33,7 @@ export const conf = (voters: readonly number[], learners: readonly number[] = []
 /** One core with the disk and the state machine of its driver. */
 export class Node {
   readonly id: NodeId;
-  readonly config: RaftConfig;
+  config: RaftConfig;
   core: RaftCore;
   hardState: HardState;
   log: Entry[] = [];
