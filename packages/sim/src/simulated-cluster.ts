@@ -31,8 +31,8 @@ export interface ServiceContext {
   readonly client: EtcdClient;
   readonly random: RandomStream;
   /** Virtual milliseconds since the simulation began, as this machine's clock counts them. */
-  nowMs(): number;
-  sleep(milliseconds: number): Promise<void>;
+  readonly nowMs: () => number;
+  readonly sleep: (milliseconds: number) => Promise<void>;
 }
 
 /** A service under way. */
