@@ -26,8 +26,12 @@ export class Cluster {
     for (const name of names) this.addMachine(name);
   }
 
-  addMachine(name: string): void {
-    this.#machines.set(name, { disk: new MemoryDisk(), backends: memoryLevelBackends() });
+  /** Gives a member its disk and databases; new ones in memory unless it says otherwise. */
+  addMachine(
+    name: string,
+    { disk, backends }: Machine = { disk: new MemoryDisk(), backends: memoryLevelBackends() },
+  ): void {
+    this.#machines.set(name, { disk, backends });
   }
 
   /** Takes a member's database away, as a broken disk does. */
