@@ -63,8 +63,13 @@ export interface StateListener {
   replaced?(): void;
 }
 
+/** Every key of a backend lies between these two; names begin with a letter. */
+const FIRST_KEY = new Uint8Array(0);
+const END_OF_KEYS = new Uint8Array([0xff]);
+
 /** Everything that one snapshot replaces. */
 interface Content {
+  readonly backend: Backend;
   readonly store: MvccStore;
   readonly membership: Membership;
   readonly alarms: Alarms;
@@ -175,6 +180,11 @@ export class ReplicatedState {
     this.membership.applyChange(change);
     this.#setConfState(confState);
     this.store.setApplied(index, term);
+  }
+
+  /** Lets the backend give the space of dropped records back to the medium. Nobody is held up meanwhile. */
+  defragment(): Promise<void> {
+    return this.#content.backend.compactRange(FIRST_KEY, END_OF_KEYS);
   }
 
   /** A digest over everything replicated; equal on all members after the same index. */
@@ -324,6 +334,7 @@ async function openContent(
   lessor.load(store.meta, store.leasedKeys());
   const confState = store.meta.get(CONF_STATE_RECORD);
   return {
+    backend,
     store,
     membership: new Membership(store.meta),
     alarms: new Alarms(store.meta),

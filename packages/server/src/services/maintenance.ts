@@ -1,4 +1,5 @@
 /** The Maintenance service (etcd server/etcdserver/api/v3rpc/maintenance.go). */
+import { memberId } from '@etcd-ts/base';
 import {
   AlarmAction,
   type AlarmMember,
@@ -37,7 +38,25 @@ export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers
       return Promise.resolve({ header: headerNow(node), hash });
     },
     'etcdserverpb.Maintenance/HashKV': (request) => hashKv(node, request),
+    'etcdserverpb.Maintenance/MoveLeader': async ({ targetID }, context) => {
+      await moveLeader(node, targetID, context.signal);
+      return { header: undefined };
+    },
+    'etcdserverpb.Maintenance/Defragment': async () => {
+      await node.state.defragment();
+      return { header: undefined };
+    },
   };
+}
+
+/** Only the leader hands over, and only to a voter; to itself it need not. */
+async function moveLeader(node: NodePort, target: bigint, signal: AbortSignal): Promise<void> {
+  if (!node.status().isLeader) throw new EtcdError('NOT_LEADER');
+  const member = node.state.membership.get(target);
+  if (member === undefined || member.isLearner) {
+    throw new EtcdError('BAD_LEADER_TRANSFEREE', { detail: `member ${target.toString(16)}` });
+  }
+  if (target !== node.memberId) await node.transferLeadership(memberId(target), signal);
 }
 
 function status(node: NodePort, quota: QuotaGuard): StatusResponse {

@@ -2,7 +2,10 @@
 import type { Handlers } from '@etcd-ts/protocol';
 import type { NodePort } from '../node-port.ts';
 import { clusterHandlers } from './cluster.ts';
+import { electionHandlers } from './concurrency/election.ts';
+import { lockHandlers } from './concurrency/lock.ts';
 import { CompactionDriver } from './compaction-driver.ts';
+import { healthHandlers } from './health.ts';
 import { guarded } from './guards.ts';
 import { kvHandlers } from './kv.ts';
 import { LeaderMethods } from './leader-methods.ts';
@@ -31,13 +34,21 @@ export class Services {
     this.#keeper = new LeaseKeeper(node);
     this.#leader = new LeaderMethods(node);
     const ids = new LeaseIds(node.memberId, node.clock);
-    this.handlers = guarded(node, {
-      ...kvHandlers({ node, quota, compaction: this.#compaction }),
-      ...watchHandlers(node, this.#catchUp),
-      ...leaseHandlers({ node, quota, keeper: this.#keeper, ids, leader: this.#leader }),
-      ...clusterHandlers(node, this.#leader),
-      ...maintenanceHandlers(node, quota),
-    });
+    const kv = kvHandlers({ node, quota, compaction: this.#compaction });
+    const lease = leaseHandlers({ node, quota, keeper: this.#keeper, ids, leader: this.#leader });
+    const recipes = { node, catchUp: this.#catchUp, handlers: { ...kv, ...lease } };
+    this.handlers = {
+      ...guarded(node, {
+        ...kv,
+        ...lease,
+        ...watchHandlers(node, this.#catchUp),
+        ...clusterHandlers(node, this.#leader),
+        ...maintenanceHandlers(node, quota),
+        ...lockHandlers(recipes),
+        ...electionHandlers(recipes),
+      }),
+      ...healthHandlers(),
+    };
   }
 
   /** Answers what another member asks of this one as the leader ({@link LeaderMethods.answer}). */

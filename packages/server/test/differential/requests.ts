@@ -24,6 +24,7 @@ import {
   type UnaryMethodName,
 } from '@etcd-ts/protocol';
 import type { Draw } from './draw.ts';
+import { drawRecipe } from './recipe-requests.ts';
 
 /** What the generator knows of the stores it drives. */
 export interface Progress {
@@ -32,6 +33,8 @@ export interface Progress {
   /** Last revision that was compacted at; 0 before. */
   compactRevision: number;
   isCompacted: boolean;
+  /** Revisions under which leases campaigned. */
+  readonly campaigns: Map<bigint, number>;
   /** An alarm may be raised. */
   isAlarmed: boolean;
 }
@@ -270,6 +273,7 @@ export function drawUnary(draw: Draw, progress: Progress): UnaryStep {
     [3, () => drawHashKv(draw, progress)],
     [8, () => drawLease(draw)],
     [2, () => drawAlarm(draw, progress)],
+    [5, () => drawRecipe(draw, progress)],
   ])();
 }
 

@@ -65,6 +65,7 @@ class Run {
     compactRevision: 0,
     isCompacted: false,
     isAlarmed: false,
+    campaigns: new Map(),
   };
   #session: WatchSession;
   #sentinels = 0;
@@ -140,6 +141,10 @@ function follow(step: UnaryStep, answer: Answer, progress: Progress): void {
   if ('error' in answer) return;
   const { header } = answer.ok as { header?: { revision: number } };
   progress.revision = Math.max(progress.revision, header?.revision ?? 0);
+  if (step.method === 'v3electionpb.Election/Campaign') {
+    const { leader } = answer.ok as { leader: { rev: number } };
+    progress.campaigns.set(step.request.lease, leader.rev);
+  }
   if (step.method !== 'etcdserverpb.KV/Compact') return;
   progress.compactRevision = step.request.revision;
   progress.isCompacted = true;
