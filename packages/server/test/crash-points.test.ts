@@ -5,6 +5,7 @@
 import { CrashDisk, type DiskOperation } from '@etcd-ts/wal/testing';
 import { expect, test } from 'vitest';
 import { EtcdNode } from '../src/etcd-node.ts';
+import { silentLogger } from '../src/logger.ts';
 import { systemEnv } from '../src/node/system-env.ts';
 import { type EtcdNodeOptions, resolveOptions } from '../src/options.ts';
 import { StartError } from '../src/start-error.ts';
