@@ -86,6 +86,7 @@ async function campaign(
     rev = own.createRevision;
     // As in etcd the header stays that of joining the queue.
     if (!equalBytes(own.value, value)) await proclaim(caller, { name, key, rev, lease }, value);
+  }
   const leader: LeaderKey = { name, key, rev, lease };
   try {
     await caller.waitDeletes(prefixOf(name), rev - 1);
