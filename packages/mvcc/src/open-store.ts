@@ -64,9 +64,12 @@ const flushing = new WeakMap<MvccStore, Promise<void>>();
 export async function flushStore(store: MvccStore): Promise<void> {
   // The batch on its way was taken before this call; what this call is about is in the next one. When it has ended, the
   // first of those who waited takes the next batch for all of them.
-  await flushing.get(store);
-  const next = flushing.get(store);
-  if (next !== undefined) return next;
+  const running = flushing.get(store);
+  if (running !== undefined) {
+    await running;
+    const next = flushing.get(store);
+    if (next !== undefined) return next;
+  }
   const batch = store.takeFlush();
   if (batch === undefined) return undefined;
   const written = writeBatch(store, batch);

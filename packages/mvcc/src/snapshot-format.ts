@@ -11,8 +11,8 @@
  * nothing shows. Damage in transit is found by the checksum; lengths are bounded, so that a damaged one allocates
  * nothing absurd.
  */
-import { concatBytes, crc32c, EMPTY_BYTES, fromUtf8, utf8 } from '@etcd-ts/base';
-import { readUint64, writeUint64 } from './revision.ts';
+import { concatBytes, crc32c, EMPTY_BYTES, equalBytes, fromUtf8, utf8 } from '@etcd-ts/base';
+import { writeUint64 } from './revision.ts';
 
 /** Version of the format. */
 export const SNAPSHOT_FORMAT = 1;
@@ -124,9 +124,10 @@ export class SnapshotReader {
   #end(count: Uint8Array, crc: Uint8Array): void {
     if (count.length !== 8 || crc.length !== 4)
       throw new SnapshotError('snapshot end is malformed');
-    const frames = readUint64(count, 0);
-    if (frames !== this.#frames) {
-      throw new SnapshotError(`snapshot has ${this.#frames} frames, its end says ${frames}`);
+    const frames = new Uint8Array(8);
+    writeUint64(frames, 0, this.#frames);
+    if (!equalBytes(frames, count)) {
+      throw new SnapshotError(`snapshot has ${this.#frames} frames, its end says another number`);
     }
     const wanted = new DataView(crc.buffer, crc.byteOffset).getUint32(0);
     if (wanted !== this.#crc) {

@@ -54,8 +54,9 @@ export function choosePath(state: StoreState, request: TxnRequest): TxnPath {
  * @throws MvccError KEY_NOT_FOUND, LEASE_NOT_FOUND, FUTURE_REVISION, COMPACTED.
  */
 export function checkPath(state: StoreState, path: TxnPath): void {
-  checkPuts(state, path, []);
+  checkPuts(state, path);
   checkRanges(state, path);
+  checkTaken(path, []);
 }
 
 /** Does what is on a checked path. */
@@ -70,66 +71,69 @@ export function executePath(txn: WriteTxn, path: TxnPath): TxnOpResult[] {
       case 'requestDeleteRange':
         return { $case: 'responseDeleteRange', value: txn.deleteRange(request.value) };
       default:
-        return { $case: 'responseTxn', value: executeNested(txn, path.nested.get(i)) };
+        return { $case: 'responseTxn', value: executeNested(txn, nestedPath(path, i)) };
     }
   });
 }
 
 /** etcd leaves the header of a nested answer empty: revision 0. */
-function executeNested(txn: WriteTxn, path: TxnPath | undefined): TxnResult {
-  assert(path !== undefined, 'an operation without content is refused when the path is checked');
+function executeNested(txn: WriteTxn, path: TxnPath): TxnResult {
   return { revision: 0, succeeded: path.succeeded, responses: executePath(txn, path) };
 }
 
-/**
- * A put that ignores value or lease needs its key: before the transaction, as etcd asks, and also when its turn
- * comes. Real etcd stops when an earlier delete of the same transaction has taken the key; here it is refused.
- */
-function checkPuts(state: StoreState, path: TxnPath, deleted: DeletedSoFar[]): void {
+function checkPuts(state: StoreState, path: TxnPath): void {
   path.ops.forEach((op, i) => {
     const request = op.request;
-    switch (request?.$case) {
-      case 'requestPut': {
-        const put = request.value;
-        checkIgnored(state, put);
-        checkLease(state, put);
-        const ignores = put.ignoreValue || put.ignoreLease;
-        if (deleted.length > 0) checkDeletedSoFar(put, ignores, deleted);
+    if (request === undefined) {
+      throw new MvccError('KEY_NOT_FOUND', `operation ${i} of the transaction has no content`);
+    }
+    if (request.$case === 'requestTxn') checkPuts(state, nestedPath(path, i));
+    if (request.$case !== 'requestPut') return;
+    checkIgnored(state, request.value);
+    checkLease(state, request.value);
+  });
+}
+
+/**
+ * A put that ignores value or lease needs its key also when its turn comes. Where an earlier delete of the same
+ * transaction has taken the key, real etcd stops; here the transaction is refused.
+ */
+function checkTaken(path: TxnPath, deleted: DeletedSoFar[]): void {
+  path.ops.forEach((op, i) => {
+    switch (op.request?.$case) {
+      case 'requestDeleteRange': {
+        const { key, rangeEnd } = op.request.value;
+        deleted.push({ range: keyRange(key, rangeEnd), putAgain: new Set() });
         break;
       }
-      case 'requestDeleteRange':
-        deleted.push({
-          range: keyRange(request.value.key, request.value.rangeEnd),
-          putAgain: new Set(),
-        });
+      case 'requestPut':
+        if (deleted.length > 0) checkNotTaken(op.request.value, deleted);
         break;
       case 'requestTxn':
-        checkPuts(state, path.nested.get(i) ?? NO_PATH, deleted);
-        break;
-      case 'requestRange':
+        checkTaken(nestedPath(path, i), deleted);
         break;
       default:
-        throw new MvccError('KEY_NOT_FOUND', `operation ${i} of the transaction has no content`);
+        break;
     }
   });
 }
 
-const NO_PATH: TxnPath = { succeeded: true, ops: [], nested: new Map() };
+function nestedPath(path: TxnPath, i: number): TxnPath {
+  const nested = path.nested.get(i);
+  assert(nested !== undefined, () => `operation ${i} is a transaction without a path`);
+  return nested;
+}
 
 interface DeletedSoFar {
   readonly range: KeyRange;
   readonly putAgain: Set<string>;
 }
 
-function checkDeletedSoFar(
-  put: PutRequest,
-  ignores: boolean,
-  deleted: readonly DeletedSoFar[],
-): void {
+function checkNotTaken(put: PutRequest, deleted: readonly DeletedSoFar[]): void {
   const key = toLatin1(put.key);
   for (const each of deleted) {
     if (!rangeHas(each.range, key)) continue;
-    if (ignores && !each.putAgain.has(key)) {
+    if ((put.ignoreValue || put.ignoreLease) && !each.putAgain.has(key)) {
       throw new MvccError('KEY_NOT_FOUND', 'the key is deleted earlier in the transaction');
     }
     each.putAgain.add(key);
@@ -142,7 +146,7 @@ function checkDeletedSoFar(
  */
 function checkRanges(state: StoreState, path: TxnPath): void {
   path.ops.forEach((op, i) => {
-    if (op.request?.$case === 'requestTxn') checkRanges(state, path.nested.get(i) ?? NO_PATH);
+    if (op.request?.$case === 'requestTxn') checkRanges(state, nestedPath(path, i));
     if (op.request?.$case !== 'requestRange') return;
     const { revision } = op.request.value;
     if (revision === 0) return;
