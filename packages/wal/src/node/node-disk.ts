@@ -1,68 +1,72 @@
-/**
- * The system's own file system.
- *
- * A write goes into the page cache in the calling thread (some microseconds; handing it to another thread costs ten times
- * that), everything that waits for the disk goes to the thread pool.
- */
-import { close, fdatasync, fsync, ftruncate, open, fstat, read, writeSync } from 'node:fs';
+/** The Disk port over the machine's file system. */
+import {
+  close as closeFile,
+  fdatasync,
+  fstat,
+  fsync,
+  ftruncate,
+  open as openFile,
+  read as readFile,
+  writeSync,
+} from 'node:fs';
 import { mkdir, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { DirectoryLock, Disk, DiskFile, OpenMode } from '../disk.ts';
 import { DiskError } from '../disk-error.ts';
 import { lockDirectory } from './directory-lock.ts';
 
 const FLAGS: Readonly<Record<OpenMode, string>> = { create: 'wx+', write: 'r+', read: 'r' };
 
-/** Files are for their owner alone, as etcd's are (client/pkg/fileutil, PrivateFileMode). */
+/** Permissions of what is made: the owner's alone, as etcd's (client/pkg/fileutil, PrivateFileMode). */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
-/** {@link Disk} over `node:fs`. */
+/** Files of the machine. Stateless: any number of them may be used side by side. */
 export class NodeDisk implements Disk {
   async makeDirectory(path: string): Promise<void> {
-    const made = await within('makeDirectory', path, () =>
+    const first = await call('makeDirectory', path, () =>
       mkdir(path, { recursive: true, mode: DIRECTORY_MODE }),
     );
-    if (made === undefined) return;
-    // `made` is the topmost new one: its name, and every name below it, is to last.
-    for (let at = path; ; at = dirname(at)) {
-      await this.syncDirectory(dirname(at));
-      if (at === made || at === dirname(at) || !at.startsWith(made)) return;
+    if (first === undefined) return;
+    // Every name from the topmost new directory down must survive a crash, each held by the directory above it.
+    const top = resolve(first);
+    for (let made = resolve(path); ; made = dirname(made)) {
+      await this.syncDirectory(dirname(made));
+      if (made === top) return;
     }
   }
 
   async list(path: string): Promise<readonly string[]> {
-    const names = await within('list', path, () => readdir(path));
+    const names = await call('list', path, () => readdir(path));
     return names.sort();
   }
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
-    const descriptor = await called<number>('open', path, (done) =>
-      open(path, FLAGS[mode], FILE_MODE, done),
-    );
-    return new NodeFile(path, descriptor);
+    const fd = await descriptor('open', path, FLAGS[mode]);
+    return new NodeFile(path, fd);
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await within('rename', from, () => rename(from, to));
+    await call('rename', from, () => rename(from, to));
   }
 
   async remove(path: string): Promise<void> {
-    await within('remove', path, () => unlink(path));
+    await call('remove', path, () => unlink(path));
   }
 
   async syncDirectory(path: string): Promise<void> {
-    const descriptor = await called<number>('syncDirectory', path, (done) => open(path, 'r', done));
+    const fd = await descriptor('syncDirectory', path, 'r');
     try {
-      await called('syncDirectory', path, (done) => fsync(descriptor, (error) => done(error)));
+      await back('syncDirectory', path, (done) => fsync(fd, done));
     } finally {
-      await called('syncDirectory', path, (done) => close(descriptor, (error) => done(error)));
+      await back('syncDirectory', path, (done) => closeFile(fd, done));
     }
   }
 
   async stat(path: string): Promise<{ readonly sizeBytes: number } | undefined> {
     try {
-      return { sizeBytes: (await within('stat', path, () => stat(path))).size };
+      const { size } = await call('stat', path, () => stat(path));
+      return { sizeBytes: size };
     } catch (error) {
       if (error instanceof DiskError && error.code === 'ENOENT') return undefined;
       throw error;
@@ -70,7 +74,7 @@ export class NodeDisk implements Disk {
   }
 
   async freeBytes(path: string): Promise<number> {
-    const { bavail, bsize } = await within('freeBytes', path, () => statfs(path));
+    const { bavail, bsize } = await call('freeBytes', path, () => statfs(path));
     return bavail * bsize;
   }
 
@@ -79,97 +83,91 @@ export class NodeDisk implements Disk {
   }
 }
 
+/** An open file. Invariant: `#fd` is open exactly while it is defined. */
 class NodeFile implements DiskFile {
   readonly path: string;
-  #descriptor: number | undefined;
+  #fd: number | undefined;
 
-  constructor(path: string, descriptor: number) {
+  constructor(path: string, fd: number) {
     this.path = path;
-    this.#descriptor = descriptor;
+    this.#fd = fd;
   }
 
   async read(positionBytes: number, into: Uint8Array): Promise<number> {
-    const descriptor = this.#open('read');
-    return called<number>('read', this.path, (done) =>
-      read(descriptor, into, 0, into.length, positionBytes, done),
+    const fd = this.#open('read');
+    return back<number>('read', this.path, (done) =>
+      readFile(fd, into, 0, into.length, positionBytes, done),
     );
   }
 
   write(positionBytes: number, bytes: Uint8Array): void {
-    const descriptor = this.#open('write');
-    let written = 0;
+    const fd = this.#open('write');
     try {
-      while (written < bytes.length) {
-        written += writeSync(
-          descriptor,
-          bytes,
-          written,
-          bytes.length - written,
-          positionBytes + written,
-        );
+      for (let at = 0; at < bytes.length;) {
+        at += writeSync(fd, bytes, at, bytes.length - at, positionBytes + at);
       }
-    } catch (cause) {
-      throw asDiskError('write', this.path, cause);
+    } catch (error) {
+      throw toDiskError('write', this.path, error);
     }
   }
 
   async truncate(sizeBytes: number): Promise<void> {
-    const descriptor = this.#open('truncate');
-    await called('truncate', this.path, (done) =>
-      ftruncate(descriptor, sizeBytes, (error) => done(error)),
-    );
+    const fd = this.#open('truncate');
+    await back('truncate', this.path, (done) => ftruncate(fd, sizeBytes, done));
   }
 
   async sync(): Promise<void> {
-    const descriptor = this.#open('sync');
-    await called('sync', this.path, (done) => fdatasync(descriptor, (error) => done(error)));
+    const fd = this.#open('sync');
+    await back('sync', this.path, (done) => fdatasync(fd, done));
   }
 
   async size(): Promise<number> {
-    const descriptor = this.#open('size');
-    return called<number>('size', this.path, (done) =>
-      fstat(descriptor, (error, found) => done(error, error === null ? found.size : 0)),
-    );
+    const fd = this.#open('size');
+    const { size } = await back<{ size: number }>('size', this.path, (done) => fstat(fd, done));
+    return size;
   }
 
   async close(): Promise<void> {
-    const descriptor = this.#descriptor;
-    if (descriptor === undefined) return;
-    this.#descriptor = undefined;
-    await called('close', this.path, (done) => close(descriptor, (error) => done(error)));
+    const fd = this.#fd;
+    if (fd === undefined) return;
+    this.#fd = undefined;
+    await back('close', this.path, (done) => closeFile(fd, done));
   }
 
   #open(operation: string): number {
-    if (this.#descriptor !== undefined) return this.#descriptor;
-    throw new DiskError({ code: 'CLOSED', operation, path: this.path });
+    if (this.#fd === undefined) throw new DiskError({ code: 'CLOSED', operation, path: this.path });
+    return this.#fd;
   }
 }
 
-type Callback<T> = (error: NodeJS.ErrnoException | null | undefined, value?: T) => void;
+function descriptor(operation: string, path: string, flags: string): Promise<number> {
+  return back<number>(operation, path, (done) => openFile(path, flags, FILE_MODE, done));
+}
 
-/** The promise of a call of `node:fs` that takes a callback; its failure is a {@link DiskError}. */
-function called<T = void>(
+/** Awaits a promise of the file system, its failure as a DiskError. */
+async function call<T>(operation: string, path: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw toDiskError(operation, path, error);
+  }
+}
+
+/** Awaits a callback of the file system: cheaper than its promises, and this is the log's hot path. */
+function back<T = void>(
   operation: string,
   path: string,
-  call: (done: Callback<T>) => void,
+  run: (done: (error: Error | null, value?: T) => void) => void,
 ): Promise<T> {
-  return new Promise((resolve, reject) => {
-    call((error, value) => {
-      if (error == null) resolve(value as T); // node:fs gives a value whenever it gives no error
-      else reject(asDiskError(operation, path, error));
+  return new Promise((resolvePromise, reject) => {
+    run((error, value) => {
+      if (error !== null) reject(toDiskError(operation, path, error));
+      else resolvePromise(value as T);
     });
   });
 }
 
-async function within<T>(operation: string, path: string, call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (cause) {
-    throw asDiskError(operation, path, cause);
-  }
-}
-
-function asDiskError(operation: string, path: string, cause: unknown): DiskError {
-  const { code, message } = cause as NodeJS.ErrnoException; // node:fs throws nothing else
+function toDiskError(operation: string, path: string, cause: unknown): DiskError {
+  const { code, message } = cause as NodeJS.ErrnoException;
   return new DiskError({ code: code ?? 'EIO', operation, path, detail: message, cause });
 }
