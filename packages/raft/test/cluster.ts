@@ -47,6 +47,8 @@ export class Node {
   /** Pages are acknowledged at once; otherwise the test steps `applied`. */
   isApplyFast = true;
   outgoing: Message[] = [];
+  readonly #inbox: Input[] = [];
+  #isStepping = false;
 
   constructor(config: RaftConfig, initial: RaftInitialState) {
     this.id = config.id;
@@ -61,7 +63,20 @@ export class Node {
     this.core = new RaftCore(config, initial);
   }
 
+  /** Steps inputs, then what comes of them; returns the effects of the first call. */
   step(...inputs: readonly Input[]): readonly Effect[] {
+    if (this.#isStepping) {
+      this.#inbox.push(...inputs);
+      return [];
+    }
+    this.#isStepping = true;
+    const first = this.#stepOnce(inputs);
+    while (this.#inbox.length > 0) this.#stepOnce(this.#inbox.splice(0));
+    this.#isStepping = false;
+    return first;
+  }
+
+  #stepOnce(inputs: readonly Input[]): readonly Effect[] {
     const effects = this.core.stepAll(inputs);
     this.core.checkInvariants();
     for (const effect of effects) this.#perform(effect);
