@@ -7,10 +7,12 @@
  * checked. Only then are they executed, in order, each seeing what came before; by then none can fail.
  */
 import { assert, compareBytes, EMPTY_BYTES, toLatin1 } from '@etcd-ts/base';
+import { BTree } from './btree.ts';
 import { MvccError } from './errors.ts';
-import { isSingleKey, type KeyRange, keyRange, rangeHas } from './key-range.ts';
+import { isSingleKey, keyRange } from './key-range.ts';
 import type {
   Compare,
+  DeleteRangeRequest,
   PutRequest,
   RequestOp,
   TxnOpResult,
@@ -56,7 +58,7 @@ export function choosePath(state: StoreState, request: TxnRequest): TxnPath {
 export function checkPath(state: StoreState, path: TxnPath): void {
   checkPuts(state, path);
   checkRanges(state, path);
-  checkTaken(path, []);
+  checkTaken(path);
 }
 
 /** Does what is on a checked path. */
@@ -97,24 +99,47 @@ function checkPuts(state: StoreState, path: TxnPath): void {
 /**
  * A put that ignores value or lease needs its key also when its turn comes. Where an earlier delete of the same
  * transaction has taken the key, real etcd stops; here the transaction is refused.
+ *
+ * Only the keys of such puts are followed, in an ordered set, so that the cost stays O(n log n) in the operations.
  */
-function checkTaken(path: TxnPath, deleted: DeletedSoFar[]): void {
-  path.ops.forEach((op, i) => {
-    switch (op.request?.$case) {
-      case 'requestDeleteRange': {
-        const { key, rangeEnd } = op.request.value;
-        deleted.push({ range: keyRange(key, rangeEnd), putAgain: new Set() });
-        break;
+function checkTaken(path: TxnPath): void {
+  const followed = new BTree(() => 0);
+  forEachWrite(path, (put) => {
+    if (put === undefined || !(put.ignoreValue || put.ignoreLease)) return;
+    const key = toLatin1(put.key);
+    if (followed.get(key) === undefined) followed.insert(key, THERE);
+  });
+  if (followed.size === 0) return;
+  const isFollowed = new Set<string>();
+  followed.scan('', undefined, (key) => isFollowed.add(key).size > 0);
+  forEachWrite(path, (put, deleted) => {
+    if (put !== undefined) {
+      const key = toLatin1(put.key);
+      if (!isFollowed.has(key) || followed.get(key) === THERE) return;
+      if (put.ignoreValue || put.ignoreLease) {
+        throw new MvccError('KEY_NOT_FOUND', 'the key is deleted earlier in the transaction');
       }
-      case 'requestPut':
-        if (deleted.length > 0) checkNotTaken(op.request.value, deleted);
-        break;
-      case 'requestTxn':
-        checkTaken(nestedPath(path, i), deleted);
-        break;
-      default:
-        break;
+      followed.insert(key, THERE);
+    } else if (deleted !== undefined) {
+      const range = keyRange(deleted.key, deleted.rangeEnd);
+      const taken: string[] = [];
+      followed.scan(range.start, range.end, (key) => taken.push(key) > 0);
+      for (const key of taken) followed.delete(key);
     }
+  });
+}
+
+const THERE = 1;
+
+/** Visits the puts and deletes of a path in order. */
+function forEachWrite(
+  path: TxnPath,
+  visit: (put: PutRequest | undefined, deleted: DeleteRangeRequest | undefined) => void,
+): void {
+  path.ops.forEach((op, i) => {
+    if (op.request?.$case === 'requestPut') visit(op.request.value, undefined);
+    if (op.request?.$case === 'requestDeleteRange') visit(undefined, op.request.value);
+    if (op.request?.$case === 'requestTxn') forEachWrite(nestedPath(path, i), visit);
   });
 }
 
@@ -122,22 +147,6 @@ function nestedPath(path: TxnPath, i: number): TxnPath {
   const nested = path.nested.get(i);
   assert(nested !== undefined, () => `operation ${i} is a transaction without a path`);
   return nested;
-}
-
-interface DeletedSoFar {
-  readonly range: KeyRange;
-  readonly putAgain: Set<string>;
-}
-
-function checkNotTaken(put: PutRequest, deleted: readonly DeletedSoFar[]): void {
-  const key = toLatin1(put.key);
-  for (const each of deleted) {
-    if (!rangeHas(each.range, key)) continue;
-    if ((put.ignoreValue || put.ignoreLease) && !each.putAgain.has(key)) {
-      throw new MvccError('KEY_NOT_FOUND', 'the key is deleted earlier in the transaction');
-    }
-    each.putAgain.add(key);
-  }
 }
 
 /**
