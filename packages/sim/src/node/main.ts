@@ -28,6 +28,7 @@ async function main(args: readonly string[]): Promise<number> {
   let failures = 0;
   for (const plan of plansOf(options)) {
     if (progress.elapsedMs > options.minutes * 60_000) break;
+    if (usedCpuMs() > options.cpuMinutes * 60_000) break;
     const result = await runOnce(plan, options);
     progress.add(result);
     if (options.hashes) console.log(`${plan.seed} ${result.digest}`);
@@ -48,6 +49,11 @@ function* plansOf(options: CommandOptions): Generator<Plan> {
     return;
   }
   for (let i = 0; i < options.seeds; i++) yield generatePlan(options.from + i, options.profile);
+}
+
+function usedCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** A run that breaks the harness itself counts as a failure of its own kind. */

@@ -9,6 +9,8 @@ export interface CommandOptions {
   readonly profile: string;
   /** Ends after so many minutes, if seeds are left; Infinity for no limit. */
   readonly minutes: number;
+  /** Ends when so many minutes of processor time are used; Infinity for no limit. */
+  readonly cpuMinutes: number;
   readonly keepGoing: boolean;
   readonly shrink: boolean;
   /** Runs every seed a second time and compares the hashes. */
@@ -31,6 +33,7 @@ export const USAGE: string = `usage: npm run sim -- [options]
   --from N         the first of them (default 0)
   --profile NAME   ${Object.keys(PROFILES).join(', ')} (default default)
   --minutes N      stop after so many minutes
+  --cpu-minutes N  stop when so many minutes of processor time are used
   --keep-going     go on after a violation, and end with a summary
   --shrink         make a failing plan smaller before it is written
   --twice          run each seed twice; a different hash is a failure
@@ -53,6 +56,7 @@ export function readCommandLine(args: readonly string[]): CommandOptions | 'help
       from: { type: 'string', default: '0' },
       profile: { type: 'string', default: 'default' },
       minutes: { type: 'string' },
+      'cpu-minutes': { type: 'string' },
       plan: { type: 'string' },
       report: { type: 'string' },
       out: { type: 'string', default: 'sim-failures' },
@@ -73,6 +77,10 @@ export function readCommandLine(args: readonly string[]): CommandOptions | 'help
     from: number('--from', values.from),
     profile: values.profile,
     minutes: values.minutes === undefined ? Infinity : number('--minutes', values.minutes),
+    cpuMinutes:
+      values['cpu-minutes'] === undefined
+        ? Infinity
+        : number('--cpu-minutes', values['cpu-minutes']),
     keepGoing: values['keep-going'],
     shrink: values.shrink,
     twice: values.twice,

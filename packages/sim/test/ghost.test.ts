@@ -1,0 +1,249 @@
+import type { Entry, Message } from '@etcd-ts/raft';
+import { describe, expect, it } from 'vitest';
+import { Ghost, type State } from '../src/cluster/ghost.ts';
+import { resolveUnknown } from '../src/cluster/resolve-unknown.ts';
+import { Findings } from '../src/checkers/violation.ts';
+import type { Operation } from '../src/history/operation.ts';
+import { put } from './fixtures/history-maker.ts';
+
+/** A replicated state that only counts; what it shows can be tampered with. */
+class FakeState {
+  appliedIndex = 0;
+  appliedTerm = 0;
+  store = { revision: 1 };
+  hash = 'a';
+  leases = new Map<bigint, string[]>();
+  lessor = {
+    exists: (id: bigint) => this.leases.has(id),
+    keysOf: (id: bigint) => this.leases.get(id) ?? [],
+  };
+  replaced: (() => void) | undefined;
+  stateHash = (): string => `${this.hash}${this.appliedIndex}`;
+  apply(entry: { index: number; term: number; command: { kind: string; ids?: bigint[] } }): object {
+    this.appliedIndex = entry.index;
+    if (entry.command.kind === 'put') this.store.revision++;
+    for (const id of entry.command.ids ?? []) {
+      if ((this.leases.get(id)?.length ?? 0) > 0) this.store.revision++;
+      this.leases.delete(id);
+    }
+    return {};
+  }
+  applyEmpty(index: number): void {
+    this.appliedIndex = index;
+  }
+  applyConfig(entry: { index: number }): void {
+    this.appliedIndex = entry.index;
+  }
+  observe(listener: { replaced?: () => void }): () => void {
+    this.replaced = listener.replaced;
+    return () => undefined;
+  }
+}
+
+const setUp = () => {
+  const ghost = new Ghost(
+    () => 7,
+    () => undefined,
+  );
+  const member = (number: number): FakeState => {
+    const state = new FakeState();
+    ghost.observe(number, state as unknown as State);
+    return state;
+  };
+  const found = (): string[] => ghost.findings.violations.map((each) => each.invariant);
+  return { ghost, member, found };
+};
+const command = (value: string) => ({ ...put('k', value), kind: 'put' as const });
+const entry = (index: number, value: string, term = 1) => ({
+  index,
+  term,
+  command: command(value),
+});
+const status = (term: number, isLeader: boolean) =>
+  ({ term, isLeader, leader: 0n, isLearner: false, committedIndex: 0, appliedIndex: 0 }) as never;
+const vote = (to: bigint, term = 3): Message => ({
+  type: 'voteResponse',
+  from: 1n,
+  to,
+  term,
+  rejected: false,
+  commit: 0,
+  commitTerm: 0,
+});
+const append = (data: number): Message => {
+  const payload = { kind: 'command', data: Uint8Array.of(data) } as const;
+  const entries: Entry[] = [{ index: 5, term: 2, payload }];
+  const base = { type: 'append', from: 1n, to: 2n, term: 2, prevIndex: 4, prevTerm: 2 } as const;
+  return { ...base, entries, commit: 0, session: 0 };
+};
+
+describe('the ghost', () => {
+  it('finds nothing in members that do the same', () => {
+    const { ghost, member, found } = setUp();
+    const [a, b] = [member(1), member(2)];
+    for (const state of [a, b]) {
+      state.apply(entry(1, 'x'));
+      state.applyEmpty(2);
+      state.apply(entry(3, 'y'));
+    }
+    ghost.status(1, 11n, status(1, true));
+    ghost.status(2, 12n, status(2, true));
+    ghost.sent(vote(2n));
+    ghost.sent(vote(2n));
+    ghost.sent(append(1));
+    ghost.sent(append(1));
+    expect(found()).toEqual([]);
+    expect(ghost.lastIndex).toBe(3);
+  });
+
+  it('sees two leaders of a term (R1)', () => {
+    const { ghost, found } = setUp();
+    ghost.status(1, 11n, status(4, true));
+    ghost.status(2, 12n, status(4, true));
+    expect(found()).toEqual(['R1']);
+  });
+
+  it('sees a term that goes back while a member runs (R7), but not over its restart', () => {
+    const { ghost, member, found } = setUp();
+    ghost.status(1, 11n, status(4, false));
+    member(1);
+    ghost.status(1, 11n, status(3, false));
+    expect(found()).toEqual([]);
+    ghost.status(1, 11n, status(2, false));
+    expect(found()).toEqual(['R7']);
+  });
+
+  it('sees a second vote in a term, also over restarts (R2)', () => {
+    const { ghost, member, found } = setUp();
+    ghost.sent(vote(2n));
+    member(1);
+    ghost.sent(vote(3n));
+    ghost.sent(vote(3n, 4));
+    expect(found()).toEqual(['R2']);
+  });
+
+  it('sees one entry sent with two contents (R4)', () => {
+    const { ghost, found } = setUp();
+    ghost.sent(append(1));
+    ghost.sent(append(2));
+    expect(found()).toEqual(['R4']);
+  });
+
+  it('sees members that apply different entries (R6)', () => {
+    const { member, found } = setUp();
+    member(1).apply(entry(1, 'x'));
+    const other = member(2);
+    other.hash = 'b';
+    other.apply(entry(1, 'y'));
+    expect(found()).toEqual(['R6']);
+  });
+
+  it('sees one entry applied as of two terms (R6)', () => {
+    const { member, found } = setUp();
+    member(1).apply(entry(1, 'x', 1));
+    member(2).apply(entry(1, 'x', 2));
+    expect(found()).toEqual(['R6']);
+  });
+
+  it('sees the same entry leading to different states (R11)', () => {
+    const { member, found } = setUp();
+    member(1).apply(entry(1, 'x'));
+    const other = member(2);
+    other.hash = 'b';
+    other.apply(entry(1, 'x'));
+    expect(found()).toEqual(['R11']);
+  });
+
+  it('sees an entry that nobody applied before the next (R7)', () => {
+    const { member, found } = setUp();
+    member(1).apply(entry(2, 'x'));
+    expect(found()).toEqual(['R7']);
+  });
+
+  it('sees a state that begins as it never was, or where nobody has been (R12)', () => {
+    const { member, found } = setUp();
+    const [a, b] = [member(1), member(2)];
+    a.apply(entry(1, 'x'));
+    b.appliedIndex = 1;
+    b.hash = 'b';
+    b.replaced?.();
+    b.appliedIndex = 9;
+    b.replaced?.();
+    expect(found()).toEqual(['R12', 'R12']);
+  });
+
+  it('notes how leases end, and sees revisions that their ends do not explain (L3)', () => {
+    const { ghost, member, found } = setUp();
+    const state = member(1);
+    state.leases.set(5n, ['k']).set(6n, []);
+    const expired = { kind: 'leaseRevokeExpired', ids: [5n, 6n], term: 1, asOfIndex: 0 };
+    state.apply({ index: 1, term: 1, command: expired });
+    expect(ghost.leaseEndings).toMatchObject([
+      { leaseId: 5n, expired: true, revision: 2, hadKeys: true },
+      { leaseId: 6n, expired: true, revision: 2, hadKeys: false },
+    ]);
+    expect(found()).toEqual([]);
+    state.leases.set(7n, ['k']);
+    state.store.revision++;
+    const apply = FakeState.prototype.apply.bind(state);
+    state.store.revision--;
+    void apply;
+    const other = member(2);
+    other.appliedIndex = 1;
+    other.leases.set(7n, ['k', 'l']);
+    const revoke = FakeState.prototype.apply;
+    other.apply = function (this: FakeState, ...parameters) {
+      this.store.revision++;
+      return revoke.apply(this, parameters);
+    };
+    ghost.observe(2, other as unknown as State);
+    other.apply({ index: 2, term: 1, command: { ...expired, ids: [7n] } });
+    expect(found()).toContain('L3');
+  });
+});
+
+describe('what the log says of unknown outcomes', () => {
+  const operation = (id: number, value: string, outcome: Operation['outcome']): Operation => ({
+    id,
+    client: 1,
+    member: 1,
+    connection: 1,
+    request: put('k', value),
+    invokedAt: id,
+    returnedAt: Infinity,
+    invokedUs: 0,
+    returnedUs: 0,
+    outcome,
+  });
+  const unknown: Operation['outcome'] = { kind: 'unknown', code: 'TIMEOUT' };
+  const judge = (operations: Operation[], applied: string[]) => {
+    const { ghost, member } = setUp();
+    const state = member(1);
+    applied.forEach((value, i) => state.apply(entry(i + 1, value)));
+    const findings = new Findings();
+    const { unknownRevisions } = resolveUnknown(operations, ghost, findings);
+    return { unknownRevisions, found: findings.violations.map((each) => each.invariant) };
+  };
+
+  it('finds the revision of what happened, and none of what did not', () => {
+    const { unknownRevisions, found } = judge(
+      [operation(1, 'a', unknown), operation(2, 'b', unknown)],
+      ['b'],
+    );
+    expect([...unknownRevisions]).toEqual([[2, 2]]);
+    expect(found).toEqual([]);
+  });
+
+  it('sees what happened twice (K5)', () => {
+    expect(judge([operation(1, 'a', unknown)], ['a', 'a']).found).toEqual(['K5']);
+  });
+
+  it('sees what happened although its client was told otherwise (K5)', () => {
+    const failed = operation(1, 'a', { kind: 'failed', code: 'UNAVAILABLE' });
+    expect(judge([failed], ['a']).found).toEqual(['K5']);
+  });
+
+  it('sees what nobody asked for (K5)', () => {
+    expect(judge([], ['a']).found).toEqual(['K5']);
+  });
+});
