@@ -6,8 +6,8 @@ import {
   type PeerInfo,
   RPC_TABLE,
 } from '@etcd-ts/protocol';
-import type { Deadlines } from '../requests/deadlines.ts';
 import { ListenerContext } from './call-context.ts';
+import type { CallDeadlines } from './call-deadlines.ts';
 import { GrpcCall, type PartialBytes, sendError } from './grpc-call.ts';
 import { metadataOf, parseTimeoutMs } from './grpc-wire.ts';
 import { headerBlock } from './http2/header-block.ts';
@@ -17,7 +17,7 @@ import { unimplemented } from './in-process.ts';
 /** What is the same for all calls of a connection. */
 export interface GrpcConnectionFacts {
   readonly handlers: Handlers;
-  readonly deadlines: Deadlines;
+  readonly deadlines: CallDeadlines;
   readonly maxReceiveBytes: number;
   readonly partialBytes: PartialBytes;
   readonly peer: PeerInfo;
@@ -57,7 +57,6 @@ function startCall(
   }: { name: MethodName; handler: Handlers[MethodName]; timeoutMs: number | undefined },
 ): void {
   const { deadlines, calls, peer, maxReceiveBytes, partialBytes } = facts;
-  const expiring = { expire: () => call.fail(new EtcdError('DEADLINE_EXCEEDED')) };
   const call = new GrpcCall({
     stream,
     rpc: RPC_TABLE[name],
@@ -68,12 +67,15 @@ function startCall(
       new ListenerContext({ metadata: metadataOf(stream.headers), timeoutMs, peer, rawRequest }),
     onClose: () => {
       calls.delete(call);
-      if (timeoutMs !== undefined) deadlines.remove(expiring);
+      if (deadline !== undefined) deadlines.clear(deadline);
     },
   });
+  const deadline =
+    timeoutMs === undefined
+      ? undefined
+      : deadlines.set(timeoutMs, () => call.fail(new EtcdError('DEADLINE_EXCEEDED')));
   calls.add(call);
   stream.user = call;
-  if (timeoutMs !== undefined) deadlines.add(expiring, timeoutMs);
   call.start();
 }
 

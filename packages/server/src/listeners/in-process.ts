@@ -22,9 +22,9 @@ import {
 } from '@etcd-ts/protocol';
 import { deferred } from '@etcd-ts/base';
 import type { Clock } from '../clock.ts';
-import { Deadlines } from '../requests/deadlines.ts';
 import { abortError } from '../requests/abort.ts';
 import { ListenerContext } from './call-context.ts';
+import { CallDeadlines } from './call-deadlines.ts';
 import { InProcessStream } from './in-process-stream.ts';
 
 /** Calls that one channel has open at a time; one more fails with RESOURCE_EXHAUSTED. */
@@ -41,13 +41,13 @@ interface OpenCall {
 /** A channel to the handlers of a node in this process. */
 export class InProcessChannel implements Channel {
   readonly #handlers: Handlers;
-  readonly #deadlines: Deadlines;
+  readonly #deadlines: CallDeadlines;
   readonly #open = new Set<OpenCall>();
   #isClosed = false;
 
   constructor(handlers: Handlers, clock: Clock) {
     this.#handlers = handlers;
-    this.#deadlines = new Deadlines(clock);
+    this.#deadlines = new CallDeadlines(clock);
   }
 
   /** See {@link Channel.unary}. */
@@ -105,7 +105,7 @@ export class InProcessChannel implements Channel {
   close(): Promise<void> {
     this.#isClosed = true;
     for (const call of this.#open) call.cancel(closedError());
-    this.#deadlines.clear();
+    this.#deadlines.close();
     return Promise.resolve();
   }
 
@@ -134,13 +134,14 @@ export class InProcessChannel implements Channel {
       if (signal !== undefined) call.cancel(abortError(signal, true));
     };
     signal?.addEventListener('abort', onAbort, { once: true });
-    const expiring = { expire: () => call.cancel(new EtcdError('DEADLINE_EXCEEDED')) };
-    const hasDeadline = timeoutMs !== undefined && Number.isFinite(timeoutMs);
-    if (hasDeadline) this.#deadlines.add(expiring, timeoutMs);
+    const deadline =
+      timeoutMs !== undefined && Number.isFinite(timeoutMs)
+        ? this.#deadlines.set(timeoutMs, () => call.cancel(new EtcdError('DEADLINE_EXCEEDED')))
+        : undefined;
     return () => {
       this.#open.delete(call);
       signal?.removeEventListener('abort', onAbort);
-      if (hasDeadline) this.#deadlines.remove(expiring);
+      if (deadline !== undefined) this.#deadlines.clear(deadline);
     };
   }
 }

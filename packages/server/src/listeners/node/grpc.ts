@@ -7,7 +7,7 @@
 import type { Socket } from 'node:net';
 import { EtcdError, type Handlers } from '@etcd-ts/protocol';
 import type { Clock } from '../../clock.ts';
-import { Deadlines } from '../../requests/deadlines.ts';
+import { CallDeadlines } from '../call-deadlines.ts';
 import type { GrpcCall } from '../grpc-call.ts';
 import { type GrpcConnectionFacts, serveStream } from '../grpc-service.ts';
 import { Http2Connection } from '../http2/connection.ts';
@@ -41,12 +41,12 @@ interface Served {
 /** Serves gRPC on the connections given to {@link accept}. */
 export class GrpcServer {
   readonly #options: GrpcServerOptions;
-  readonly #deadlines: Deadlines;
+  readonly #deadlines: CallDeadlines;
   readonly #served = new Set<Served>();
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
-    this.#deadlines = new Deadlines(options.clock);
+    this.#deadlines = new CallDeadlines(options.clock);
   }
 
   /** Connections that are open. */
@@ -106,7 +106,7 @@ export class GrpcServer {
     });
     await Promise.all(waiting);
     timer.cancel();
-    this.#deadlines.clear();
+    this.#deadlines.close();
   }
 
   #factsOf(socket: Socket, calls: Set<GrpcCall>): GrpcConnectionFacts {

@@ -22,6 +22,9 @@ export interface PortOptions {
 /** Milliseconds for the first three bytes; whoever says nothing is hung up on. */
 export const FIRST_BYTES_TIMEOUT_MS = 60_000;
 
+/** Silence after which the system asks whether the other host is still there (Go's default is 15 s, etcd's 30 s). */
+const KEEP_ALIVE_DELAY_MS = 30_000;
+
 const HTTP2_START = [0x50, 0x52, 0x49];
 
 /** A listening port. */
@@ -35,7 +38,11 @@ export class ClientPort {
 
   /** @throws The error of the system, such as EADDRINUSE, when the address cannot be listened on. */
   static async listen(options: PortOptions): Promise<ClientPort> {
-    const server = createServer({ noDelay: true, keepAlive: true });
+    const server = createServer({
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
+    });
     const port = new ClientPort(server);
     server.on('connection', (socket) => port.#onConnection(socket, options));
     await new Promise<void>((resolve, reject) => {
