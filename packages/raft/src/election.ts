@@ -28,6 +28,7 @@ export function isLoneVoter(raft: RaftState): boolean {
 /**
  * Starts an election, if this node may stand.
  *
+ * Where reads trust leases, a node that promised its leader not to vote for others does not vote for itself either.
  * While a committed membership change waits to be applied it may not: it would count the votes of a
  * configuration that others have left already, two steps of which need not overlap.
  */
@@ -36,6 +37,10 @@ export function startElection(raft: RaftState, transfer: boolean): void {
   const { trace, log } = raft;
   if (!isPromotable(raft)) {
     trace?.({ type: 'unpromotable' });
+    return;
+  }
+  if (!transfer && raft.config.readMode === 'lease' && isUnderLease(raft)) {
+    trace?.({ type: 'campaignUnderLease' });
     return;
   }
   const unappliedChanges = log.configsBetween(log.applied, log.commit);

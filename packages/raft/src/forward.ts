@@ -86,6 +86,10 @@ export function handleForward(raft: RaftState, message: ForwardMessage): void {
       results.push({ id, accepted: false, reason });
       return;
     }
+    if (raft.peer(message.from) === undefined) {
+      results.push({ id, accepted: false, reason: 'notMember' });
+      return;
+    }
     if (!seenFrom(raft, message.from).take(id)) return;
     const result = admit(raft, payload);
     if ('index' in result) results.push({ id, accepted: true, index: result.index });

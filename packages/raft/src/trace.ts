@@ -22,6 +22,8 @@ export type TraceEvent =
   | { readonly type: 'unpromotable' }
   /** An election was due, but a committed membership change is not applied yet. */
   | { readonly type: 'campaignRefused'; readonly unappliedChanges: number }
+  /** An election was asked for, but the leader may be reading by its lease. */
+  | { readonly type: 'campaignUnderLease' }
   | { readonly type: 'electionStarted'; readonly term: Term }
   /** Asks itself for a vote; it counts when it is durable. `term` is the term campaigned for. */
   | { readonly type: 'ownVoteRequested'; readonly vote: VoteType; readonly term: Term }

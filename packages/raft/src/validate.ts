@@ -1,6 +1,6 @@
 /** What a message must look like before the core believes a word of it. Peers are trusted, the wire is not. */
-import type { Entry, LogIndex } from './entry.ts';
-import type { AppendMessage, Message } from './message.ts';
+import type { Entry, LogIndex, Payload } from './entry.ts';
+import type { AppendMessage, ForwardMessage, Message } from './message.ts';
 
 /** What is wrong with a message; undefined when nothing is. */
 export function whyMalformed(message: Message, id: bigint): string | undefined {
@@ -13,9 +13,7 @@ export function whyMalformed(message: Message, id: bigint): string | undefined {
     case 'append':
       return whyBadAppend(message);
     case 'forward':
-      return message.ids.length === message.payloads.length
-        ? undefined
-        : `forward of ${message.payloads.length} payloads with ${message.ids.length} ids`;
+      return whyBadForward(message);
     default:
       return undefined;
   }
@@ -58,6 +56,31 @@ function numbersOf(message: Message): readonly number[] {
   }
 }
 
+function whyBadForward({ ids, payloads }: ForwardMessage): string | undefined {
+  if (ids.length !== payloads.length) {
+    return `forward of ${payloads.length} payloads with ${ids.length} ids`;
+  }
+  const bad = payloads.find((payload) => !isSound(payload) || isEmpty(payload));
+  return bad === undefined ? undefined : `forward of a payload of kind ${kindOf(bad)}`;
+}
+
+const isEmpty = (payload: Payload): boolean => payload.kind === 'empty';
+const kindOf = (payload: Payload): string => `${payload.kind}`;
+
+/** True when the payload is of a known kind and holds what its kind promises. */
+function isSound(payload: Payload): boolean {
+  switch (payload.kind) {
+    case 'empty':
+      return true;
+    case 'command':
+      return isCount(payload.data?.length);
+    case 'config':
+      return isCount(payload.change?.steps?.length) && isCount(payload.change.context?.length);
+    default:
+      return false;
+  }
+}
+
 /** Indexes without gap, terms that never decrease and never pass the sender's (thesis §3.5). */
 function whyBadAppend({ prevIndex, prevTerm, entries, term }: AppendMessage): string | undefined {
   let index = prevIndex;
@@ -65,6 +88,9 @@ function whyBadAppend({ prevIndex, prevTerm, entries, term }: AppendMessage): st
   for (const entry of entries) {
     if (entry.index !== index + 1 || entry.term < before || entry.term > term) {
       return `entry ${describe(entry)} behind (${index}, ${before}) in an append of term ${term}`;
+    }
+    if (!isSound(entry.payload)) {
+      return `entry ${describe(entry)} has a payload of kind ${kindOf(entry.payload)}`;
     }
     index = entry.index;
     before = entry.term;

@@ -8,6 +8,9 @@ import { append, appendResponse, entry, leader, receive, single, terms, vote } f
 const notices = (effects: readonly Effect[]) =>
   effects.flatMap((effect) => (effect.type === 'notice' ? [effect.code] : []));
 
+const ODD = { kind: 'odd' } as never;
+const FORWARD = { type: 'forward', from: 2n, to: 1n, term: 1, ids: [1] } as const;
+
 describe('a message that cannot be', () => {
   test.each<readonly [string, Message]>([
     ['is for somebody else', append({ to: 2n })],
@@ -17,6 +20,11 @@ describe('a message that cannot be', () => {
     ['has a gap between its entries', append({ entries: [entry(1, 1), entry(3, 1)] })],
     ['has entries of a later term than its own', append({ term: 1, entries: [entry(1, 2)] })],
     ['has terms that decrease', append({ term: 3, entries: [entry(1, 3), entry(2, 2)] })],
+    ['has an entry of an unknown kind', append({ entries: [{ index: 1, term: 1, payload: ODD }] })],
+    [
+      'forwards an entry that nobody proposes',
+      { ...FORWARD, payloads: [{ kind: 'empty' } as never] },
+    ],
     ['has an index that is no number', appendResponse({ index: Number.NaN })],
   ])('is reported and ignored when it %s', (_, message) => {
     const node = single();

@@ -130,6 +130,14 @@ describe('a forwarded proposal at the leader', () => {
     expect(answer).toMatchObject({ term: 5 });
   });
 
+  test('of a stranger is refused', () => {
+    const node = leader();
+    const request = { ...forward({ ids: [1], payloads: [data('a')] }), from: 9n };
+    const [answer] = only(receive(node, request), 'forwardResponse');
+    expect(answer?.results).toEqual([{ id: 1, accepted: false, reason: 'notMember' }]);
+    expect(node.core.lastIndex).toBe(1);
+  });
+
   test('is refused by who does not lead', () => {
     const node = single({ term: 1 });
     const [answer] = only(

@@ -266,6 +266,16 @@ describe('§6.4.1 using clocks to reduce messaging', () => {
     expect(receive(node, vote({ term: 9, lastTerm: 9, lastIndex: 9 }))).toHaveLength(1);
   });
 
+  test('a follower that promised its vote to nobody does not give it to itself', () => {
+    const node = single({ config: { ...LEASE, preVote: false } });
+    receive(node, heartbeat());
+    node.step({ type: 'campaign' });
+    expect(node.core.status()).toMatchObject({ role: 'follower', term: 1, leader: 2n });
+    for (let tick = 0; tick < 10; tick++) node.step(TICK);
+    node.step({ type: 'campaign' });
+    expect(node.core.role).toBe('candidate');
+  });
+
   test('a follower may not forget the leader whose lease it upholds', () => {
     const node = single({ config: LEASE });
     receive(node, heartbeat());
