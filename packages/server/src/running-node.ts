@@ -131,6 +131,7 @@ export class RunningNode implements NodePort {
       services: this.services,
       transport,
       takeSnapshot: () => this.#host.takeSnapshot(),
+      removed: () => this.#removed(),
     });
     this.published = publishMember(this, options, this.#ending.signal);
     this.published.catch(() => undefined);
@@ -300,10 +301,14 @@ export class RunningNode implements NodePort {
     // A member that joins knows its peers from them until the log or a snapshot tells.
     transport.setPeers(known ? peers : storage.firstPeers);
     transport.setRemoved(new Set(membership.removedIds()));
-    if (!membership.wasRemoved(this.memberId) || this.#isRemoved) return;
+    if (membership.wasRemoved(this.memberId)) this.#removed();
+  }
+
+  /** Ends the node a little later: its last messages tell the others that it knows. */
+  #removed(): void {
+    if (this.#isRemoved) return;
     this.#isRemoved = true;
     const message = 'the member has been permanently removed from the cluster';
-    // A little later: its last messages tell the others that it knows.
     this.clock.after(this.#parts.options.electionTimeoutMs, () =>
       this.#failed(new StartError('REMOVED', message)),
     );

@@ -256,6 +256,21 @@ describe('a member that joins', () => {
   });
 });
 
+test('a member that was removed while it was down is told so, and ends', async () => {
+  await three();
+  const leader = await cluster.leader();
+  const gone = await aFollower();
+  await gone.stop();
+  await leader.port.changeMembers({
+    steps: [{ op: 'remove', node: gone.memberId }],
+    transition: 'auto',
+    context: new Uint8Array(0),
+  });
+  const back = await cluster.start(nameOf(gone));
+  const reason = await new Promise((resolve) => back.once('stopped', resolve));
+  expect(String(reason)).toContain('the member has been permanently removed from the cluster');
+});
+
 async function join(name: string): Promise<EtcdNode> {
   const { encodeMemberContext } = await import('../src/membership/member-context.ts');
   const { computeMemberId } = await import('../src/bootstrap/member-id.ts');

@@ -90,6 +90,10 @@ class Receiver implements PeerHandlers {
     // Nothing is sent.
   }
 
+  removed(): void {
+    this.#env.log.warn('a peer says that the member was removed from the cluster');
+  }
+
   call(): Promise<Uint8Array> {
     return Promise.reject(new Error('the member is recovering'));
   }

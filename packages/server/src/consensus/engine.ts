@@ -8,6 +8,9 @@ import type { Consensus } from './consensus.ts';
 import { RaftConsensus } from './raft-consensus.ts';
 import { SingleWriterConsensus } from './single-writer-consensus.ts';
 
+/** Entries that are applied in one turn, in bytes: what keeps a member that catches up answering meanwhile. */
+const MAX_PAGE_BYTES: number = 128 * 1024;
+
 /** An engine and what comes in for it from peers. */
 export interface Engine {
   readonly consensus: Consensus;
@@ -38,6 +41,7 @@ function raft({ env, options, storage, transport }: EngineParts): Engine {
       heartbeatTicks: 1,
       preVote: options.preVote,
       checkQuorum: true,
+      maxApplyBytes: MAX_PAGE_BYTES,
       seed: env.random.uint32(),
     },
     storage.initial,

@@ -81,6 +81,7 @@ class InMemoryTransport implements PeerTransport {
   readonly #clock: Clock;
   readonly #outgoing = new Map<bigint, Message[]>();
   #peers = new Set<bigint>();
+  #removed: ReadonlySet<bigint> = new Set();
   #local: LocalPeer | undefined;
   #handlers: PeerHandlers | undefined;
   #startedMs = 0;
@@ -102,8 +103,8 @@ class InMemoryTransport implements PeerTransport {
     this.#peers = new Set(peers.map((peer) => peer.id));
   }
 
-  setRemoved(): void {
-    // Who was removed is told by the members' own lists here.
+  setRemoved(ids: ReadonlySet<bigint>): void {
+    this.#removed = ids;
   }
 
   send(messages: readonly Message[]): void {
@@ -122,6 +123,7 @@ class InMemoryTransport implements PeerTransport {
       const peer = this.#network.reach(local, to);
       this.#clock.soon(() => {
         if (peer === undefined) this.#handlers?.unreachable(to as MemberId);
+        else if (peer.#removed.has(local.id)) this.#handlers?.removed();
         else peer.deliver(messages);
       });
     }

@@ -21,6 +21,8 @@ export interface PeerDeskParts {
   readonly services: Services;
   readonly transport: PeerTransport;
   readonly takeSnapshot: () => Promise<SnapshotSource>;
+  /** A peer says that this member was removed. */
+  readonly removed: () => void;
 }
 
 /** A node's side of its peer connections. */
@@ -50,6 +52,10 @@ export class PeerDesk implements PeerHandlers {
 
   unreachable(peer: MemberId): void {
     this.#parts.engine.unreachable(peer);
+  }
+
+  removed(): void {
+    this.#parts.removed();
   }
 
   receiveSnapshot(message: SnapshotMessage, chunks: AsyncIterable<Uint8Array>): Promise<void> {

@@ -38,6 +38,8 @@ export interface PeerHandlers {
   receive(messages: readonly Message[]): void;
   /** Messages to this peer are being lost. */
   unreachable(peer: MemberId): void;
+  /** A peer says that this member was removed from the cluster for ever. May be called more than once. */
+  removed(): void;
   /**
    * A snapshot comes in. Resolves when its content is complete and durable and the message is handed to the core;
    * rejects when it is not wanted or not whole.
@@ -65,7 +67,7 @@ export interface PeerTransport {
   start(local: LocalPeer, handlers: PeerHandlers): Promise<void>;
   /** Replaces the peers (never the node itself): connections to those that are gone are closed. */
   setPeers(peers: readonly Peer[]): void;
-  /** Members removed from the cluster: who speaks for one of them is told so. */
+  /** Members removed from the cluster: who speaks for one of them is told so, and not heard. */
   setRemoved(ids: ReadonlySet<bigint>): void;
   /** Queues messages, each for its `to`. To an unknown peer: dropped. */
   send(messages: readonly Message[]): void;

@@ -53,6 +53,7 @@ const CLAIMS: readonly (readonly [string, Claim])[] = [
   ['a peer that is not there is reported unreachable', absent],
   ['a node of another cluster is not heard', foreign],
   ['a peer that is taken off the list is not sent to any more', dropped],
+  ['a member that was removed is told so, and not heard', removed],
   ['a snapshot arrives in full, and its sender learns that it was taken', snapshot],
   ['a snapshot that is refused fails at its sender', refusedSnapshot],
   ['a snapshot whose content breaks off fails at both ends', brokenSnapshot],
@@ -72,6 +73,8 @@ class Node {
   readonly unreachable: MemberId[] = [];
   readonly snapshots: { readonly message: SnapshotMessage; readonly content: string }[] = [];
   failedSnapshots = 0;
+  /** How often it heard that it was removed. */
+  removed = 0;
   takeSnapshot = true;
   answer: (method: string, request: Uint8Array) => Promise<Uint8Array> = (_method, request) =>
     Promise.resolve(request);
@@ -97,6 +100,9 @@ class Node {
       },
       unreachable: (peer) => {
         this.unreachable.push(peer);
+      },
+      removed: () => {
+        this.removed += 1;
       },
       receiveSnapshot: (message, chunks) => this.#receive(message, chunks),
       call: (_from, method, request) => this.answer(method, request),
@@ -267,6 +273,21 @@ async function dropped(bench: Bench): Promise<void> {
   send(a, heartbeat(a, b.id, 1));
   await bench.turns(50);
   assert(b.heard.length === 0, 'a message was sent to a peer that was taken off the list');
+}
+
+async function removed(bench: Bench): Promise<void> {
+  const a = await bench.node(1n);
+  const b = await bench.node(2n);
+  b.transport.setRemoved(new Set([a.id]));
+  knows(a, b);
+  await bench.until(
+    () => {
+      send(a, heartbeat(a, b.id, 1));
+      return a.removed > 0;
+    },
+    () => 'the removed member was not told',
+  );
+  assert(b.heard.length === 0, 'a removed member was heard');
 }
 
 const CONTENT: readonly string[] = Array.from({ length: 100 }, (_, i) => `chunk ${i} `.repeat(500));

@@ -36,6 +36,8 @@ export interface PeerLinkParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly unreachable: (peer: MemberId) => void;
+  /** The peer knows this member as removed. */
+  readonly removed: () => void;
 }
 
 interface OpenCall {
@@ -155,6 +157,7 @@ export class PeerLink {
         log.warn(said, { 'remote-peer-id': id, 'remote-peer-url': url, error: reason });
         this.#reported = reason;
       }
+      if (error instanceof RefusedError && error.status === 410) this.#parts.removed();
       this.#retry();
     }
   }

@@ -157,7 +157,10 @@ export class TcpTransport implements PeerTransport {
     const unreachable = (id: MemberId): void => {
       if (!this.#closed) this.#handlers?.unreachable(id);
     };
-    this.#links.set(peer.id, new PeerLink(peer, { local, clock, log, unreachable }));
+    const removed = (): void => {
+      if (!this.#closed) this.#handlers?.removed();
+    };
+    this.#links.set(peer.id, new PeerLink(peer, { local, clock, log, unreachable, removed }));
   }
 
   #listen(url: string): Promise<Server> {

@@ -1,0 +1,141 @@
+/** What a peer URL says to plain HTTP, and to peers that are none. */
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { clusterId, memberId } from '@etcd-ts/base';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { silentLogger } from '../src/logger.ts';
+import { systemClock } from '../src/node/system-clock.ts';
+import { helloHeaders, type Lane, PEER_PATH } from '../src/peers/node/handshake.ts';
+import { TcpTransport } from '../src/peers/node/tcp-transport.ts';
+import type { PeerFacts } from '../src/peers/peer-transport.ts';
+
+const ID = memberId(2n ** 63n + 5n);
+const CLUSTER = clusterId(0xabcn);
+const PEER = memberId(7n);
+
+let transport: TcpTransport;
+let health: PeerFacts['health'];
+
+beforeEach(async () => {
+  health = { healthy: true, reason: '' };
+  transport = new TcpTransport({
+    listenUrls: ['http://127.0.0.1:0'],
+    clock: systemClock,
+    log: silentLogger,
+  });
+  const none = (): void => undefined;
+  await transport.start(
+    { id: ID, clusterId: CLUSTER },
+    {
+      facts: () => ({
+        members: [
+          {
+            id: ID,
+            name: 'a',
+            peerUrls: ['http://a:1'],
+            clientUrls: ['http://a:2'],
+            isLearner: false,
+          },
+          { id: PEER, name: '', peerUrls: ['http://b:1'], clientUrls: [], isLearner: true },
+        ],
+        serverVersion: '3.6.0',
+        clusterVersion: '3.6.0',
+        health,
+      }),
+      receive: none,
+      unreachable: none,
+      removed: none,
+      receiveSnapshot: () => Promise.resolve(),
+      call: () => Promise.resolve(new Uint8Array(0)),
+    },
+  );
+});
+
+afterEach(() => transport.close());
+
+const url = (path: string): string => `http://127.0.0.1:${transport.addresses[0]?.port}${path}`;
+
+describe('pages', () => {
+  test('/members lists ids as whole numbers, and leaves out what is not there', async () => {
+    const answer = await fetch(url('/members'));
+    expect(answer.headers.get('x-etcd-cluster-id')).toBe('abc');
+    expect(answer.headers.get('content-type')).toBe('application/json');
+    expect(await answer.text()).toBe(
+      `[{"id":${ID},"peerURLs":["http://a:1"],"name":"a","clientURLs":["http://a:2"]},{"id":7,"peerURLs":["http://b:1"],"isLearner":true}]\n`,
+    );
+  });
+
+  test('/version names server and cluster', async () => {
+    const answer = await fetch(url('/version'));
+    expect(await answer.json()).toEqual({ etcdserver: '3.6.0', etcdcluster: '3.6.0' });
+  });
+
+  test('/health is 503 with the reason when the member is not well', async () => {
+    expect((await fetch(url('/health'))).status).toBe(200);
+    health = { healthy: false, reason: 'RAFT NO LEADER' };
+    const answer = await fetch(url('/health'));
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual({ health: 'false', reason: 'RAFT NO LEADER' });
+  });
+
+  test('anything else is not found, and nothing but GET is allowed', async () => {
+    expect((await fetch(url('/nothing'))).status).toBe(404);
+    expect((await fetch(url('/version'), { method: 'POST' })).status).toBe(405);
+  });
+});
+
+describe('a connection that is refused', () => {
+  async function greet(headers: Record<string, string>): Promise<[number | undefined, string]> {
+    const asked = request(url(PEER_PATH), { headers, agent: false });
+    asked.end();
+    const [response] = await once(asked, 'response');
+    let text = '';
+    for await (const part of response) text += String(part);
+    return [response.statusCode, text.trim()];
+  }
+
+  const hello = (
+    over: Record<string, string> = {},
+    lane: Lane = 'log',
+  ): Record<string, string> => ({
+    ...helloHeaders({ id: PEER, clusterId: CLUSTER }, ID, lane),
+    ...over,
+  });
+
+  test('of another cluster', async () => {
+    expect(await greet(hello({ 'x-etcd-cluster-id': 'def' }))).toEqual([
+      412,
+      'cluster ID mismatch: the request is of def, this member of abc',
+    ]);
+  });
+
+  test('for another member', async () => {
+    expect(await greet(hello({ 'x-raft-to': '9' }))).toEqual([
+      412,
+      'member ID mismatch: the request is for 9, this member is 8000000000000005',
+    ]);
+  });
+
+  test('of a stranger', async () => {
+    expect(await greet(hello())).toEqual([404, 'member 7 is unknown here']);
+  });
+
+  test('of a member that was removed', async () => {
+    transport.setRemoved(new Set([PEER]));
+    expect(await greet(hello())).toEqual([
+      410,
+      'the member has been permanently removed from the cluster',
+    ]);
+  });
+
+  test('that speaks another protocol', async () => {
+    expect((await greet(hello({ upgrade: 'etcd-ts-peer/2' })))[0]).toBe(412);
+  });
+
+  test('that does not say who it is', async () => {
+    expect(await greet(hello({ 'x-server-from': 'nobody' }))).toEqual([
+      400,
+      'sender, receiver or lane is missing',
+    ]);
+  });
+});
