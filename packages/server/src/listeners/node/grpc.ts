@@ -23,6 +23,10 @@ export interface GrpcServerOptions {
   readonly maxStreamsPerConnection: number;
   /** Least time between a client's pings; beyond: GOAWAY too_many_pings. etcd --grpc-keepalive-min-time. */
   readonly minPingIntervalMs: number;
+  /** @defaultValue {@link MAX_PARTIAL_BYTES_PER_CONNECTION} */
+  readonly maxPartialBytes?: number;
+  /** @defaultValue {@link MAX_SOCKET_BACKLOG_BYTES} */
+  readonly maxBacklogBytes?: number;
 }
 
 /** Bytes of unfinished requests on one connection; beyond, the call that brings more fails. */
@@ -58,10 +62,11 @@ export class GrpcServer {
   accept(socket: Socket): void {
     const calls = new Set<GrpcCall>();
     const facts = this.#factsOf(socket, calls);
+    const { maxBacklogBytes = MAX_SOCKET_BACKLOG_BYTES } = this.#options;
     const connection = new Http2Connection(
       {
         onStream: (stream) => serveStream(stream, facts),
-        onOutput: () => this.#options.clock.soon(() => flush(socket, connection)),
+        onOutput: () => this.#options.clock.soon(() => flush(socket, connection, maxBacklogBytes)),
         onFinished: () => this.#options.clock.soon(() => socket.end()),
       },
       {
@@ -115,7 +120,10 @@ export class GrpcServer {
       handlers: this.#options.handlers,
       deadlines: this.#deadlines,
       maxReceiveBytes: this.#options.maxReceiveBytes,
-      partialBytes: { bytes: 0, limit: MAX_PARTIAL_BYTES_PER_CONNECTION },
+      partialBytes: {
+        bytes: 0,
+        limit: this.#options.maxPartialBytes ?? MAX_PARTIAL_BYTES_PER_CONNECTION,
+      },
       peer: { via: 'grpc', address },
       calls,
     };
@@ -123,7 +131,7 @@ export class GrpcServer {
 }
 
 /** Sends all that a turn of the event loop had to say, in one write. */
-function flush(socket: Socket, connection: Http2Connection): void {
+function flush(socket: Socket, connection: Http2Connection, maxBacklogBytes: number): void {
   const parts = connection.takeOutput();
   if (socket.destroyed || parts.length === 0) return;
   socket.cork();
@@ -132,5 +140,5 @@ function flush(socket: Socket, connection: Http2Connection): void {
   socket.uncork();
   if (hasRoom) return;
   connection.setCongested(true);
-  if (socket.writableLength > MAX_SOCKET_BACKLOG_BYTES) socket.pause();
+  if (socket.writableLength > maxBacklogBytes) socket.pause();
 }
