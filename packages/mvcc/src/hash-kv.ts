@@ -40,7 +40,7 @@ export class HashKvScan {
     this.#state = state;
     this.hashRevision = revision === 0 ? state.revision : revision;
     this.compactRevision = state.compactRevision;
-    this.#pin = { revision: Math.max(this.hashRevision, this.compactRevision), isCancelled: false };
+    this.#pin = { revision: this.compactRevision, isCancelled: false };
     state.pins.add(this.#pin);
   }
 

@@ -101,7 +101,7 @@ const SNAPSHOT_CHUNK_ENTRIES = 512;
 /**
  * A copy of the whole state as it is at the call, deterministic to the byte, while writes go on.
  *
- * Holds up compactions above it until the loop over its chunks has ended, or it is closed.
+ * Holds up further compactions until the loop over its chunks has ended, or it is closed.
  */
 export function snapshotStore(store: MvccStore): StoreSnapshot {
   const scan = store.snapshot();

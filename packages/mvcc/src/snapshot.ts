@@ -1,8 +1,8 @@
 /**
  * A copy of the whole state at one applied index, taken in slices while writes go on.
  *
- * Nothing is frozen: records never change, later ones have higher revisions, and a compaction above the snapshot's
- * revision waits for it. Only the named blobs are copied at the start.
+ * Nothing is frozen: records never change, later ones have higher revisions, and the next compaction waits for it. Only
+ * the named blobs are copied at the start.
  */
 import { assert, compareBytes, concatBytes } from '@etcd-ts/base';
 import type { BackendEntry } from './backend.ts';
@@ -44,7 +44,7 @@ export class SnapshotScan {
     this.applied = state.applied;
     this.revision = state.revision;
     this.#compactRevision = state.compactRevision;
-    this.#pin = { revision: state.revision, isCancelled: false };
+    this.#pin = { revision: state.compactRevision, isCancelled: false };
     state.pins.add(this.#pin);
     this.#head = this.#headFrames();
   }

@@ -29,8 +29,9 @@ export interface StoreConfig {
   readonly hashSeed: number;
 }
 
-/** A reader that goes on at one revision over several turns. Compactions above it wait for its end. */
+/** A reader that goes on over several turns. */
 export interface PinnedRead {
+  /** The lowest revision that it reads at: compactions above it wait for its end. */
   readonly revision: number;
   /** The pin was broken: whatever it reads from now on may be gone. */
   isCancelled: boolean;

@@ -223,6 +223,26 @@ describe('a snapshot', () => {
     expect(store.isCompactionHeld).toBe(false);
   });
 
+  test('holds what reads below a later compaction need, for that waits', async () => {
+    const store = await filled();
+    store.compact(8);
+    while (store.compactStep(1));
+    const wanted = concatBytes(await pieces(store));
+    const scan = store.snapshot();
+    const taken: Uint8Array[] = [];
+    for (let piece; (piece = scan.next(1, 1)) !== undefined;) {
+      taken.push(piece);
+      if (store.compactRevision < 20) store.compact(store.compactRevision + 1);
+      store.compactStep(1);
+      store.put(put('k2', 'later still'));
+    }
+    expect(Buffer.compare(concatBytes(taken), wanted)).toBe(0);
+    expect([store.compactedRevision, store.isCompactionHeld]).toEqual([8, true]);
+    scan.close();
+    while (store.compactStep(1));
+    expect(store.compactedRevision).toBe(20);
+  });
+
   test('of equal states has equal bytes, whatever was flushed, dropped or loaded', async () => {
     const [one, two] = [await filled(), await filled()];
     one.compact(12);
