@@ -3,8 +3,8 @@
  * is there was written, and the log goes on.
  */
 import { describe, expect, test } from 'vitest';
-import type { WalGroup } from '@etcd-ts/wal';
-import { CrashDisk, type Unsynced } from '@etcd-ts/wal/testing';
+import { SECTOR_BYTES, type WalGroup } from '@etcd-ts/wal';
+import { CrashDisk, type Keeps } from '@etcd-ts/wal/testing';
 import {
   command,
   DIRECTORY,
@@ -38,8 +38,13 @@ function decisions(seed: number): () => number {
   };
 }
 
+/** Whole or not, or half a sector. */
+function drawKept(draw: () => number): boolean | number {
+  return [true, false, draw() % SECTOR_BYTES][draw() % 3] ?? false;
+}
+
 /** What may survive of what was not synced: nothing, everything, names or sectors alone, and drawn subsets. */
-const SURVIVALS: readonly (readonly [string, () => (what: Unsynced) => boolean])[] = [
+const SURVIVALS: readonly (readonly [string, () => Keeps])[] = [
   ['nothing', () => () => false],
   ['everything', () => () => true],
   ['names alone', () => (what) => what.kind === 'name'],
@@ -50,7 +55,7 @@ const SURVIVALS: readonly (readonly [string, () => (what: Unsynced) => boolean])
         `subset ${seed}`,
         () => {
           const draw = decisions(seed);
-          return () => draw() % 2 === 0;
+          return () => drawKept(draw);
         },
       ] as const,
   ),
@@ -175,7 +180,7 @@ test(
       }
       for (let turn = 0; turn < draw() % 40; turn++) await Promise.resolve();
       disk.onOperation = undefined;
-      disk.crash(() => draw() % 2 === 0);
+      disk.crash(() => drawKept(draw));
       const { recovered } = await open(disk, { segmentSizeBytes: 64 * 1_024 });
       const indexes = recovered?.entries.map(({ index }) => index) ?? [];
       expect(indexes).toEqual(Array.from({ length: indexes.length }, (_, i) => i + 1));
@@ -184,3 +189,23 @@ test(
     }
   },
 );
+
+test('what a process reads after its predecessor was killed in a failed sync is durable when it says so', async () => {
+  for (const there of [1, 2, 3]) {
+    const disk = new CrashDisk();
+    const { wal } = await open(disk);
+    for (let index = 1; index < there; index++) {
+      await wal.append({ entries: [command(index, 1)] }, { sync: true });
+    }
+    disk.onOperation = ({ operation }) =>
+      operation === 'sync' ? { kind: 'forgetfulError', code: 'EIO' } : undefined;
+    const lost = wal.append({ entries: [command(there, 1, 'w'.repeat(3_000))] }, { sync: true });
+    await expect(lost).rejects.toMatchObject({ code: 'FAILED', cause: { code: 'EIO' } });
+    disk.onOperation = undefined;
+    disk.kill();
+    const { recovered } = await open(disk);
+    expect(recovered?.entries.at(-1)?.index).toBe(there);
+    disk.crash();
+    expect((await open(disk)).recovered?.entries).toEqual(recovered?.entries);
+  }
+});

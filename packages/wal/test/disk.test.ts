@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,13 +30,24 @@ for (const [name, make] of implementations) {
   });
 }
 
-describe('a directory claimed by another process', () => {
-  const holder = `
-    import { NodeDisk } from '@etcd-ts/wal/node';
-    await new NodeDisk().lockDirectory(process.argv[1]);
-    process.stdout.write('held');
-    setInterval(() => undefined, 1000);`;
+const HOLDER = `
+  import { NodeDisk } from '@etcd-ts/wal/node';
+  await new NodeDisk().lockDirectory(process.argv[1]);
+  process.stdout.write('held');
+  setInterval(() => undefined, 1000);`;
 
+/** A process that holds a directory, from the moment at which it does. */
+async function holderOf(root: string): Promise<ChildProcess> {
+  const flags = ['--conditions=@etcd-ts/source', '--import', import.meta.resolve('tsx')];
+  const child = spawn(process.execPath, [...flags, '--input-type=module', '-e', HOLDER, root], {
+    cwd: import.meta.dirname,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  return child;
+}
+
+describe('a directory claimed by another process', () => {
   test(
     'is refused by that process id, and free once it was killed',
     { timeout: 30_000 },
@@ -44,12 +55,7 @@ describe('a directory claimed by another process', () => {
       const disk = new NodeDisk();
       const root = join(scratch, 'claimed');
       await disk.makeDirectory(root);
-      const flags = ['--conditions=@etcd-ts/source', '--import', import.meta.resolve('tsx')];
-      const child = spawn(process.execPath, [...flags, '--input-type=module', '-e', holder, root], {
-        cwd: import.meta.dirname,
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      await once(child.stdout, 'data');
+      const child = await holderOf(root);
       await expect(disk.lockDirectory(root)).rejects.toMatchObject({
         code: 'LOCKED',
         message: expect.stringContaining(`process ${child.pid}`),
@@ -63,6 +69,19 @@ describe('a directory claimed by another process', () => {
       expect(await disk.list(root)).toEqual([]);
     },
   );
+});
+
+test('a directory is refused while its holder does not answer', { timeout: 30_000 }, async () => {
+  const disk = new NodeDisk();
+  const root = join(scratch, 'silent');
+  await disk.makeDirectory(root);
+  const child = await holderOf(root);
+  child.kill('SIGSTOP');
+  await expect(disk.lockDirectory(root)).rejects.toMatchObject({ code: 'LOCKED' });
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+  await (await disk.lockDirectory(root)).release();
 });
 
 describe('a disk that loses power', () => {
@@ -94,6 +113,30 @@ describe('a disk that loses power', () => {
     expect(bytes.subarray(1024)).toEqual(utf8('behind'));
   });
 
+  test('keeps the beginning of a sector, the rest being what was durable', async () => {
+    const disk = await prepared();
+    disk.crash((what) => (what.kind === 'sector' && what.sector === 0 ? 3 : false));
+    expect(disk.bytesOf('d/f')).toEqual(utf8('chaable'));
+  });
+
+  test('loses nothing when only the process ends, and nothing more is durable', async () => {
+    const disk = await prepared();
+    disk.kill();
+    expect(disk.bytesOf('d/f').subarray(0, 7)).toEqual(utf8('changed'));
+    disk.crash();
+    expect(disk.bytesOf('d/f')).toEqual(utf8('durable'));
+  });
+
+  test('makes a truncation durable with the sync, and what is written behind it', async () => {
+    const disk = await prepared();
+    const file = await disk.open('d/f', 'write');
+    await file.truncate(2);
+    file.write(4, utf8('x'));
+    await file.sync();
+    disk.crash();
+    expect(disk.bytesOf('d/f')).toEqual(utf8('ch\0\0x'));
+  });
+
   test('kills what was open, and its locks', async () => {
     const disk = await prepared();
     const file = await disk.open('d/f', 'read');
@@ -103,7 +146,20 @@ describe('a disk that loses power', () => {
     await (await disk.lockDirectory('d')).release();
   });
 
-  test('after a failed sync drops the writes and lets the next sync succeed, as Linux does', async () => {
+  test('after a forgetful sync shows the writes, and the next sync does not make them durable', async () => {
+    const disk = await prepared();
+    const file = await disk.open('d/f', 'write');
+    disk.onOperation = ({ operation }) =>
+      operation === 'sync' ? { kind: 'forgetfulError', code: 'EIO' } : undefined;
+    await expect(file.sync()).rejects.toMatchObject({ code: 'EIO' });
+    disk.onOperation = undefined;
+    await file.sync();
+    expect(disk.bytesOf('d/f').subarray(0, 7)).toEqual(utf8('changed'));
+    disk.crash();
+    expect(disk.bytesOf('d/f').subarray(0, 7)).toEqual(utf8('durable'));
+  });
+
+  test('after a failed sync drops the writes and lets the next sync succeed', async () => {
     const disk = await prepared();
     const file = await disk.open('d/f', 'write');
     disk.onOperation = ({ operation }) =>

@@ -22,6 +22,9 @@ export const LOCK_NAME = 'LOCK';
 /** Tries to replace a dead socket file, others doing the same meanwhile. */
 const REPLACE_TRIES = 5;
 
+/** How long a holder has to say which process it is; one that is stopped or busy holds the directory all the same. */
+const ANSWER_LIMIT_MS = 1_000;
+
 /** @throws DiskError `LOCKED`: says by which process, when that answers; any errno of the file system. */
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
   const servers: Server[] = [];
@@ -132,6 +135,10 @@ function holderOf(path: string): Promise<string | undefined> {
     let said = '';
     const socket = connect({ path });
     socket.setEncoding('utf8');
+    socket.setTimeout(ANSWER_LIMIT_MS, () => {
+      resolve('another process, which does not answer');
+      socket.destroy();
+    });
     socket.on('data', (text: string) => (said += text));
     socket.once('end', () => {
       resolve(said === '' ? 'another process' : said);

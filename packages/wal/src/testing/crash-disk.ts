@@ -22,34 +22,75 @@ export interface DiskOperation {
   readonly number: number;
 }
 
+/**
+ * How much of something unsynced a crash keeps: all, nothing, or so many bytes of the beginning of what a sector holds, the
+ * rest being what was durable.
+ */
+export type Keeps = (what: Unsynced) => boolean | number;
+
 /** What an operation meets instead of happening. */
 export type Fault =
-  /** It fails with this code. A failed sync loses what was written since the last good one, as Linux does. */
+  /** It fails with this code. A failed sync loses what was written since the last good one, as some systems do. */
   | { readonly kind: 'error'; readonly code: DiskErrorCode }
+  /** A sync fails, and the system goes on showing what was written but takes it for written, as Linux does. */
+  | { readonly kind: 'forgetfulError'; readonly code: DiskErrorCode }
   /** The power goes before it happens; everything fails until {@link CrashDisk.crash}. */
   | { readonly kind: 'power' };
 
+/** Invariant: `current` and `durable` differ in sectors of `dirty` and behind `lowestSizeBytes` alone. */
 class Inode {
   current = new PagedBytes();
   durable = new PagedBytes();
   readonly dirty = new Set<number>();
+  /** The smallest size since the last sync: what was behind it is gone. */
+  #lowestSizeBytes = 0;
 
-  sync(): void {
-    this.durable = this.current.copy();
-    this.dirty.clear();
+  write(positionBytes: number, bytes: Uint8Array): void {
+    this.current.write(positionBytes, bytes);
+    const last = Math.floor((positionBytes + bytes.length - 1) / SECTOR_BYTES);
+    for (let at = Math.floor(positionBytes / SECTOR_BYTES); at <= last; at++) this.dirty.add(at);
   }
 
-  /** What a crash leaves when it keeps these sectors of what was not synced. */
-  settle(keeps: (sector: number) => boolean): void {
-    const left = this.durable.copy();
-    const sector = new Uint8Array(SECTOR_BYTES);
-    for (const number of this.dirty) {
-      if (!keeps(number)) continue;
-      const count = this.current.read(number * SECTOR_BYTES, sector);
-      left.write(number * SECTOR_BYTES, sector.subarray(0, count));
+  resize(sizeBytes: number): void {
+    this.current.resize(sizeBytes);
+    this.#lowestSizeBytes = Math.min(this.#lowestSizeBytes, sizeBytes);
+  }
+
+  sync(): void {
+    this.durable.resize(Math.min(this.durable.sizeBytes, this.#lowestSizeBytes));
+    this.durable.resize(this.current.sizeBytes);
+    const bytes = new Uint8Array(SECTOR_BYTES);
+    for (const sector of this.dirty) {
+      const count = this.current.read(sector * SECTOR_BYTES, bytes);
+      if (count > 0) this.durable.write(sector * SECTOR_BYTES, bytes.subarray(0, count));
     }
-    this.current = left;
-    this.sync();
+    this.forget();
+  }
+
+  /** Takes what was written for durable, whether it is or not. */
+  forget(): void {
+    this.dirty.clear();
+    this.#lowestSizeBytes = this.current.sizeBytes;
+  }
+
+  /** What is durable from now on, and shown. */
+  become(bytes: PagedBytes): void {
+    this.durable = bytes;
+    this.current = bytes.copy();
+    this.forget();
+  }
+
+  /** What a crash leaves when it keeps this of what was not synced. */
+  settle(keeps: (sector: number) => boolean | number): void {
+    const left = this.durable.copy();
+    const bytes = new Uint8Array(SECTOR_BYTES);
+    for (const sector of this.dirty) {
+      const kept = keeps(sector);
+      const limit = kept === true ? SECTOR_BYTES : kept === false ? 0 : kept;
+      const count = Math.min(limit, this.current.read(sector * SECTOR_BYTES, bytes));
+      if (count > 0) left.write(sector * SECTOR_BYTES, bytes.subarray(0, count));
+    }
+    this.become(left);
   }
 }
 
@@ -85,10 +126,10 @@ export class CrashDisk implements Disk {
   }
 
   /** The power goes and comes back; `keeps` says what of {@link unsynced} made it to the disk. */
-  crash(keeps: (what: Unsynced) => boolean = () => false): void {
+  crash(keeps: Keeps = () => false): void {
     const names = new Map(this.#durableNames);
     for (const what of this.unsynced()) {
-      if (what.kind !== 'name' || !keeps(what)) continue;
+      if (what.kind !== 'name' || keeps(what) === false) continue;
       const inode = this.#names.get(what.path);
       if (inode === undefined) names.delete(what.path);
       else names.set(what.path, inode);
@@ -98,6 +139,11 @@ export class CrashDisk implements Disk {
     }
     this.#names = names;
     this.#durableNames = new Map(names);
+    this.kill();
+  }
+
+  /** The process ends, the system goes on: nothing is lost, and nothing more of it is durable. */
+  kill(): void {
     this.#locked.clear();
     this.#boot += 1;
     this.#hasPower = true;
@@ -114,9 +160,9 @@ export class CrashDisk implements Disk {
   /** Replaces a file's content durably, as bit rot or a misdirected write would. */
   overwrite(path: string, bytes: Uint8Array): void {
     const inode = this.#inode('overwrite', path);
-    inode.current = new PagedBytes();
-    inode.current.write(0, bytes);
-    inode.sync();
+    const content = new PagedBytes();
+    content.write(0, bytes);
+    inode.become(content);
   }
 
   /** A second disk with the same durable content. */
@@ -125,8 +171,7 @@ export class CrashDisk implements Disk {
     for (const path of this.#directories) copy.#directories.add(path);
     for (const [path, inode] of this.#durableNames) {
       const other = new Inode();
-      other.current = inode.durable.copy();
-      other.sync();
+      other.become(inode.durable.copy());
       copy.#names.set(path, other);
       copy.#durableNames.set(path, other);
     }
@@ -233,14 +278,11 @@ export class CrashDisk implements Disk {
       },
       write: (positionBytes, bytes) => {
         beginWrite('write');
-        inode.current.write(positionBytes, bytes);
-        const last = Math.floor((positionBytes + bytes.length - 1) / SECTOR_BYTES);
-        for (let at = Math.floor(positionBytes / SECTOR_BYTES); at <= last; at++)
-          inode.dirty.add(at);
+        inode.write(positionBytes, bytes);
       },
       truncate: async (sizeBytes) => {
         beginWrite('truncate');
-        inode.current.resize(sizeBytes);
+        inode.resize(sizeBytes);
       },
       sync: async () => {
         begin('sync');
@@ -262,7 +304,8 @@ export class CrashDisk implements Disk {
     this.#operations += 1;
     if (fault === undefined) return;
     if (fault.kind === 'power') this.#hasPower = false;
-    else if (operation === 'sync') inode?.settle(() => false);
+    else if (operation === 'sync' && fault.kind === 'error') inode?.settle(() => false);
+    else if (operation === 'sync') inode?.forget();
     const code = fault.kind === 'power' ? 'EIO' : fault.code;
     throw new DiskError({ code, operation, path, detail: fault.kind });
   }
