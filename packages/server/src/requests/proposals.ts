@@ -19,7 +19,7 @@
  * - A caller that is told "certainly nothing happened" (`mayHaveApplied` false) can rely on it.
  * - Count and bytes are bounded; beyond, TOO_MANY_REQUESTS. Everything ends within the request timeout.
  */
-import { assert, type Deferred, deferred } from '@etcd-ts/base';
+import { assert } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { LogIndex, Outcome, Term } from '@etcd-ts/raft';
 import type { CommandCodec } from '../apply/command-codec.ts';
@@ -49,31 +49,34 @@ export interface ProposalParts {
  */
 type Stage = 'waiting' | 'handedOver' | 'adrift' | 'hidden';
 
+/** One proposal. As small as it can be: there are many. */
 class Pending implements Expiring {
+  readonly queue: Proposals;
   readonly token: number;
   readonly command: Command;
   readonly data: Uint8Array;
-  readonly answer: Deferred<CommandResult> = deferred();
+  readonly resolve: (result: CommandResult) => void;
+  readonly reject: (error: EtcdError) => void;
   stage: Stage = 'waiting';
   /** The term in which it was handed over; unknown until the engine has looked at it. */
-  term: Term | undefined;
-  onAbort: (() => void) | undefined;
-  readonly #onExpire: (pending: Pending) => void;
+  term: Term | undefined = undefined;
+  onAbort: (() => void) | undefined = undefined;
 
   constructor(
-    token: number,
-    command: Command,
-    data: Uint8Array,
-    onExpire: (pending: Pending) => void,
+    queue: Proposals,
+    entry: { readonly token: number; readonly command: Command; readonly data: Uint8Array },
+    answer: Pick<Pending, 'resolve' | 'reject'>,
   ) {
-    this.token = token;
-    this.command = command;
-    this.data = data;
-    this.#onExpire = onExpire;
+    this.queue = queue;
+    this.token = entry.token;
+    this.command = entry.command;
+    this.data = entry.data;
+    this.resolve = answer.resolve;
+    this.reject = answer.reject;
   }
 
   expire(): void {
-    this.#onExpire(this);
+    this.queue.expired(this);
   }
 }
 
@@ -112,13 +115,14 @@ export class Proposals {
       const detail = `${data.length} bytes, the limit is ${limits.maxRequestBytes}`;
       return Promise.reject(new EtcdError('REQUEST_TOO_LARGE', { detail }));
     }
-    const pending = new Pending(token, command, data, (late) => this.#expired(late));
-    this.#pending.set(token, pending);
-    this.#bytes += data.length + PROPOSAL_OVERHEAD_BYTES;
-    deadlines.add(pending, limits.requestTimeoutMs);
-    if (signal !== undefined) this.#listen(pending, signal);
-    this.#handOver(pending);
-    return pending.answer.promise;
+    return new Promise((resolve, reject) => {
+      const pending = new Pending(this, { token, command, data }, { resolve, reject });
+      this.#pending.set(token, pending);
+      this.#bytes += data.length + PROPOSAL_OVERHEAD_BYTES;
+      deadlines.add(pending, limits.requestTimeoutMs);
+      if (signal !== undefined) this.#listen(pending, signal);
+      this.#handOver(pending);
+    });
   }
 
   /** The command of a proposal of this node that is still waited for: it need not be decoded again. */
@@ -131,8 +135,8 @@ export class Proposals {
     const pending = this.#pending.get(token);
     if (pending === undefined) return;
     this.#forget(pending);
-    if (EtcdError.is(result)) pending.answer.reject(result);
-    else pending.answer.resolve(result);
+    if (EtcdError.is(result)) pending.reject(result);
+    else pending.resolve(result);
   }
 
   /** What the engine says of a proposal. Unknown tokens are passed over: answered or abandoned already. */
@@ -256,7 +260,8 @@ export class Proposals {
     }
   }
 
-  #expired(pending: Pending): void {
+  /** @internal Its time is up. */
+  expired(pending: Pending): void {
     if (pending.stage === 'waiting') {
       return this.#fail(pending, new EtcdError('TIMEOUT', { mayHaveApplied: false }));
     }
@@ -274,7 +279,7 @@ export class Proposals {
 
   #fail(pending: Pending, error: EtcdError): void {
     this.#forget(pending);
-    pending.answer.reject(error);
+    pending.reject(error);
   }
 
   #forget(pending: Pending): void {

@@ -148,7 +148,10 @@ export class Databases {
 
   /** Fills a new database. Nothing of the current one changes. */
   async receive(meta: SnapshotMeta, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    assert(this.#incoming === undefined, 'two snapshots are received at a time');
+    // The one before is not installed yet: its sender is ahead of us, and tries again.
+    if (this.#incoming !== undefined) {
+      throw new Error(`the snapshot at index ${this.#incoming.index} is still being installed`);
+    }
     assert(
       databaseName(meta.index) !== this.#current.name,
       () => `the state began at index ${meta.index} itself`,

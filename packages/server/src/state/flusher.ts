@@ -2,7 +2,8 @@
  * Writes the applied state behind: in batches, without holding up the apply turn.
  *
  * What always holds
- * - One batch at a time is on its way; the store's data and its applied position are in the same batch.
+ * - One thing at a time is done to the store's database: a batch, a sync, or a change of the database itself. The
+ *   store's data and its applied position are in the same batch.
  * - State that was applied longer ago than the batch interval is on its way.
  * - A failed batch is the last thing that happens: what the database holds is unknown then.
  */
@@ -18,6 +19,8 @@ export interface FlusherParts {
   readonly maxEntries: number;
   /** The store to write; another one after a snapshot was installed. */
   readonly store: () => MvccStore;
+  /** Makes what was written to its database durable. */
+  readonly sync: () => Promise<void>;
   /** The database failed. Called once. */
   readonly failed: (error: Error) => void;
 }
@@ -53,19 +56,21 @@ export class Flusher {
    * Resolves to true when everything applied before the call is in the database; to false when it will not be, since
    * the flusher has ended or the database failed (which `failed` tells). Never rejects.
    */
-  async flush(): Promise<boolean> {
-    while (this.#running !== undefined) await this.#running;
-    if (this.#ended) return false;
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#entries = 0;
-    this.#running = this.#write();
-    return this.#running;
+  flush(): Promise<boolean> {
+    return this.#alone(() => flushStore(this.#parts.store()));
   }
 
-  /** Resolves when no batch is on its way. */
-  async idle(): Promise<void> {
-    while (this.#running !== undefined) await this.#running;
+  /** As {@link flush}, and durable against a power cut. */
+  checkpoint(): Promise<boolean> {
+    return this.#alone(async () => {
+      await flushStore(this.#parts.store());
+      await this.#parts.sync();
+    });
+  }
+
+  /** Does something to the store and its database while no batch is on its way to them. */
+  exclusively(work: () => Promise<void>): Promise<boolean> {
+    return this.#alone(work);
   }
 
   /** Stops the timer; nothing new begins. Resolves when the batch that is on its way has ended. */
@@ -75,9 +80,19 @@ export class Flusher {
     await this.#running;
   }
 
-  async #write(): Promise<boolean> {
+  async #alone(work: () => Promise<void>): Promise<boolean> {
+    while (this.#running !== undefined) await this.#running;
+    if (this.#ended) return false;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#entries = 0;
+    this.#running = this.#run(work);
+    return this.#running;
+  }
+
+  async #run(work: () => Promise<void>): Promise<boolean> {
     try {
-      await flushStore(this.#parts.store());
+      await work();
     } catch (cause) {
       const first = !this.#ended;
       this.#ended = true;

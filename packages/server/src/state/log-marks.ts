@@ -21,7 +21,6 @@ export interface LogMarksParts {
   readonly log: Logger;
   readonly snapshotCount: number;
   readonly catchUpEntries: number;
-  readonly failed: (error: Error) => void;
 }
 
 /** Sets the marks behind which the log may be dropped. */
@@ -55,16 +54,11 @@ export class LogMarks {
   }
 
   async #mark(mark: SnapshotMeta): Promise<void> {
-    const { catchUpEntries, consensus, databases, failed, flusher, log } = this.#parts;
+    const { catchUpEntries, consensus, databases, flusher, log } = this.#parts;
     const database = databases.currentName;
-    try {
-      if (!(await flusher.flush())) return;
-      await databases.sync();
-    } catch (cause) {
-      return failed(new Error('the database failed', { cause }));
-    } finally {
-      this.#busy = false;
-    }
+    const isDurable = await flusher.checkpoint();
+    this.#busy = false;
+    if (!isDurable) return;
     // A snapshot that was installed meanwhile is the newer mark.
     if (databases.currentName !== database || mark.index <= this.#marked) return;
     this.#marked = mark.index;

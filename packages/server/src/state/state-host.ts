@@ -69,6 +69,7 @@ export class StateHost implements ConsensusHost {
       intervalMs: options.backendBatchIntervalMs,
       maxEntries: options.backendBatchEntries,
       store: () => state.store,
+      sync: () => parts.databases.sync(),
       failed: (error) => this.stopped(error),
     });
     this.#marks = new LogMarks({
@@ -79,7 +80,6 @@ export class StateHost implements ConsensusHost {
       log: parts.log,
       snapshotCount: options.snapshotCount,
       catchUpEntries: options.snapshotCatchUpEntries,
-      failed: (error) => this.stopped(error),
     });
   }
 
@@ -130,8 +130,8 @@ export class StateHost implements ConsensusHost {
   async installSnapshot(meta: SnapshotMeta): Promise<void> {
     const { databases, log, proposals, reads, state } = this.#parts;
     this.#installing = true;
-    await this.flusher.idle();
-    await databases.install(meta, state);
+    const installed = await this.flusher.exclusively(() => databases.install(meta, state));
+    if (!installed) throw new Error('the database failed');
     this.#installing = false;
     log.info('applied snapshot', { index: meta.index, term: meta.term });
     this.#marks.installed(meta.index);
