@@ -65,11 +65,12 @@ const ELECTION: readonly Mutant[] = [
     replace: 'const mustSync = isSnapshotNew || hasEntries;',
   },
   {
-    name: 'counts its own vote before it is durable',
+    name: 'a lone voter leads before its vote is durable',
     kind: 'safety',
     file: 'election.ts',
     find: '      out.ownVote = true;\n',
-    replace: '      out.ownVote = true;\n      raft.votes.set(id, true);\n',
+    replace:
+      "      if (vote === 'vote' && isLoneVoter(raft)) becomeLeader(raft);\n      else out.ownVote = true;\n",
   },
   {
     name: 'asks for votes before its term is durable',
@@ -272,6 +273,13 @@ const REPLICATION: readonly Mutant[] = [
     replace: '  if (raft.term > 0) {',
   },
   {
+    name: 'a heartbeat commits beyond what matched',
+    kind: 'safety',
+    file: 'step-follower.ts',
+    find: 'advanceCommit(raft, Math.min(message.commit, raft.acceptedIndex));',
+    replace: 'advanceCommit(raft, Math.min(message.commit, log.lastIndex));',
+  },
+  {
     name: 'a late acknowledgement makes overwritten entries durable (ABA)',
     kind: 'safety',
     file: 'persist-queue.ts',
@@ -371,13 +379,6 @@ const READS: readonly Mutant[] = [
     file: 'read-index.ts',
     find: '  if (round <= peer.readRound) return;\n  peer.readRound = round;\n',
     replace: '  peer.readRound = raft.reads.newestRound;\n',
-  },
-  {
-    name: 'read rounds of an earlier term count',
-    kind: 'stale read',
-    file: 'progress.ts',
-    find: '    this.readRound = 0;\n',
-    replace: '',
   },
   {
     name: 'serves reads without asking anybody',

@@ -19,7 +19,7 @@ export function keyOf(raft: RaftState): string {
     raft.persists.key,
     keyOfConf(raft.conf),
     raft.peers.map(keyOfPeer).join(';'),
-    `${raft.pendingConfigIndex} ${raft.acceptedTerm} ${raft.prng.state}`,
+    `${raft.pendingConfigIndex} ${raft.acceptedTerm} ${raft.acceptedIndex} ${raft.prng.state}`,
     keyOfTimers(raft),
     keyOfVotes(raft),
     raft.reads.key,

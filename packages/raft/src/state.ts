@@ -121,10 +121,12 @@ export class RaftState {
   /** The request for a transfer, also after this node stepped down for it. */
   transfer: PendingTransfer | undefined;
 
-  /** What the last persist and role effects said. */
-  /** The term in which an append was accepted last: in it the log is a prefix of the leader's. */
+  /** The term in which an append was accepted last. */
   acceptedTerm: Term = 0;
+  /** Through here the log is known to be the leader's of that term; behind it there may be a tail of an older one. */
+  acceptedIndex: LogIndex = 0;
 
+  /** What the last persist and role effects said. */
   handedHard: HardState = { term: 0, vote: NO_NODE, commit: 0 };
   handedRole: { term: Term; role: Role; leader: NodeId } = {
     term: 0,

@@ -3,6 +3,7 @@ import { acknowledge } from './acknowledge.ts';
 import { advanceCommit } from './commit.ts';
 import { handleVoteRequest, startElection } from './election.ts';
 import { handleForward, handleForwardResponse } from './forward.ts';
+import type { LogIndex } from './entry.ts';
 import type { AppendMessage, HeartbeatMessage, Message } from './message.ts';
 import { handleReadRequest, handleReadResponse } from './read-index.ts';
 import { follow } from './roles.ts';
@@ -67,10 +68,16 @@ export function handleAppend(raft: RaftState, message: AppendMessage): void {
   }
   const lastNew = prevIndex + entries.length;
   if (!takeEntries(raft, message)) return;
-  // This log is a prefix of the leader's now, whatever else it holds: it may be committed as far as told.
-  raft.acceptedTerm = raft.term;
+  accept(raft, lastNew);
   acknowledge(raft, message, lastNew);
   advanceCommit(raft, Math.min(message.commit, lastNew));
+}
+
+/** This log is the leader's through `index`. What lies behind may still be a tail that nobody else has. */
+function accept(raft: RaftState, index: LogIndex): void {
+  const isFirst = raft.acceptedTerm !== raft.term;
+  raft.acceptedTerm = raft.term;
+  raft.acceptedIndex = isFirst ? index : Math.max(raft.acceptedIndex, index);
 }
 
 /** Appends what is new, from the first disagreement on; false when that would undo a commit. */
@@ -143,14 +150,14 @@ function rejectAppend(
 /**
  * Takes the commit index and answers the read round.
  *
- * A heartbeat does not say where the logs agree. Once an append of this term was accepted the whole log is a
- * prefix of the leader's, and the commit index holds as far as the log goes; before that it says nothing, and the
- * answer, which tells the commit index here, makes the leader send an append.
+ * A heartbeat does not say where the logs agree. The commit index holds as far as appends of this term were
+ * accepted; before the first it says nothing, and the answer, which tells the commit index here, makes the leader
+ * send an append.
  */
 export function handleHeartbeat(raft: RaftState, message: HeartbeatMessage): void {
   const { log } = raft;
   if (raft.acceptedTerm === raft.term) {
-    advanceCommit(raft, Math.min(message.commit, log.lastIndex));
+    advanceCommit(raft, Math.min(message.commit, raft.acceptedIndex));
   }
   const { id: from, term } = raft;
   const { from: to, readRound, session } = message;

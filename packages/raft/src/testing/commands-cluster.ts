@@ -117,6 +117,30 @@ const sendSnapshot: Command = (env, args) => {
   env.output.print(describeMessage(message));
 };
 
+/**
+ * `send-append i j prev=k [count=n]`: puts an append of i's log behind k in flight to j (ours).
+ *
+ * Any leader may send that; ours would send more at once, or from further on.
+ */
+const sendAppend: Command = (env, args) => {
+  const from = env.node(args.idAt(0));
+  const to = args.idAt(1);
+  const prevIndex = args.count('prev') ?? 0;
+  const message = toWire({
+    type: 'append',
+    from: from.id,
+    to,
+    term: from.view.term,
+    prevIndex,
+    prevTerm: from.view.termAt(prevIndex),
+    entries: from.view.entries(prevIndex + 1, prevIndex + (args.count('count') ?? 0)),
+    commit: from.view.commit,
+    session: from.view.sessionOf(to),
+  });
+  env.messages.push(message);
+  env.output.print(describeMessage(message));
+};
+
 /** `in-flight`: every message on its way (ours). */
 const inFlight: Command = (env) => {
   for (const message of env.messages) env.output.print(describeMessage(message));
@@ -139,6 +163,7 @@ export const CLUSTER_COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['status', status],
   ['log-level', logLevel],
   ['send-snapshot', sendSnapshot],
+  ['send-append', sendAppend],
   ['in-flight', inFlight],
   ['hard-state', hardState],
   ['_breakpoint', breakpoint],

@@ -127,6 +127,13 @@ const crash: Command = (env, args) => {
   for (const id of args.bareIds) env.node(id).restart();
 };
 
+/** `lose-entries i k`: i's disk lost its entries from k on, and i starts again (ours). */
+const loseEntries: Command = (env, args) => {
+  const node = env.node(args.idAt(0));
+  node.storage.lose(args.countAt(1));
+  node.restart();
+};
+
 /** `outcomes on|off`: whether outcomes and notices are printed (ours). */
 const outcomes: Command = (env, args) => {
   env.showsOutcomes = args.at(0) === 'on';
@@ -144,5 +151,6 @@ export const WORK_COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['release-msgs', release],
   ['drop-msgs', drop],
   ['crash', crash],
+  ['lose-entries', loseEntries],
   ['outcomes', outcomes],
 ]);

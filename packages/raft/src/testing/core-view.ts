@@ -115,6 +115,11 @@ export class CoreView {
     return this.#core.entries(from, to);
   }
 
+  /** The term of an entry; 0 when the log does not know it. */
+  termAt(index: LogIndex): Term {
+    return this.#core.termAt(index) ?? 0;
+  }
+
   isVoter(id: NodeId): boolean {
     return isVoter(this.confState, id);
   }

@@ -53,6 +53,11 @@ export class TranscriptStorage {
     this.#entries = [...this.#entries.slice(0, keep), ...entries];
   }
 
+  /** The disk fails its duty: entries from `index` on are gone. */
+  lose(index: LogIndex): void {
+    this.#entries = this.#entries.slice(0, Math.max(0, index - this.firstIndex));
+  }
+
   /** A received snapshot replaces the log; it does not enter the history (the sender applied it, not we). */
   install(snapshot: SnapshotMeta): void {
     this.#base = snapshot;

@@ -11,7 +11,7 @@ export function coreKey(raft: RaftState): string {
   const { log } = raft;
   const marks =
     `${raft.term} ${raft.vote} ${raft.role} ${raft.leader} ${log.offset} ${log.commit} ` +
-    `${log.durable} ${log.handed} ${log.applying} ${log.applied} ${raft.acceptedTerm} ` +
+    `${log.durable} ${log.handed} ${log.applying} ${log.applied} ${raft.acceptedTerm} ${raft.acceptedIndex} ` +
     `${raft.pendingConfigIndex} ${raft.persists.newest} ${raft.electionElapsed} ` +
     `${raft.heartbeatElapsed}`;
   return `${marks}/${logKey(raft)}/${confKey(raft)}/${leaderKey(raft)}`;

@@ -109,6 +109,12 @@ export class SimNode {
     return this.#machine;
   }
 
+  /** The state machine as it is, with the configuration in force there: what a peer is sent. */
+  offer(): SimSnapshot {
+    const { meta, digest } = this.#machine;
+    return { meta: { ...meta, confState: this.#confState }, digest };
+  }
+
   get confState(): ConfState {
     return this.#confState;
   }
@@ -380,12 +386,9 @@ export class SimNode {
 
   /** Takes a durable snapshot of the state machine and lets the core forget entries. */
   takeSnapshot(compactIndex: LogIndex): void {
-    const { index, term } = this.#machine.meta;
+    const { index } = this.#machine.meta;
     if (index <= this.disk.snapshot.meta.index || index > this.disk.lastIndex) return;
-    const snapshot = {
-      meta: { index, term, confState: this.#confState },
-      digest: this.#machine.digest,
-    };
+    const snapshot = this.offer();
     this.#world.ghost.snapshot(this.name, index, snapshot.digest);
     this.disk.compact(snapshot, compactIndex);
     this.step({

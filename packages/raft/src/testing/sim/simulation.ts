@@ -144,12 +144,18 @@ export class Simulation implements SimWorld {
     this.network.send(message);
   }
 
+  /**
+   * The driver sends the state machine as it is now.
+   *
+   * An older snapshot would do for the log. But a node whose id was used before must not be put back to a
+   * configuration from before it was added again, in which its forgotten self may have decided alone.
+   */
   sendSnapshot(from: SimNode, effect: SendSnapshotEffect): void {
-    const content = from.disk.snapshot;
+    const content = from.offer();
+    const indexMin = Math.max(effect.snapshot.index, effect.session);
     assert(
-      content.meta.index >= effect.snapshot.index,
-      () =>
-        `${from.name} promises snapshot ${effect.snapshot.index} but holds ${content.meta.index}`,
+      content.meta.index >= indexMin,
+      () => `${from.name} owes a snapshot from ${indexMin} on but holds ${content.meta.index}`,
     );
     this.network.sendSnapshot(
       {
@@ -478,7 +484,10 @@ export class Simulation implements SimWorld {
   /** Requests that are not answered, judged by the leader's configuration. */
   #open(leader: SimNode): readonly string[] {
     const members = this.nodes.filter(({ id }) => mentions(leader.confState, id));
-    return this.requests.openAt((name) => members.some((node) => node.name === name));
+    return this.requests.openAt(
+      (name) => members.some((node) => node.name === name),
+      this.plan.checkQuorum,
+    );
   }
 }
 
