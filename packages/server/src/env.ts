@@ -7,6 +7,7 @@
 import type { Backend } from '@etcd-ts/mvcc';
 import type { Disk } from '@etcd-ts/wal';
 import type { Handlers } from '@etcd-ts/protocol';
+import type { PasswordHasher } from './auth/password-hasher.ts';
 import type { Clock, Random } from './clock.ts';
 import type { Logger } from './logger.ts';
 import type { NodePort } from './node-port.ts';
@@ -49,6 +50,8 @@ export interface Env {
   readonly peers: (options: ResolvedOptions) => PeerTransport;
   /** Opens the doors for clients; called once per start, when the node is ready to serve. */
   readonly listen: (options: ResolvedOptions, served: Served) => Promise<ClientListener>;
+  /** Hashes passwords; without it users with a password can be neither added nor logged in. */
+  readonly hasher?: PasswordHasher;
   /** Frees what the surroundings hold for the node: after stop and kill alike. */
   readonly close?: () => Promise<void>;
 }

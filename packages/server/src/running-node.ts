@@ -78,6 +78,7 @@ export class RunningNode implements NodePort {
   readonly #changes: ConfigChanges;
   readonly #listeners = new Set<(status: NodeStatus) => void>();
   readonly #ending = new AbortController();
+  #described: { readonly of: ConsensusStatus; readonly as: NodeStatus } | undefined;
   #doors: ClientListener | undefined;
   #isRemoved = false;
 
@@ -124,7 +125,7 @@ export class RunningNode implements NodePort {
       membersChanged: () => this.#membersChanged(),
       stopped: (reason) => this.#failed(reason),
     });
-    this.services = new Services(this);
+    this.services = new Services(this, { random: env.random, hasher: env.hasher });
     this.#desk = new PeerDesk({
       node: this,
       engine: this.#engine,
@@ -165,7 +166,13 @@ export class RunningNode implements NodePort {
   }
 
   status(): NodeStatus {
-    return this.#describe(this.#consensus.status());
+    const status = this.#consensus.status();
+    const { appliedIndex } = this.state;
+    // Asked for with every answer: made anew only when something has changed.
+    if (this.#described?.of !== status || this.#described.as.appliedIndex !== appliedIndex) {
+      this.#described = { of: status, as: this.#describe(status) };
+    }
+    return this.#described.as;
   }
 
   /** Followers' progress as their leader knows it; empty elsewhere. */

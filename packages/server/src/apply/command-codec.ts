@@ -48,6 +48,7 @@ const KIND_NUMBERS = {
   leaseCheckpoint: 8,
   alarm: 9,
   publishMember: 10,
+  auth: 11,
 } as const satisfies Record<Command['kind'], number>;
 
 const KINDS = new Map<number, Command['kind']>(
@@ -159,6 +160,7 @@ function encodeBody(command: Command): Uint8Array {
       return LeaseRevokeRequest.encode(command.request);
     case 'alarm':
       return AlarmRequest.encode(command.request);
+    case 'auth':
     case 'leaseRevokeExpired':
     case 'leaseCheckpoint':
     case 'publishMember':
@@ -188,6 +190,7 @@ function decodeBody(kind: Command['kind'], body: Uint8Array): Command {
       return { kind, request: LeaseRevokeRequest.decode(body) };
     case 'alarm':
       return { kind, request: AlarmRequest.decode(body) };
+    case 'auth':
     case 'leaseRevokeExpired':
     case 'leaseCheckpoint':
     case 'publishMember':

@@ -17,6 +17,7 @@ import type {
   TxnRequest,
   TxnResponse,
 } from '@etcd-ts/protocol';
+import type { AuthCommand } from './auth-command.ts';
 
 /** What is left of a lease, so that it survives a change of leader (etcd LeaseCheckpoint). */
 export interface LeaseCheckpoint {
@@ -60,6 +61,7 @@ export type Command = { readonly caller?: Caller } & (
       readonly asOfIndex: number;
     }
   | { readonly kind: 'alarm'; readonly request: AlarmRequest }
+  | { readonly kind: 'auth'; readonly change: AuthCommand }
   /** A member says what it is called and where its clients reach it (etcd's publish). */
   | {
       readonly kind: 'publishMember';
@@ -78,4 +80,6 @@ export type CommandResult =
   | { readonly kind: 'leaseGrant'; readonly response: LeaseGrantResponse }
   | { readonly kind: 'leaseRevoke'; readonly response: LeaseRevokeResponse }
   | { readonly kind: 'alarm'; readonly response: AlarmResponse }
+  /** `token` of a login; empty for every other change. */
+  | { readonly kind: 'auth'; readonly token: string }
   | { readonly kind: 'done' };

@@ -4,7 +4,7 @@
  * What always holds
  * - Applying reads no clock, no randomness and nothing of the member it runs on: what an entry does follows from the
  *   state and the entry alone.
- * - State, leases, members, alarms and the applied position reach the backend in one batch: all of it lives in the one
+ * - State, leases, members, alarms, auth and the applied position reach the backend in one batch: all of it lives in the one
  *   store, keys as keys, the rest as its named records.
  * - A refused command changes nothing but the applied position. Only a broken invariant throws.
  * - Order of one command: the caller's rights, alarms, then the key space and the leases together.
@@ -22,8 +22,11 @@ import type { ConfigChange, ConfState } from '@etcd-ts/raft';
 import { type Lease, Lessor, MAX_LEASE_TTL_SECONDS } from '../lease/lessor.ts';
 import { Membership } from '../membership/membership.ts';
 import type { Member } from '../membership/member.ts';
+import type { AuthState } from '../auth/auth-state.ts';
 import { refusedByAlarm } from './alarm-gate.ts';
 import { Alarms } from './alarms.ts';
+import type { AuthCommand } from './auth-command.ts';
+import { refusedByAuth } from './authorise.ts';
 import type { Command, CommandResult } from './command.ts';
 import {
   CONF_STATE_RECORD,
@@ -31,6 +34,7 @@ import {
   EMPTY_CONF_STATE,
   encodeConfState,
 } from './conf-state-record.ts';
+import { ReplicatedAuth } from './replicated-auth.ts';
 import { deleteRangeResponse, putResponse, revisionHeader, txnResponse } from './responses.ts';
 import { refusable } from './store-error.ts';
 
@@ -59,6 +63,10 @@ export interface StateListener {
   compacted?(): void;
   /** Alarms were raised or lowered. */
   alarmsChanged?(): void;
+  /** A token stands for a user from now on. */
+  authenticated?(user: string, token: string): void;
+  /** The tokens of these users are void. */
+  tokensRevoked?(users: readonly string[] | 'all'): void;
   /** The whole state was replaced by a snapshot: `store` and everything else are new objects. */
   replaced?(): void;
 }
@@ -73,10 +81,11 @@ interface Content {
   readonly store: MvccStore;
   readonly membership: Membership;
   readonly alarms: Alarms;
+  readonly auth: ReplicatedAuth;
   confState: ConfState;
 }
 
-/** The state that every member holds alike: keys, leases, members, alarms. */
+/** The state that every member holds alike: keys, leases, members, alarms, auth. */
 export class ReplicatedState {
   /** Stays the same object over a replacement, so that the leader's clock may hold on to it. */
   readonly lessor: Lessor;
@@ -127,6 +136,11 @@ export class ReplicatedState {
     return this.#content.alarms;
   }
 
+  /** Users, roles and permissions. Ask it, never change it. */
+  get auth(): AuthState {
+    return this.#content.auth.state;
+  }
+
   /** Last entry applied; grows by one with every apply call. */
   get appliedIndex(): number {
     return this.store.applied.index;
@@ -163,7 +177,10 @@ export class ReplicatedState {
    */
   apply(entry: CommittedCommand): CommandResult | EtcdError {
     this.#assertNext(entry.index);
-    const result = refusedByAlarm(entry.command, this.alarms) ?? this.#execute(entry);
+    const result =
+      refusedByAuth(entry.command, this.auth, this.lessor) ??
+      refusedByAlarm(entry.command, this.alarms) ??
+      this.#execute(entry);
     this.store.setApplied(entry.index, entry.term);
     return result;
   }
@@ -189,7 +206,7 @@ export class ReplicatedState {
 
   /** A digest over everything replicated; equal on all members after the same index. */
   stateHash(): string {
-    const { store, membership, alarms, confState } = this.#content;
+    const { store, membership, alarms, auth, confState } = this.#content;
     return [
       this.appliedIndex,
       store.revision,
@@ -198,6 +215,7 @@ export class ReplicatedState {
       this.lessor.checksum.toString(16),
       membership.checksum.toString(16),
       alarms.checksum().toString(16),
+      auth.checksum.toString(16),
       confState.voters.length,
       confState.learners.length,
     ].join('-');
@@ -236,6 +254,8 @@ export class ReplicatedState {
         return { kind: 'done' };
       case 'alarm':
         return this.#alarm(command.request);
+      case 'auth':
+        return this.#changeAuth(command.change, index);
       case 'publishMember':
         this.membership.publish(command.id, command.name, command.clientUrls);
         return { kind: 'done' };
@@ -308,6 +328,16 @@ export class ReplicatedState {
     return answer([changed]);
   }
 
+  #changeAuth(change: AuthCommand, index: number): CommandResult | EtcdError {
+    const result = this.#content.auth.apply(change);
+    if (EtcdError.is(result)) return result;
+    for (const listener of this.#listeners) listener.tokensRevoked?.(result.revokedTokens);
+    if (change.op !== 'authenticate') return { kind: 'auth', token: '' };
+    const token = `${change.prefix}.${index}`;
+    for (const listener of this.#listeners) listener.authenticated?.(change.user, token);
+    return { kind: 'auth', token };
+  }
+
   #setConfState(confState: ConfState): void {
     this.#content.confState = confState;
     this.store.meta.set(CONF_STATE_RECORD, encodeConfState(confState));
@@ -320,7 +350,7 @@ export class ReplicatedState {
     );
   }
 
-  #notify(event: keyof StateListener): void {
+  #notify(event: 'compacted' | 'alarmsChanged' | 'replaced'): void {
     for (const listener of this.#listeners) listener[event]?.();
   }
 }
@@ -338,6 +368,7 @@ async function openContent(
     store,
     membership: new Membership(store.meta),
     alarms: new Alarms(store.meta),
+    auth: new ReplicatedAuth(store.meta),
     confState: confState === undefined ? EMPTY_CONF_STATE : decodeConfState(confState),
   };
 }

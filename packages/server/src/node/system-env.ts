@@ -1,6 +1,7 @@
 /** The surroundings of a node on a real machine. */
 import { MemoryDisk } from '@etcd-ts/wal';
 import { NodeDisk } from '@etcd-ts/wal/node';
+import { BcryptHasher } from '../auth/node/bcrypt-hasher.ts';
 import { layoutOf } from '../bootstrap/storage.ts';
 import type { Clock } from '../clock.ts';
 import type { ClientListener, Env, Served } from '../env.ts';
@@ -21,6 +22,7 @@ export function systemEnv(options: ResolvedOptions): Env {
   const log = options.logger ?? silentLogger;
   const inMemory = options.dataDir === undefined;
   const { databaseDirectory } = layoutOf(options);
+  const hasher = new BcryptHasher();
   return {
     clock,
     random: systemRandom,
@@ -31,6 +33,8 @@ export function systemEnv(options: ResolvedOptions): Env {
       (inMemory ? memoryLevelBackends() : classicLevelBackends(databaseDirectory)),
     peers: (resolved) => transportOf(resolved, clock),
     listen: (resolved, served) => listen(resolved, served, clock),
+    hasher,
+    close: () => hasher.close(),
   };
 }
 

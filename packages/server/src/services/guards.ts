@@ -2,9 +2,12 @@
  * What is asked of every call before its handler sees it (etcd server/etcdserver/api/v3rpc/interceptor.go).
  *
  * - A learner serves serializable ranges, Status and Snapshot; it refuses everything else.
+ * - While auth is on, a method for known users or for root alone is refused to everybody else.
  * - A call that insists on a leader (`hasleader`) fails where there is none.
  */
 import {
+  AlarmAction,
+  type AlarmRequest,
   type CallContext,
   EtcdError,
   type Handlers,
@@ -15,25 +18,25 @@ import {
   type UnaryHandler,
 } from '@etcd-ts/protocol';
 import type { NodePort } from '../node-port.ts';
+import { demand, type Identity } from './auth/identity.ts';
 import { requiresLeader, whileLed } from './require-leader.ts';
 
 /** The handlers, each behind the guards. */
-export function guarded(node: NodePort, handlers: Handlers): Handlers {
+export function guarded(node: NodePort, identity: Identity, handlers: Handlers): Handlers {
   // The table's kinds and the handlers' types come from the same RpcTypes, which `Object.entries` forgets.
   const entries = Object.entries(handlers) as [MethodName, unknown][];
   return Object.fromEntries(
     entries.map(([method, handler]) => [
       method,
       RPC_TABLE[method].kind === 'unary'
-        ? guardedUnary(node, method, handler as UnaryHandler<unknown, unknown>)
+        ? guardedUnary({ node, identity, method }, handler as UnaryHandler<unknown, unknown>)
         : guardedStream(node, handler as StreamHandler<unknown, unknown>),
     ]),
   );
 }
 
 function guardedUnary(
-  node: NodePort,
-  method: MethodName,
+  { node, identity, method }: { node: NodePort; identity: Identity; method: MethodName },
   handler: UnaryHandler<unknown, unknown>,
 ): UnaryHandler<unknown, unknown> {
   return (request, context) => {
@@ -44,8 +47,25 @@ function guardedUnary(
     if (leader === 0n && requiresLeader(context)) {
       return Promise.reject(new EtcdError('NO_LEADER'));
     }
-    return handler(request, context);
+    if (!identity.isRequired) return handler(request, context);
+    return judge(identity, { method, request }, context).then(() => handler(request, context));
   };
+}
+
+/** Methods that need nothing but to be somebody, or to be root; the others are judged where their keys are known. */
+async function judge(
+  identity: Identity,
+  { method, request }: { method: MethodName; request: unknown },
+  context: CallContext,
+): Promise<void> {
+  const { auth } = RPC_TABLE[method];
+  // The method says which message it is.
+  const isLook = auth === 'root-to-change' && (request as AlarmRequest).action === AlarmAction.GET;
+  if (auth === 'user' || isLook) {
+    demand(identity.authoriser(await identity.callerOf(context)).user());
+  } else if (auth === 'root' || auth === 'root-to-change') {
+    demand(identity.authoriser(await identity.callerOf(context)).root());
+  }
 }
 
 function guardedStream(

@@ -24,6 +24,7 @@ import { putCostBytes, txnCostBytes } from '../apply/quota.ts';
 import { txnResponse } from '../apply/responses.ts';
 import { orThrow, storeError } from '../apply/store-error.ts';
 import type { NodePort } from '../node-port.ts';
+import { demand, type Identity } from './auth/identity.ts';
 import type { CompactionDriver } from './compaction-driver.ts';
 import { headerAt, stamp } from './header.ts';
 import type { QuotaGuard } from './quota-guard.ts';
@@ -34,28 +35,32 @@ export interface KvParts {
   readonly node: NodePort;
   readonly quota: QuotaGuard;
   readonly compaction: CompactionDriver;
+  readonly identity: Identity;
 }
 
 /** The handlers of etcdserverpb.KV. */
-export function kvHandlers({ node, quota, compaction }: KvParts): Handlers {
+export function kvHandlers(parts: KvParts): Handlers {
+  const { node, compaction, identity } = parts;
   return {
-    'etcdserverpb.KV/Range': (request) => range(node, request),
+    'etcdserverpb.KV/Range': (request, context) => range(parts, request, context),
     'etcdserverpb.KV/RangeStream': async (requests, context, responses) => {
       for await (const request of requests) {
         refuse(checkRange(request));
+        const caller = identity.isRequired ? await identity.callerOf(context) : undefined;
         if (!request.serializable) await node.readBarrier();
+        if (identity.isRequired) demand(identity.authoriser(caller).read(request));
         await streamRange(node, request, { signal: context.signal, responses });
       }
     },
-    'etcdserverpb.KV/Put': (request, context) => put({ node, quota }, request, context),
+    'etcdserverpb.KV/Put': (request, context) => put(parts, request, context),
     'etcdserverpb.KV/DeleteRange': async (request, context) => {
       refuse(checkDeleteRange(request));
-      const result = await propose(node, { kind: 'deleteRange', request }, context);
+      const result = await propose(parts, { kind: 'deleteRange', request }, context);
       return stamp(node, expectKind(result, 'deleteRange').response);
     },
-    'etcdserverpb.KV/Txn': (request, context) => txn({ node, quota }, request, context),
+    'etcdserverpb.KV/Txn': (request, context) => txn(parts, request, context),
     'etcdserverpb.KV/Compact': async (request, context) => {
-      const result = await propose(node, { kind: 'compact', request }, context);
+      const result = await propose(parts, { kind: 'compact', request }, context);
       const { revision } = expectKind(result, 'compact');
       if (request.physical) await compaction.finished(request.revision, context.signal);
       return { header: headerAt(node, revision) };
@@ -63,43 +68,54 @@ export function kvHandlers({ node, quota, compaction }: KvParts): Handlers {
   };
 }
 
-async function range(node: NodePort, request: RangeRequest): Promise<RangeResponse> {
+async function range(
+  { node, identity }: KvParts,
+  request: RangeRequest,
+  context: CallContext,
+): Promise<RangeResponse> {
   refuse(checkRange(request));
+  const caller = identity.isRequired ? await identity.callerOf(context) : undefined;
   if (!request.serializable) await node.readBarrier();
+  // After the barrier, since rights may have been withdrawn before the read.
+  if (identity.isRequired) demand(identity.authoriser(caller).read(request));
   return stamp(node, await readRange(node, request));
 }
 
 async function put(
-  { node, quota }: Omit<KvParts, 'compaction'>,
+  parts: KvParts,
   request: PutRequest,
   context: CallContext,
 ): Promise<PutResponse> {
+  const { node, quota } = parts;
   // etcd judges the quota first, so that a request which is wrong as well still raises the alarm.
   if (!quota.fits(putCostBytes(request))) throw await quota.refuse(putCostBytes(request));
   refuse(checkPut(request));
-  const result = await propose(node, { kind: 'put', request }, context);
+  const result = await propose(parts, { kind: 'put', request }, context);
   return stamp(node, expectKind(result, 'put').response);
 }
 
 async function txn(
-  { node, quota }: Omit<KvParts, 'compaction'>,
+  parts: KvParts,
   request: TxnRequest,
   context: CallContext,
 ): Promise<TxnResponse> {
+  const { node, quota, identity } = parts;
   const costBytes = txnCostBytes(request);
   if (!quota.fits(costBytes)) throw await quota.refuse(costBytes);
   refuse(checkTxn(request, node.limits.maxTxnOps));
   const ranges = rangesOf(request);
   if (ranges !== undefined) {
     // Without any range the compares alone are the read, and nothing said that they may be stale.
+    const caller = identity.isRequired ? await identity.callerOf(context) : undefined;
     const mayBeStale = ranges.length > 0 && ranges.every((one) => one.serializable);
     if (!mayBeStale) await node.readBarrier();
+    if (identity.isRequired) demand(identity.authoriser(caller).txn(request));
     return stamp(
       node,
       orThrow(() => txnResponse(node.state.store.txn(request))),
     );
   }
-  const result = await propose(node, { kind: 'txn', request }, context);
+  const result = await propose(parts, { kind: 'txn', request }, context);
   return stamp(node, expectKind(result, 'txn').response);
 }
 
@@ -118,9 +134,17 @@ function refuse(problem: MvccError | undefined): void {
   if (problem !== undefined) throw storeError(problem);
 }
 
-function propose(node: NodePort, command: Command, context: CallContext): Promise<CommandResult> {
+/** Proposes in the caller's name; whether he may is judged when it is applied. */
+export async function propose(
+  { node, identity }: Pick<KvParts, 'node' | 'identity'>,
+  command: Command,
+  context: CallContext,
+): Promise<CommandResult> {
   const raw = context.rawRequest;
-  return node.propose(command, raw === undefined ? undefined : { raw });
+  const options = raw === undefined ? undefined : { raw };
+  if (!identity.isRequired) return node.propose(command, options);
+  const caller = await identity.callerOf(context);
+  return node.propose(caller === undefined ? command : { ...command, caller }, options);
 }
 
 /** The result of a command is of the command's kind. */

@@ -7,6 +7,7 @@
  *   whoever leads later gives the lease at least the time that was answered.
  */
 import {
+  type CallContext,
   EtcdError,
   type Handlers,
   type LeaseTimeToLiveRequest,
@@ -15,11 +16,13 @@ import {
   type LeaseGrantResponse,
   type LeaseLeasesResponse,
 } from '@etcd-ts/protocol';
-import { fromLatin1 } from '@etcd-ts/base';
+import { EMPTY_BYTES, fromLatin1 } from '@etcd-ts/base';
 import { LEASE_COST_BYTES } from '../apply/quota.ts';
 import type { NodePort } from '../node-port.ts';
 import { headerNow, stamp } from './header.ts';
-import { expectKind } from './kv.ts';
+import { expectKind, propose } from './kv.ts';
+import type { Authoriser } from '../apply/authorise.ts';
+import { demand, type Identity } from './auth/identity.ts';
 import type { LeaseIds } from './lease-ids.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { LeaderMethods } from './leader-methods.ts';
@@ -35,11 +38,12 @@ export interface LeaseParts {
   readonly keeper: LeaseKeeper;
   readonly ids: LeaseIds;
   readonly leader: LeaderMethods;
+  readonly identity: Identity;
 }
 
 /** The handlers of etcdserverpb.Lease. */
 export function leaseHandlers(parts: LeaseParts): Handlers {
-  const { node, keeper, leader } = parts;
+  const { node, keeper, leader, identity } = parts;
   const keepAlive = leader.register('etcdserverpb.Lease/LeaseKeepAlive', async ({ ID }) => ({
     header: undefined,
     ID,
@@ -49,26 +53,39 @@ export function leaseHandlers(parts: LeaseParts): Handlers {
     timeToLiveHere(node, keeper, request),
   );
   return {
-    'etcdserverpb.Lease/LeaseGrant': (request) => grant(parts, request),
-    'etcdserverpb.Lease/LeaseRevoke': async (request, { rawRequest }) => {
-      const raw = rawRequest === undefined ? undefined : { raw: rawRequest };
-      const result = await node.propose({ kind: 'leaseRevoke', request }, raw);
+    'etcdserverpb.Lease/LeaseGrant': (request, context) => grant(parts, request, context),
+    'etcdserverpb.Lease/LeaseRevoke': async (request, context) => {
+      const result = await propose(parts, { kind: 'leaseRevoke', request }, context);
       return stamp(node, expectKind(result, 'leaseRevoke').response);
     },
     'etcdserverpb.Lease/LeaseKeepAlive': async (requests, context, responses) => {
       for await (const request of requests) {
         // Taken before the renewal, so that it never exceeds the revision of a later revoke.
         const header = headerNow(node);
+        if (identity.isRequired) {
+          const caller = identity.authoriser(await identity.callerOf(context));
+          demand(caller.user() ?? caller.writeLease(request.ID));
+        }
         const { TTL } = await keepAlive(request, context.signal);
         if (context.signal.aborted) return;
         if (!responses.send({ header, ID: request.ID, TTL })) await responses.drained();
       }
     },
     'etcdserverpb.Lease/LeaseTimeToLive': async (request, context) => {
+      const caller = identity.isRequired ? await identity.callerOf(context) : undefined;
       const answer = await timeToLive(request, context.signal);
+      // Judged by the keys that are told, whatever this member knows of them.
+      if (identity.isRequired) judgeKeys(identity.authoriser(caller), answer.keys);
       return { ...answer, header: headerNow(node) };
     },
-    'etcdserverpb.Lease/LeaseLeases': () => Promise.resolve(leases(parts)),
+    'etcdserverpb.Lease/LeaseLeases': async (_, context) => {
+      if (identity.isRequired) {
+        const caller = identity.authoriser(await identity.callerOf(context));
+        demand(caller.user());
+        for (const { id } of node.state.lessor.leases()) demand(caller.readLease(id));
+      }
+      return leases(parts);
+    },
   };
 }
 
@@ -77,16 +94,25 @@ export function minLeaseTtlSeconds(electionTimeoutMs: number): number {
   return Math.ceil((1.5 * electionTimeoutMs) / 1000);
 }
 
+function judgeKeys(caller: Authoriser, keys: readonly Uint8Array[]): void {
+  demand(caller.user());
+  for (const key of keys) demand(caller.read({ key, rangeEnd: EMPTY_BYTES }));
+}
+
 async function grant(
-  { node, quota, ids }: LeaseParts,
+  parts: LeaseParts,
   request: LeaseGrantRequest,
+  { signal, metadata, peer }: CallContext,
 ): Promise<LeaseGrantResponse> {
+  const { node, quota, ids } = parts;
+  // Not the raw request: id and TTL are chosen here.
+  const context: CallContext = { signal, metadata, peer };
   if (!quota.fits(LEASE_COST_BYTES)) throw await quota.refuse(LEASE_COST_BYTES);
   const TTL = Math.max(request.TTL, minLeaseTtlSeconds(node.limits.electionTimeoutMs));
   for (let tries = 1; ; tries++) {
     const ID = request.ID === 0n ? ids.next() : request.ID;
     try {
-      const result = await node.propose({ kind: 'leaseGrant', request: { ID, TTL } });
+      const result = await propose(parts, { kind: 'leaseGrant', request: { ID, TTL } }, context);
       return stamp(node, expectKind(result, 'leaseGrant').response);
     } catch (error) {
       const isCollision = EtcdError.is(error) && error.code === 'LEASE_EXIST' && request.ID === 0n;

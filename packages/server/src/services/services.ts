@@ -1,6 +1,11 @@
 /** All services of a node, as the listeners and the other members call them, and what works for them unseen. */
 import type { Handlers } from '@etcd-ts/protocol';
+import type { PasswordHasher } from '../auth/password-hasher.ts';
+import type { SignedTokens } from '../auth/token-provider.ts';
+import type { Random } from '../clock.ts';
 import type { NodePort } from '../node-port.ts';
+import { authHandlers } from './auth/auth.ts';
+import { Identity } from './auth/identity.ts';
 import { clusterHandlers } from './cluster.ts';
 import { electionHandlers } from './concurrency/election.ts';
 import { lockHandlers } from './concurrency/lock.ts';
@@ -17,35 +22,53 @@ import { QuotaGuard } from './quota-guard.ts';
 import { CatchUp } from './watch/catch-up.ts';
 import { watchHandlers } from './watch/watch.ts';
 
+/** What the services need of a node's surroundings. */
+export interface ServiceParts {
+  readonly random: Random;
+  /** Without it users with a password can be neither added nor logged in. */
+  readonly hasher?: PasswordHasher | undefined;
+  /** Tokens that carry their claims; without them tokens are simple ones. */
+  readonly signedTokens?: SignedTokens | undefined;
+}
+
 /** What a node serves, and what works for its services behind the scenes. */
 export class Services {
   /** For the listeners. */
   readonly handlers: Handlers;
   readonly #leader: LeaderMethods;
+  readonly #identity: Identity;
   readonly #keeper: LeaseKeeper;
   readonly #compaction: CompactionDriver;
   readonly #catchUp: CatchUp;
 
   /** Begins at once: leases are watched over, an unfinished compaction goes on. */
-  constructor(node: NodePort) {
+  constructor(node: NodePort, { random, hasher, signedTokens }: ServiceParts) {
     const quota = new QuotaGuard(node);
     this.#compaction = new CompactionDriver(node);
     this.#catchUp = new CatchUp(node);
     this.#keeper = new LeaseKeeper(node);
     this.#leader = new LeaderMethods(node);
     const ids = new LeaseIds(node.memberId, node.clock);
-    const kv = kvHandlers({ node, quota, compaction: this.#compaction });
-    const lease = leaseHandlers({ node, quota, keeper: this.#keeper, ids, leader: this.#leader });
+    const identity = new Identity(node, signedTokens);
+    this.#identity = identity;
+    const kv = kvHandlers({ node, quota, compaction: this.#compaction, identity });
+    const { catchUp, keeper, leader } = {
+      catchUp: this.#catchUp,
+      keeper: this.#keeper,
+      leader: this.#leader,
+    };
+    const lease = leaseHandlers({ node, quota, keeper, ids, leader, identity });
     const recipes = { node, catchUp: this.#catchUp, handlers: { ...kv, ...lease } };
     this.handlers = {
-      ...guarded(node, {
+      ...guarded(node, identity, {
         ...kv,
         ...lease,
-        ...watchHandlers(node, this.#catchUp),
+        ...watchHandlers(node, catchUp, identity),
         ...clusterHandlers(node, this.#leader),
         ...maintenanceHandlers(node, quota),
         ...lockHandlers(recipes),
         ...electionHandlers(recipes),
+        ...authHandlers({ node, identity, hasher, random }),
       }),
       ...healthHandlers(),
     };
@@ -58,6 +81,7 @@ export class Services {
 
   /** Ends what works behind the scenes. Streams end when their listeners do. */
   stop(): void {
+    this.#identity.stop();
     this.#keeper.stop();
     this.#compaction.stop();
     this.#catchUp.stop();

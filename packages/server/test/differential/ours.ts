@@ -5,11 +5,12 @@ import { InProcessChannel } from '../../src/listeners/in-process.ts';
 import { Services } from '../../src/services/services.ts';
 import { FakeNode } from '../services/fake-node.ts';
 import type { Target } from './target.ts';
+import { SURROUNDINGS } from '../services/surroundings.ts';
 
 /** Starts our services, in process. */
 export async function startServices(): Promise<Target> {
   const node = await FakeNode.start({ clock: 'real' });
-  const services = new Services(node);
+  const services = new Services(node, SURROUNDINGS);
   const channel = new InProcessChannel(services.handlers, node.clock);
   return {
     channel,

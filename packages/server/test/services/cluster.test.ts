@@ -6,6 +6,7 @@ import { InProcessChannel } from '../../src/listeners/in-process.ts';
 import { FakeNode } from './fake-node.ts';
 import { failure, type Harness, harness } from './harness.ts';
 import { turns } from './manual-clock.ts';
+import { SURROUNDINGS } from './surroundings.ts';
 
 const NEW_URL = 'http://127.0.0.1:9380';
 
@@ -219,7 +220,7 @@ test('a change is made by the leader, whichever member is asked, and answered un
   Object.assign(follower, { memberId: memberId(2n) });
   follower.setStatus({ isLeader: false, leader: h.node.memberId });
   follower.leader = (method, request) => h.services.answerMember(method, request);
-  const services = new Services(follower);
+  const services = new Services(follower, SURROUNDINGS);
   const channel = new InProcessChannel(services.handlers, follower.clock);
   const answer = await add({ ...h, channel }, [NEW_URL]);
   expect(answer.header?.memberId).toBe(2n);

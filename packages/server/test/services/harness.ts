@@ -24,6 +24,7 @@ import type { ServerLimits } from '../../src/limits.ts';
 import { InProcessChannel } from '../../src/listeners/in-process.ts';
 import { Services } from '../../src/services/services.ts';
 import { FakeNode } from './fake-node.ts';
+import { SURROUNDINGS } from './surroundings.ts';
 
 type Partial_<Codec extends { fromPartial: (partial: never) => unknown }> = Parameters<
   Codec['fromPartial']
@@ -53,7 +54,7 @@ export interface Harness {
 /** Starts all of it. */
 export async function harness(limits: Partial<ServerLimits> = {}): Promise<Harness> {
   const node = await FakeNode.start({ limits });
-  const services = new Services(node);
+  const services = new Services(node, SURROUNDINGS);
   const channel = new InProcessChannel(services.handlers, node.clock);
   return {
     node,

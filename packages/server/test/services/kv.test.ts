@@ -2,6 +2,7 @@ import { memberId, utf8 } from '@etcd-ts/base';
 import { Compare, RequestOp } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
 import { failure, harness, keysOf, op, valueIs } from './harness.ts';
+import { SURROUNDINGS } from './surroundings.ts';
 
 const ALL = { rangeEnd: new Uint8Array([0]) };
 const NO_LEADER = memberId(0n);
@@ -308,7 +309,7 @@ describe('compaction', () => {
     node.apply({ kind: 'compact', request: { revision: 1_501, physical: false } });
     expect(node.state.store.compactedRevision).toBeLessThan(1_501);
     const { Services } = await import('../../src/services/services.ts');
-    const again = new Services(node);
+    const again = new Services(node, SURROUNDINGS);
     await node.time.advance(1_000);
     expect(node.state.store.compactedRevision).toBe(1_501);
     again.stop();

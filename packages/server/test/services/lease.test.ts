@@ -13,6 +13,7 @@ import { Services } from '../../src/services/services.ts';
 import { FakeNode } from './fake-node.ts';
 import { events, failure, type Harness, harness } from './harness.ts';
 import { turns } from './manual-clock.ts';
+import { SURROUNDINGS } from './surroundings.ts';
 
 const NO_LEADER = memberId(0n);
 
@@ -357,7 +358,7 @@ async function followerOf(leader: Harness) {
   Object.assign(follower, { memberId: memberId(0xb2n) });
   follower.setStatus({ isLeader: false, leader: leader.node.memberId });
   follower.leader = (method, request) => leader.services.answerMember(method, request);
-  const services = new Services(follower);
+  const services = new Services(follower, SURROUNDINGS);
   return { follower, channel: new InProcessChannel(services.handlers, follower.clock) };
 }
 

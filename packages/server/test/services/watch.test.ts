@@ -347,7 +347,12 @@ describe('slow clients', () => {
     const { node, put } = await harness();
     const { state, responses } = stalled();
     const catchUp = new CatchUp(node);
-    const stream = new WatchStream({ node, catchUp, responses, refusal: () => undefined });
+    const stream = new WatchStream({
+      node,
+      catchUp,
+      responses,
+      refusal: () => Promise.resolve(undefined),
+    });
     const create = { key: utf8('a'), rangeEnd: new Uint8Array(0), startRevision: 0 };
     void stream.handle({ requestUnion: { $case: 'createRequest', value: createRequest(create) } });
     for (let i = 0; i < 50; i++) await put('a');

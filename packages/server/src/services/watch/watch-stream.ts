@@ -54,7 +54,7 @@ export interface WatchStreamParts {
   readonly catchUp: CatchUp;
   readonly responses: ResponseSink<WatchResponse>;
   /** Why the caller may not watch this range, as the cancel reason says it; undefined: it may. */
-  readonly refusal: (request: WatchCreateRequest) => string | undefined;
+  readonly refusal: (request: WatchCreateRequest) => Promise<string | undefined>;
 }
 
 /** The server's half of a stream. */
@@ -89,7 +89,7 @@ export class WatchStream {
   async handle({ requestUnion }: WatchRequest): Promise<void> {
     switch (requestUnion?.$case) {
       case 'createRequest':
-        this.#create(requestUnion.value);
+        this.#create(requestUnion.value, await this.#refusal(requestUnion.value));
         break;
       case 'cancelRequest':
         this.#cancel(requestUnion.value.watchId);
@@ -112,9 +112,11 @@ export class WatchStream {
     this.#parked.clear();
   }
 
-  #create(request: WatchCreateRequest): void {
+  #create(request: WatchCreateRequest, refusal: string | undefined): void {
+    // The call may have ended while the caller was looked up.
+    if (this.#isClosed) return;
     const header = headerNow(this.#node);
-    const id = this.#chooseId(request);
+    const id = refusal ?? this.#chooseId(request);
     if (typeof id === 'string') {
       const refused = { watchId: NO_WATCH_ID, created: true, canceled: true, cancelReason: id };
       this.#send({ header, ...refused });
@@ -130,8 +132,6 @@ export class WatchStream {
 
   /** The id that a create gets, or why it gets none; in etcd's order of checks. */
   #chooseId(request: WatchCreateRequest): bigint | string {
-    const refusal = this.#refusal(request);
-    if (refusal !== undefined) return refusal;
     if (request.startRevision < 0) {
       return WATCH_CANCEL_REASONS.COMPACTED;
     }

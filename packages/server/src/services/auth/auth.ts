@@ -1,0 +1,181 @@
+/**
+ * The Auth service (etcd server/etcdserver/api/v3rpc/auth.go, server/auth/store.go).
+ *
+ * What always holds: no password reaches the log, only its hash; and no hash is computed for a caller who may not set
+ * it.
+ */
+import { fromLatin1, toLatin1 } from '@etcd-ts/base';
+import { EtcdError, type Handlers, type ResponseHeader } from '@etcd-ts/protocol';
+import type { AuthCommand } from '../../apply/auth-command.ts';
+import { ROOT } from '../../auth/auth-state.ts';
+import type { PasswordHasher } from '../../auth/password-hasher.ts';
+import { PERMISSION_READWRITE } from '../../auth/permission.ts';
+import { simpleTokenPrefix } from '../../auth/simple-tokens.ts';
+import type { Random } from '../../clock.ts';
+import type { NodePort } from '../../node-port.ts';
+import { headerNow } from '../header.ts';
+import { expectKind } from '../kv.ts';
+import { demand, type Identity } from './identity.ts';
+
+/** No password fits it: what is left of a password that was changed to nothing. */
+const UNUSABLE_HASH = new Uint8Array(0);
+/** A login is tried again this often when users change while its password is compared. */
+const MAX_LOGIN_TRIES = 5;
+
+/** What the service needs beside its node. */
+export interface AuthParts {
+  readonly node: NodePort;
+  readonly identity: Identity;
+  readonly hasher: PasswordHasher | undefined;
+  readonly random: Random;
+}
+
+/** The handlers of etcdserverpb.Auth. */
+export function authHandlers(parts: AuthParts): Handlers {
+  return { ...switchHandlers(parts), ...userHandlers(parts), ...roleHandlers(parts) };
+}
+
+type Change = (
+  change: AuthCommand,
+  context: Parameters<Identity['callerOf']>[0],
+) => Promise<{
+  header: ResponseHeader;
+}>;
+
+/** Proposes a change in the caller's name; judged when it is applied. */
+function changer({ node, identity }: AuthParts): Change {
+  return async (change, context) => {
+    const caller = await identity.callerOf(context);
+    await node.propose({ kind: 'auth', change, ...(caller === undefined ? {} : { caller }) });
+    return { header: headerNow(node) };
+  };
+}
+
+function switchHandlers(parts: AuthParts): Handlers {
+  const { node } = parts;
+  const change = changer(parts);
+  return {
+    'etcdserverpb.Auth/AuthEnable': (_, context) => change({ op: 'enable' }, context),
+    'etcdserverpb.Auth/AuthDisable': (_, context) => change({ op: 'disable' }, context),
+    'etcdserverpb.Auth/AuthStatus': async () => {
+      await node.readBarrier();
+      const { enabled, revision } = node.state.auth;
+      return { header: headerNow(node), enabled, authRevision: revision };
+    },
+    'etcdserverpb.Auth/Authenticate': async ({ name, password }) => {
+      const token = await authenticate(parts, name, password);
+      return { header: headerNow(node), token };
+    },
+  };
+}
+
+function userHandlers(parts: AuthParts): Handlers {
+  const { node, identity } = parts;
+  const change = changer(parts);
+  const hashOf = async (password: string): Promise<Uint8Array> =>
+    fromLatin1(await hasherOf(parts).hash(password));
+  return {
+    'etcdserverpb.Auth/UserAdd': async ({ name, password, options }, context) => {
+      const noPassword = options?.noPassword ?? false;
+      const passwordHash = noPassword ? UNUSABLE_HASH : await hashOf(password);
+      return change({ op: 'addUser', user: name, passwordHash, noPassword }, context);
+    },
+    'etcdserverpb.Auth/UserGet': async ({ name }, context) => {
+      await node.readBarrier();
+      if (identity.isRequired) {
+        const caller = await identity.callerOf(context);
+        if (caller?.username !== name) demand(identity.authoriser(caller).root());
+      }
+      const user = node.state.auth.user(name);
+      if (user === undefined) throw new EtcdError('USER_NOT_FOUND');
+      return { header: headerNow(node), roles: [...user.roles] };
+    },
+    'etcdserverpb.Auth/UserList': async () => {
+      await node.readBarrier();
+      return { header: headerNow(node), users: node.state.auth.users().map(({ name }) => name) };
+    },
+    'etcdserverpb.Auth/UserDelete': ({ name }, context) =>
+      change({ op: 'deleteUser', user: name }, context),
+    'etcdserverpb.Auth/UserChangePassword': async ({ name, password }, context) => {
+      const passwordHash = password === '' ? UNUSABLE_HASH : await hashOf(password);
+      return change({ op: 'changePassword', user: name, passwordHash }, context);
+    },
+    'etcdserverpb.Auth/UserGrantRole': ({ user, role }, context) =>
+      change({ op: 'grantRole', user, role }, context),
+    'etcdserverpb.Auth/UserRevokeRole': ({ name, role }, context) =>
+      change({ op: 'revokeRole', user: name, role }, context),
+  };
+}
+
+function roleHandlers(parts: AuthParts): Handlers {
+  const { node, identity } = parts;
+  const change = changer(parts);
+  return {
+    'etcdserverpb.Auth/RoleAdd': ({ name }, context) =>
+      change({ op: 'addRole', role: name }, context),
+    'etcdserverpb.Auth/RoleGet': async ({ role: name }, context) => {
+      await node.readBarrier();
+      const { auth } = node.state;
+      if (identity.isRequired) {
+        const caller = await identity.callerOf(context);
+        const holds = auth.user(caller?.username ?? '')?.roles.includes(name) ?? false;
+        if (!holds) demand(identity.authoriser(caller).root());
+      }
+      const role = auth.role(name);
+      if (role === undefined) throw new EtcdError('ROLE_NOT_FOUND');
+      const everything = {
+        permType: PERMISSION_READWRITE,
+        key: new Uint8Array(0),
+        rangeEnd: new Uint8Array([0]),
+      };
+      const perm = name === ROOT ? [everything] : role.permissions.map((one) => ({ ...one }));
+      return { header: headerNow(node), perm };
+    },
+    'etcdserverpb.Auth/RoleList': async () => {
+      await node.readBarrier();
+      return { header: headerNow(node), roles: node.state.auth.roles().map(({ name }) => name) };
+    },
+    'etcdserverpb.Auth/RoleDelete': ({ role }, context) =>
+      change({ op: 'deleteRole', role }, context),
+    'etcdserverpb.Auth/RoleGrantPermission': ({ name, perm }, context) =>
+      change({ op: 'grantPermission', role: name, permission: perm }, context),
+    'etcdserverpb.Auth/RoleRevokePermission': ({ role, key, rangeEnd }, context) =>
+      change({ op: 'revokePermission', role, key, rangeEnd }, context),
+  };
+}
+
+/** @throws EtcdError UNIMPLEMENTED where the node's surroundings hash no passwords. */
+function hasherOf({ hasher }: AuthParts): PasswordHasher {
+  if (hasher !== undefined) return hasher;
+  throw new EtcdError('UNIMPLEMENTED', { message: 'this member hashes no passwords' });
+}
+
+/** @throws EtcdError AUTH_NOT_ENABLED, AUTH_FAILED, NO_PASSWORD_USER. */
+async function authenticate(parts: AuthParts, name: string, password: string): Promise<string> {
+  const { node, identity, random } = parts;
+  await node.readBarrier();
+  for (let tries = 1; ; tries++) {
+    const { auth } = node.state;
+    if (!auth.enabled) throw new EtcdError('AUTH_NOT_ENABLED');
+    const { revision } = auth;
+    const user = auth.user(name);
+    if (user === undefined) throw new EtcdError('AUTH_FAILED');
+    if (user.noPassword) throw new EtcdError('NO_PASSWORD_USER');
+    if (!(await hasherOf(parts).matches(password, toLatin1(user.passwordHash)))) {
+      throw new EtcdError('AUTH_FAILED');
+    }
+    const isOutdated = (): boolean => node.state.auth.revision !== revision;
+    // The password was compared with what may have been changed meanwhile.
+    if (isOutdated() && tries < MAX_LOGIN_TRIES) continue;
+    if (identity.signedTokens !== undefined) {
+      return identity.signedTokens.issue({ username: name, authRevision: revision });
+    }
+    const change: AuthCommand = {
+      op: 'authenticate',
+      user: name,
+      prefix: simpleTokenPrefix(random),
+    };
+    const { token } = expectKind(await node.propose({ kind: 'auth', change }), 'auth');
+    if (!isOutdated() || tries >= MAX_LOGIN_TRIES) return token;
+  }
+}

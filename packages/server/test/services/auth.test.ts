@@ -1,0 +1,404 @@
+import { fromUtf8, utf8 } from '@etcd-ts/base';
+import { flushStore, memoryBackend } from '@etcd-ts/mvcc';
+import {
+  AuthRoleGrantPermissionRequest,
+  AuthUserAddRequest,
+  AuthUserChangePasswordRequest,
+  type CallOptions,
+  Compare,
+  DeleteRangeRequest,
+  EtcdError,
+  LeaseGrantRequest,
+  LeaseTimeToLiveRequest,
+  PutRequest,
+  RangeRequest,
+  type RequestOf,
+  type RequestOp,
+  TxnRequest,
+  type UnaryMethodName,
+  WatchCreateRequest,
+} from '@etcd-ts/protocol';
+import { describe, expect, test } from 'vitest';
+import { ReplicatedState } from '../../src/apply/replicated-state.ts';
+import { failure, type Harness, harness, op } from './harness.ts';
+
+const READ = 0;
+const WRITE = 1;
+const READWRITE = 2;
+const FROM_KEY = new Uint8Array([0]);
+const SINGLE = new Uint8Array(0);
+
+/** Calls as one user. */
+class User {
+  readonly options: CallOptions;
+  readonly #h: Harness;
+
+  constructor(h: Harness, token: string | undefined) {
+    this.#h = h;
+    this.options = token === undefined ? {} : { metadata: new Map([['token', token]]) };
+  }
+
+  call<Method extends UnaryMethodName>(method: Method, request: RequestOf<Method>) {
+    return this.#h.channel.unary(method, request, this.options);
+  }
+
+  put(key: string, more: Parameters<typeof PutRequest.fromPartial>[0] = {}) {
+    return this.call('etcdserverpb.KV/Put', PutRequest.fromPartial({ key: utf8(key), ...more }));
+  }
+
+  range(key: string, rangeEnd: Uint8Array = SINGLE) {
+    return this.call(
+      'etcdserverpb.KV/Range',
+      RangeRequest.fromPartial({ key: utf8(key), rangeEnd }),
+    );
+  }
+
+  txn(request: Parameters<typeof TxnRequest.fromPartial>[0]) {
+    return this.call('etcdserverpb.KV/Txn', TxnRequest.fromPartial(request));
+  }
+}
+
+interface AuthHarness extends Harness {
+  readonly root: User;
+  readonly nobody: User;
+  readonly login: (name: string, password?: string) => Promise<User>;
+}
+
+/** Auth is on; `alice` may do with `permissions` what they say, through role `r`. */
+async function secured(
+  permissions: readonly (readonly [type: number, key: string, rangeEnd: Uint8Array])[],
+): Promise<AuthHarness> {
+  const h = await harness();
+  const nobody = new User(h, undefined);
+  for (const name of ['root', 'alice']) {
+    await nobody.call(
+      'etcdserverpb.Auth/UserAdd',
+      AuthUserAddRequest.fromPartial({ name, password: name }),
+    );
+  }
+  await nobody.call('etcdserverpb.Auth/UserGrantRole', { user: 'root', role: 'root' });
+  await nobody.call('etcdserverpb.Auth/RoleAdd', { name: 'r' });
+  for (const [permType, key, rangeEnd] of permissions) {
+    const perm = { permType, key: utf8(key), rangeEnd };
+    await nobody.call(
+      'etcdserverpb.Auth/RoleGrantPermission',
+      AuthRoleGrantPermissionRequest.fromPartial({ name: 'r', perm }),
+    );
+  }
+  await nobody.call('etcdserverpb.Auth/UserGrantRole', { user: 'alice', role: 'r' });
+  await nobody.call('etcdserverpb.Auth/AuthEnable', {});
+  const login = async (name: string, password = name): Promise<User> => {
+    const { token } = await nobody.call('etcdserverpb.Auth/Authenticate', { name, password });
+    return new User(h, token);
+  };
+  return { ...h, nobody, login, root: await login('root') };
+}
+
+describe('logging in', () => {
+  test('gives a token of sixteen letters and the index of its entry', async () => {
+    const { nobody, node } = await secured([]);
+    const { token } = await nobody.call('etcdserverpb.Auth/Authenticate', {
+      name: 'root',
+      password: 'root',
+    });
+    expect(token).toMatch(new RegExp(`^[A-Za-z]{16}\\.${node.state.appliedIndex}$`));
+  });
+
+  test('fails for a wrong password and an unknown user alike, and while auth is off', async () => {
+    const { login, root, nobody } = await secured([]);
+    expect(await failure(login('alice', 'wrong'))).toBe('AUTH_FAILED');
+    expect(await failure(login('nobody'))).toBe('AUTH_FAILED');
+    await root.call('etcdserverpb.Auth/AuthDisable', {});
+    const late = nobody.call('etcdserverpb.Auth/Authenticate', { name: 'root', password: 'root' });
+    expect(await failure(late)).toBe('AUTH_NOT_ENABLED');
+  });
+
+  test('a user without a password cannot log in with one', async () => {
+    const { root, login } = await secured([]);
+    const request = AuthUserAddRequest.fromPartial({ name: 'cert', options: { noPassword: true } });
+    await root.call('etcdserverpb.Auth/UserAdd', request);
+    expect(await failure(login('cert', ''))).toBe('NO_PASSWORD_USER');
+  });
+
+  test('needs user root in role root before auth can be switched on', async () => {
+    const h = await harness();
+    const nobody = new User(h, undefined);
+    expect(await failure(nobody.call('etcdserverpb.Auth/AuthEnable', {}))).toBe(
+      'ROOT_USER_NOT_EXIST',
+    );
+    await nobody.call(
+      'etcdserverpb.Auth/UserAdd',
+      AuthUserAddRequest.fromPartial({ name: 'root', password: 'x' }),
+    );
+    expect(await failure(nobody.call('etcdserverpb.Auth/AuthEnable', {}))).toBe(
+      'ROOT_ROLE_NOT_EXIST',
+    );
+  });
+
+  test('no password is in any entry', async () => {
+    const { node } = await secured([]);
+    const entries = node.proposed.filter(({ kind }) => kind === 'auth');
+    const text = JSON.stringify(entries, (_, value: unknown) =>
+      value instanceof Uint8Array ? fromUtf8(value) : value,
+    );
+    expect(text).not.toContain('"password"');
+    expect(text).toContain('hash of alice');
+  });
+});
+
+describe('tokens', () => {
+  test('without one the user name is empty, a bad one is invalid', async () => {
+    const h = await secured([]);
+    expect(await failure(h.nobody.range('a'))).toBe('USER_EMPTY');
+    expect(await failure(h.nobody.put('a'))).toBe('USER_EMPTY');
+    expect(await failure(new User(h, 'made up.7').range('a'))).toBe('INVALID_AUTH_TOKEN');
+  });
+
+  test('may come as authorization, with or without Bearer', async () => {
+    const h = await secured([]);
+    const token = h.root.options.metadata?.get('token');
+    for (const value of [token, `Bearer ${token}`]) {
+      const metadata = new Map([['authorization', value ?? '']]);
+      const request = RangeRequest.fromPartial({ key: utf8('a') });
+      expect((await h.channel.unary('etcdserverpb.KV/Range', request, { metadata })).count).toBe(0);
+    }
+  });
+
+  test('follow the permissions of their user at once', async () => {
+    const { login, root } = await secured([[READWRITE, 'a', SINGLE]]);
+    const alice = await login('alice');
+    await alice.put('a');
+    await root.call('etcdserverpb.Auth/RoleRevokePermission', {
+      role: 'r',
+      key: utf8('a'),
+      rangeEnd: SINGLE,
+    });
+    expect(await failure(alice.put('a'))).toBe('PERMISSION_DENIED');
+  });
+
+  test('die with their user, and with the switch', async () => {
+    const { login, root, nobody } = await secured([]);
+    const alice = await login('alice');
+    await root.call('etcdserverpb.Auth/UserDelete', { name: 'alice' });
+    expect(await failure(alice.range('a'))).toBe('INVALID_AUTH_TOKEN');
+    await root.call('etcdserverpb.Auth/AuthDisable', {});
+    expect((await root.range('a')).count).toBe(0);
+    await nobody.call('etcdserverpb.Auth/AuthEnable', {});
+    expect(await failure(root.range('a'))).toBe('INVALID_AUTH_TOKEN');
+  });
+
+  test('die with the password, and when they were not used for long', async () => {
+    const { login, root, node } = await secured([[READWRITE, 'a', SINGLE]]);
+    const change = AuthUserChangePasswordRequest.fromPartial({ name: 'alice', password: 'new' });
+    const first = await login('alice');
+    await root.call('etcdserverpb.Auth/UserChangePassword', change);
+    expect(await failure(first.range('a'))).toBe('INVALID_AUTH_TOKEN');
+    const second = await login('alice', 'new');
+    await node.time.advance(299_000);
+    await second.range('a');
+    await root.range('a');
+    await node.time.advance(299_000);
+    await second.range('a');
+    await root.range('a');
+    await node.time.advance(301_000);
+    expect(await failure(second.range('a'))).toBe('INVALID_AUTH_TOKEN');
+  });
+});
+
+describe('keys', () => {
+  test('are read and written by whoever has the right, and nobody else', async () => {
+    const { login } = await secured([
+      [READ, 'r', SINGLE],
+      [WRITE, 'w', SINGLE],
+    ]);
+    const alice = await login('alice');
+    expect((await alice.range('r')).count).toBe(0);
+    expect((await alice.put('w')).header?.revision).toBe(2);
+    expect(await failure(alice.put('r'))).toBe('PERMISSION_DENIED');
+    expect(await failure(alice.range('w'))).toBe('PERMISSION_DENIED');
+    expect(await failure(alice.put('w', { prevKv: true }))).toBe('PERMISSION_DENIED');
+  });
+
+  test('permissions that touch are one: [a,c) and [c,e) give [a,e)', async () => {
+    const { login } = await secured([
+      [READ, 'a', utf8('c')],
+      [READ, 'c', utf8('e')],
+    ]);
+    const alice = await login('alice');
+    expect((await alice.range('a', utf8('e'))).count).toBe(0);
+    expect(await failure(alice.range('a', utf8('f')))).toBe('PERMISSION_DENIED');
+    expect(await failure(alice.range('a', FROM_KEY))).toBe('PERMISSION_DENIED');
+  });
+
+  test('a txn needs the right to every compare and to both branches, at every depth', async () => {
+    const { login } = await secured([[READWRITE, 'a', SINGLE]]);
+    const alice = await login('alice');
+    const nested = (one: RequestOp): RequestOp => op.txn({ failure: [one] });
+    const forbidden: Parameters<User['txn']>[0][] = [
+      { compare: [Compare.fromPartial({ key: utf8('b') })] },
+      { failure: [op.put('b')] },
+      { success: [nested(op.range('b'))] },
+      { success: [nested(op.put('b'))] },
+      { success: [nested(op.del('a', { rangeEnd: utf8('c') }))] },
+      { success: [op.range('a'), op.range('b')] },
+    ];
+    for (const request of forbidden) {
+      expect(await failure(alice.txn(request))).toBe('PERMISSION_DENIED');
+    }
+    expect((await alice.txn({ success: [nested(op.put('a'))] })).succeeded).toBe(true);
+  });
+
+  test('a put with prev_kv in a txn needs the right to read', async () => {
+    const { login } = await secured([[WRITE, 'a', SINGLE]]);
+    const alice = await login('alice');
+    const success = [op.put('a', '', { prevKv: true })];
+    expect(await failure(alice.txn({ success }))).toBe('PERMISSION_DENIED');
+  });
+
+  test('a put under a lease needs the right to write every key on it, in a txn too', async () => {
+    const { login, root } = await secured([[READWRITE, 'a', SINGLE]]);
+    const alice = await login('alice');
+    await alice.call(
+      'etcdserverpb.Lease/LeaseGrant',
+      LeaseGrantRequest.fromPartial({ ID: 7n, TTL: 60 }),
+    );
+    await alice.put('a', { lease: 7n });
+    await root.put('b', { lease: 7n });
+    expect(await failure(alice.put('a', { lease: 7n }))).toBe('PERMISSION_DENIED');
+    expect(await failure(alice.txn({ success: [op.put('a', '', { lease: 7n })] }))).toBe(
+      'PERMISSION_DENIED',
+    );
+    const revoke = alice.call('etcdserverpb.Lease/LeaseRevoke', { ID: 7n });
+    expect(await failure(revoke)).toBe('PERMISSION_DENIED');
+    const look = LeaseTimeToLiveRequest.fromPartial({ ID: 7n, keys: true });
+    expect(await failure(alice.call('etcdserverpb.Lease/LeaseTimeToLive', look))).toBe(
+      'PERMISSION_DENIED',
+    );
+    await root.call('etcdserverpb.Lease/LeaseRevoke', { ID: 7n });
+  });
+
+  test('a delete with prev_kv needs the right to read as well', async () => {
+    const { login } = await secured([[WRITE, 'a', SINGLE]]);
+    const alice = await login('alice');
+    const request = (prevKv: boolean) => DeleteRangeRequest.fromPartial({ key: utf8('a'), prevKv });
+    expect((await alice.call('etcdserverpb.KV/DeleteRange', request(false))).deleted).toBe(0);
+    expect(await failure(alice.call('etcdserverpb.KV/DeleteRange', request(true)))).toBe(
+      'PERMISSION_DENIED',
+    );
+  });
+});
+
+describe('watches', () => {
+  async function watchReason(h: AuthHarness, user: User, rangeEnd: Uint8Array) {
+    const call = h.channel.stream('etcdserverpb.Watch/Watch', user.options);
+    const value = WatchCreateRequest.fromPartial({ key: utf8('a'), rangeEnd });
+    call.send({ requestUnion: { $case: 'createRequest', value } });
+    for await (const { cancelReason, canceled, watchId } of call.responses) {
+      return { cancelReason, canceled, watchId };
+    }
+    throw new Error('the stream ended');
+  }
+
+  test('are refused in the stream, with the text of the whole gRPC error', async () => {
+    const h = await secured([[READ, 'b', SINGLE]]);
+    const alice = await h.login('alice');
+    expect(await watchReason(h, alice, SINGLE)).toEqual({
+      cancelReason: 'rpc error: code = PermissionDenied desc = etcdserver: permission denied',
+      canceled: true,
+      watchId: -1n,
+    });
+    expect(await watchReason(h, h.nobody, SINGLE)).toMatchObject({
+      cancelReason: 'rpc error: code = InvalidArgument desc = etcdserver: user name is empty',
+    });
+    expect(await watchReason(h, new User(h, 'made up.7'), SINGLE)).toMatchObject({
+      cancelReason: 'rpc error: code = Unauthenticated desc = etcdserver: invalid auth token',
+    });
+  });
+
+  test('of everything from a key on need more than the right to that key', async () => {
+    const h = await secured([[READ, 'a', SINGLE]]);
+    const alice = await h.login('alice');
+    expect(await watchReason(h, alice, SINGLE)).toMatchObject({ canceled: false });
+    expect(await watchReason(h, alice, FROM_KEY)).toMatchObject({ canceled: true });
+  });
+});
+
+describe('who may call what', () => {
+  const ROOT_ONLY: [UnaryMethodName, RequestOf<UnaryMethodName>][] = [
+    ['etcdserverpb.KV/Compact', { revision: 1, physical: false }],
+    ['etcdserverpb.Cluster/MemberAdd', { peerURLs: ['http://127.0.0.1:1'], isLearner: false }],
+    ['etcdserverpb.Maintenance/HashKV', { revision: 0 }],
+    ['etcdserverpb.Maintenance/Hash', {}],
+    ['etcdserverpb.Maintenance/Defragment', {}],
+    ['etcdserverpb.Maintenance/MoveLeader', { targetID: 1n }],
+    ['etcdserverpb.Maintenance/Alarm', { action: 1, memberID: 7n, alarm: 1 }],
+    ['etcdserverpb.Auth/UserList', {}],
+    ['etcdserverpb.Auth/RoleList', {}],
+    ['etcdserverpb.Auth/AuthDisable', {}],
+    ['etcdserverpb.Auth/RoleAdd', { name: 'x' }],
+    ['etcdserverpb.Auth/UserDelete', { name: 'alice' }],
+  ];
+
+  test.each(ROOT_ONLY)('%s is for root alone', async (method, request) => {
+    const { login, nobody } = await secured([[READWRITE, 'a', FROM_KEY]]);
+    const alice = await login('alice');
+    expect(await failure(alice.call(method, request))).toBe('PERMISSION_DENIED');
+    expect(await failure(nobody.call(method, request))).toBe('USER_EMPTY');
+  });
+
+  test('members, status and alarms are shown to any user, and to nobody else', async () => {
+    const { login, nobody } = await secured([]);
+    const alice = await login('alice');
+    const looks: [UnaryMethodName, RequestOf<UnaryMethodName>][] = [
+      ['etcdserverpb.Cluster/MemberList', { linearizable: false }],
+      ['etcdserverpb.Maintenance/Status', {}],
+      ['etcdserverpb.Maintenance/Alarm', { action: 0, memberID: 0n, alarm: 0 }],
+    ];
+    for (const [method, request] of looks) {
+      await alice.call(method, request);
+      expect(await failure(nobody.call(method, request))).toBe('USER_EMPTY');
+    }
+  });
+
+  test('users see themselves and their own roles', async () => {
+    const { login } = await secured([[READ, 'a', SINGLE]]);
+    const alice = await login('alice');
+    expect((await alice.call('etcdserverpb.Auth/UserGet', { name: 'alice' })).roles).toEqual(['r']);
+    expect((await alice.call('etcdserverpb.Auth/RoleGet', { role: 'r' })).perm).toHaveLength(1);
+    const others = [
+      alice.call('etcdserverpb.Auth/UserGet', { name: 'root' }),
+      alice.call('etcdserverpb.Auth/RoleGet', { role: 'root' }),
+    ];
+    for (const call of others) expect(await failure(call)).toBe('PERMISSION_DENIED');
+  });
+
+  test('the lock service asks in the caller’s name', async () => {
+    const { login, root } = await secured([[READWRITE, 'mine/', utf8('mine0')]]);
+    const alice = await login('alice');
+    await root.call(
+      'etcdserverpb.Lease/LeaseGrant',
+      LeaseGrantRequest.fromPartial({ ID: 7n, TTL: 60 }),
+    );
+    const lock = (name: string) =>
+      alice.call('v3lockpb.Lock/Lock', { name: utf8(name), lease: 7n });
+    expect(fromUtf8((await lock('mine')).key)).toBe('mine/7');
+    const refused = await lock('yours').catch((error: unknown) => EtcdError.from(error));
+    expect(refused).toMatchObject({ status: 2, message: 'etcdserver: permission denied' });
+  });
+});
+
+test('users, roles and the switch survive a restart; tokens do not', async () => {
+  const { node } = await secured([[READWRITE, 'a', utf8('\xff')]]);
+  const backend = memoryBackend();
+  const state = await ReplicatedState.open(backend);
+  for (const command of node.proposed) {
+    state.apply({ index: state.appliedIndex + 1, term: 2, command });
+  }
+  expect(state.stateHash()).toBe(node.state.stateHash());
+  await flushStore(state.store);
+  const again = await ReplicatedState.open(backend);
+  expect(again.auth.enabled).toBe(true);
+  expect(again.auth.users()).toEqual(state.auth.users());
+  expect(again.auth.roles()).toEqual(state.auth.roles());
+  expect(again.stateHash()).toBe(state.stateHash());
+});
