@@ -33,6 +33,8 @@ export const STREAM_WINDOW_BYTES: number = 1 << 20;
 export const CONNECTION_WINDOW_BYTES: number = 4 << 20;
 /** Bytes of answers that wait for a client; beyond, it gets no new streams (REFUSED_STREAM). */
 export const MAX_WAITING_BYTES: number = 64 << 20;
+/** Bytes of DATA that a connection puts out at a time; more waits until these are with the socket. */
+export const MAX_OUTPUT_BYTES: number = 256 * 1024;
 /** Bytes of one header block before it is decoded; beyond: ENHANCE_YOUR_CALM. */
 export const MAX_HEADER_BLOCK_BYTES: number = MAX_HEADER_LIST_BYTES;
 /** Frames that one header block may be cut into; beyond: ENHANCE_YOUR_CALM. */
@@ -82,6 +84,8 @@ export class Http2Connection {
   #sendWindow = DEFAULT_WINDOW_BYTES;
   #owedBytes = 0;
   #waitingBytes = 0;
+  /** Bytes of DATA put out and not taken yet. */
+  #outputBytes = 0;
   #isCongested = false;
   /** A header block whose CONTINUATION is to come. */
   #block:
@@ -132,15 +136,15 @@ export class Http2Connection {
     }
   }
 
-  /** What is to be sent now, in order. */
+  /** What is to be sent now, in order. Say by {@link setCongested} what became of it. */
   takeOutput(): Uint8Array[] {
     this.#outputAnnounced = false;
+    this.#outputBytes = 0;
     return this.#writer.take();
   }
 
-  /** The socket takes no more for now, or takes again. */
+  /** The socket takes no more for now, or takes more: then what waits goes on. */
   setCongested(isCongested: boolean): void {
-    if (this.#isCongested === isCongested) return;
     this.#isCongested = isCongested;
     if (!isCongested) this.#pumpBlocked();
   }
@@ -166,7 +170,8 @@ export class Http2Connection {
   #makeTransport(): StreamTransport {
     return {
       receiveWindowBytes: STREAM_WINDOW_BYTES,
-      sendableBytes: () => (this.#isCongested ? 0 : Math.max(0, this.#sendWindow)),
+      sendableBytes: () =>
+        this.#isCongested ? 0 : Math.min(this.#sendWindow, MAX_OUTPUT_BYTES - this.#outputBytes),
       sendFrame: (type, flags, streamId, payload) => {
         this.#writer.frame(type, flags, streamId, payload);
         this.#options.pings.forgive();
@@ -175,6 +180,7 @@ export class Http2Connection {
       sendWindowUpdate: (streamId, bytes) => this.#word(FrameType.WINDOW_UPDATE, streamId, bytes),
       spend: (bytes) => {
         this.#sendWindow -= bytes;
+        this.#outputBytes += bytes;
       },
       waiting: (bytes) => {
         this.#waitingBytes += bytes;
@@ -369,11 +375,13 @@ export class Http2Connection {
     this.#pumpBlocked();
   }
 
-  /** Streams that wait take turns; one that is blocked again goes to the end. */
+  /** Streams that wait take turns: one that is blocked again goes to the end, those not reached stay in front. */
   #pumpBlocked(): void {
-    const streams = [...this.#blocked];
-    this.#blocked.clear();
-    for (const stream of streams) stream.pump();
+    for (const stream of [...this.#blocked]) {
+      if (this.#transport.sendableBytes() <= 0) return;
+      this.#blocked.delete(stream);
+      stream.pump();
+    }
   }
 
   /** A stream has sent its last frame. One that the client still sends on is ended for it too. */

@@ -100,7 +100,7 @@ export class Http2Stream {
     this.#transport.waiting(bytes.length);
     this.pump();
     this.#wantsDrain =
-      this.#waitingBytes >= STREAM_HIGH_WATER_BYTES || this.#transport.sendableBytes() === 0;
+      this.#waitingBytes >= STREAM_HIGH_WATER_BYTES || this.#transport.sendableBytes() <= 0;
     return !this.#wantsDrain;
   }
 

@@ -138,7 +138,6 @@ function flush(socket: Socket, connection: Http2Connection, maxBacklogBytes: num
   let hasRoom = true;
   for (const part of parts) hasRoom = socket.write(part);
   socket.uncork();
-  if (hasRoom) return;
-  connection.setCongested(true);
+  connection.setCongested(!hasRoom);
   if (socket.writableLength > maxBacklogBytes) socket.pause();
 }

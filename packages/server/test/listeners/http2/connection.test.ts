@@ -6,6 +6,7 @@ import {
   Http2Connection,
   IDLE_FRAME_BURST,
   MAX_CONTINUATIONS,
+  MAX_OUTPUT_BYTES,
   MAX_WAITING_BYTES,
   RESET_BURST,
   STREAM_WINDOW_BYTES,
@@ -252,6 +253,28 @@ describe('flow control', () => {
     made.send(frame(FrameType.WINDOW_UPDATE, 0, 1, word(STREAM_HIGH_WATER_BYTES)));
     expect(made.log).toEqual(['drain 1']);
     expect(stream.needsDrain).toBe(false);
+  });
+
+  test('a large answer leaves in portions, so that it is never twice in memory and others get their turn', () => {
+    const made = ready();
+    const wide = word(1 << 30);
+    made.send(open(1), open(3), frame(FrameType.WINDOW_UPDATE, 0, 0, wide));
+    made.send(
+      frame(FrameType.WINDOW_UPDATE, 0, 1, wide),
+      frame(FrameType.WINDOW_UPDATE, 0, 3, wide),
+    );
+    const [large, small] = made.streams;
+    large?.write(new Uint8Array(10 * MAX_OUTPUT_BYTES));
+    small?.write(new Uint8Array(100));
+    const portions: string[] = [];
+    for (let sent = 0; sent < 10 * MAX_OUTPUT_BYTES + 100;) {
+      const frames = framesOf(made.connection.takeOutput());
+      expect(dataBytes(frames)).toBeLessThanOrEqual(MAX_OUTPUT_BYTES);
+      sent += dataBytes(frames);
+      portions.push([...new Set(frames.map(({ streamId }) => streamId))].join());
+      made.connection.setCongested(false);
+    }
+    expect(portions.slice(0, 3)).toEqual(['1', '1', '3,1']);
   });
 
   test('nothing leaves while the socket is congested', () => {
