@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { explore, SCOPES } from '@etcd-ts/raft/testing';
 
 /** `npm run raft:explore` goes a hundred times further. */
-const STATES = 5_000;
+const STATES = 3_000;
 
 describe('the exhaustive explorer', () => {
   test.each(SCOPES.map((scope) => [scope.name, scope] as const))('%s', (_, scope) => {

@@ -8,7 +8,7 @@ import {
 } from '@etcd-ts/raft/testing';
 
 /** `npm run raft:sim` runs as many as one likes; these are a sample that fits into every test run. */
-const SEEDS = 300;
+const SEEDS = 200;
 
 const OUTCOMES = ['accepted', 'committed', 'lost', 'readable', 'refused', 'transferred', 'unknown'];
 
