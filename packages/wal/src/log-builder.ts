@@ -14,8 +14,9 @@ import {
 } from './payload.ts';
 import { type Frame, RECORD_TYPE } from './record.ts';
 
-/** Commands are copied into blocks of this size, so that a segment's bytes are not kept for a few entries. */
-const BLOCK_BYTES = 1024 * 1024;
+/** Commands are copied into blocks, so that a segment's bytes are not kept for a few entries: small ones first. */
+const FIRST_BLOCK_BYTES = 4 * 1024;
+const LAST_BLOCK_BYTES: number = 1024 * 1024;
 
 /** A segment's bytes with a view on them. */
 export interface SegmentBytes {
@@ -136,9 +137,10 @@ export class LogBuilder {
   }
 
   #copy(data: Uint8Array): Uint8Array {
-    if (data.length > BLOCK_BYTES / 4) return data.slice();
+    if (data.length > LAST_BLOCK_BYTES / 4) return data.slice();
     if (this.#blockUsedBytes + data.length > this.#block.length) {
-      this.#block = new Uint8Array(BLOCK_BYTES);
+      const doubled = Math.max(FIRST_BLOCK_BYTES, 2 * this.#block.length, 4 * data.length);
+      this.#block = new Uint8Array(Math.min(doubled, LAST_BLOCK_BYTES));
       this.#blockUsedBytes = 0;
     }
     const start = this.#blockUsedBytes;

@@ -81,7 +81,9 @@ export function expectedLog(groups: readonly WalGroup[]): {
 }
 
 /** What a log recovers to, in the form of {@link expectedLog}. */
-export function recoveredOf({ recovered }: OpenedWal): ReturnType<typeof expectedLog> | undefined {
+export function recoveredOf({
+  recovered,
+}: Pick<OpenedWal, 'recovered'>): ReturnType<typeof expectedLog> | undefined {
   if (recovered === undefined) return undefined;
   return {
     hardState: recovered.hardState,
