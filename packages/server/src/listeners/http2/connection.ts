@@ -377,7 +377,8 @@ export class Http2Connection {
 
   /** Streams that wait take turns: one that is blocked again goes to the end, those not reached stay in front. */
   #pumpBlocked(): void {
-    for (const stream of [...this.#blocked]) {
+    const waiting = [...this.#blocked];
+    for (const stream of waiting) {
       if (this.#transport.sendableBytes() <= 0) return;
       this.#blocked.delete(stream);
       stream.pump();
