@@ -13,7 +13,7 @@ export default defineConfig({
       'e2e/**/*.test.ts',
       'tools/**/*.test.ts',
     ],
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     pool: 'forks',
   },
 });
