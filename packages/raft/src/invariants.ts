@@ -76,7 +76,11 @@ function checkRole(raft: RaftState): void {
     log.lastTerm <= term || log.lastIndex === log.offset,
     () => `log of term ${log.lastTerm} in term ${term}`,
   );
-  assert(raft.acceptedTerm <= term, () => `accepted term ${raft.acceptedTerm} in term ${term}`);
+  const { acceptedTerm, acceptedIndex } = raft;
+  assert(
+    acceptedTerm < term || (acceptedTerm === term && acceptedIndex <= log.lastIndex),
+    () => `accepted (${acceptedIndex}, ${acceptedTerm}) in term ${term}, last ${log.lastIndex}`,
+  );
   if (role !== 'leader') return;
   const match = quorumMatch(raft);
   assert(

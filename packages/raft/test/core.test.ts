@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Cluster, command } from './cluster.ts';
+import { type Entry, RaftCore } from '@etcd-ts/raft';
+import { Cluster, command, conf } from './cluster.ts';
 
 describe('a cluster of three', () => {
   test('elects the node that campaigns', () => {
@@ -103,5 +104,72 @@ describe('a cluster of three', () => {
     cluster.leader()!.step(command(2, 'b'));
     cluster.settle();
     for (const node of cluster.nodes) expect(node.commands()).toEqual(['a', 'b']);
+  });
+});
+
+describe('a lone voter', () => {
+  test('leads at its first tick, also after a restart, without asking anybody', () => {
+    const cluster = new Cluster(1);
+    const node = cluster.node(1);
+    node.step({ type: 'tick' });
+    expect(node.core.status()).toMatchObject({ role: 'leader', term: 1 });
+    node.step(command(1, 'a'));
+    expect(node.outcome(1)?.kind).toBe('committed');
+    node.restart();
+    node.step({ type: 'tick' });
+    expect(node.core.status()).toMatchObject({ role: 'leader', term: 2 });
+    expect(node.commands()).toEqual(['a']);
+  });
+});
+
+describe('a node of higher priority', () => {
+  test('draws its election timeout from a shorter span, never below the configured one', () => {
+    const drawn = (electionPriority: number): number[] => {
+      const cluster = new Cluster(3, {
+        config: { electionTimeoutTicks: 12, electionPriority, preVote: false },
+      });
+      const node = cluster.node(1);
+      return Array.from({ length: 200 }, () => {
+        node.step({ type: 'campaign' });
+        return node.core.status().electionTimeoutTicks;
+      });
+    };
+    expect([Math.min(...drawn(0)), Math.max(...drawn(0))]).toEqual([12, 23]);
+    expect([Math.min(...drawn(3)), Math.max(...drawn(3))]).toEqual([12, 14]);
+    expect([Math.min(...drawn(1000)), Math.max(...drawn(1000))]).toEqual([12, 12]);
+  });
+});
+
+describe('a log that holds two membership changes', () => {
+  test('tells that the first is committed, though the commit index on disk was torn off', () => {
+    const change = (node: bigint): Entry['payload'] => ({
+      kind: 'config',
+      change: {
+        steps: [{ op: 'addVoter', node }],
+        transition: 'auto',
+        context: new Uint8Array(0),
+      },
+    });
+    const core = new RaftCore(
+      { id: 1n, seed: 1, preVote: false },
+      {
+        hardState: { term: 1, vote: 0n, commit: 0 },
+        snapshotIndex: 0,
+        snapshotTerm: 0,
+        confState: conf([1, 2, 3]),
+        entries: [
+          { index: 1, term: 1, payload: change(4n) },
+          { index: 2, term: 1, payload: change(5n) },
+        ],
+        applied: 0,
+      },
+    );
+    expect(core.commit).toBe(1);
+    core.step({ type: 'campaign' });
+    expect(core.role).toBe('follower');
+    core.step({ type: 'applied', index: 1 });
+    expect(core.confState.voters).toEqual([1n, 2n, 3n, 4n]);
+    core.step({ type: 'campaign' });
+    expect(core.role).toBe('candidate');
   });
 });

@@ -240,6 +240,17 @@ describe('§3.5 log replication', () => {
     expect(node.core.commit).toBe(0);
   });
 
+  test('a heartbeat commits nothing behind what was accepted in this term: it may be of a failed leader', () => {
+    const node = single({ log: [1, 1, 2, 2], term: 3 });
+    receive(node, append({ term: 3, prevIndex: 2, prevTerm: 1 }));
+    receive(node, heartbeat({ term: 3, commit: 4 }));
+    expect(node.core.commit).toBe(2);
+    receive(node, append({ term: 3, prevIndex: 2, prevTerm: 1, entries: [entry(3, 3)] }));
+    receive(node, heartbeat({ term: 3, commit: 4 }));
+    expect(node.core.commit).toBe(3);
+    expect(terms(node)).toEqual([1, 1, 3]);
+  });
+
   test.each([
     { prevIndex: 3, prevTerm: 2, why: 'nothing there' },
     { prevIndex: 2, prevTerm: 3, why: 'another term there' },
