@@ -1,6 +1,7 @@
 /** Does to a cluster what its plan says, and undoes it in time. */
 import type { PlannedFault } from '../plan/plan.ts';
 import type { RandomStream } from '../world/random.ts';
+import { Operator } from './operator.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimMember } from './sim-member.ts';
 
@@ -14,6 +15,7 @@ const EXCUSE_MS = 2_000;
 export class FaultInjector {
   readonly #cluster: SimCluster;
   readonly #random: RandomStream;
+  readonly operator: Operator;
   /** Faults that are on, by kind. */
   readonly active: Map<PlannedFault, Undo> = new Map();
   /** How often each kind came. */
@@ -23,6 +25,7 @@ export class FaultInjector {
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
     this.#random = cluster.world.random('faults');
+    this.operator = new Operator(cluster);
   }
 
   /** Puts all faults on the agenda. */
@@ -98,6 +101,13 @@ export class FaultInjector {
         world.trace('defragment');
         void this.#defragment(this.#cluster.resolve(fault.target));
         return () => undefined;
+      case 'replace':
+        this.operator.replace(this.#cluster.member(fault.target), fault.asLearner);
+        return () => undefined;
+      case 'grow': {
+        const member = this.operator.grow(fault.asLearner);
+        return () => this.operator.shrink(member);
+      }
     }
   }
 

@@ -7,6 +7,7 @@ import type { HistoryRecorder } from '../history/recorder.ts';
 import type { Plan } from '../plan/plan.ts';
 import { RecordedConnection } from '../workload/connection.ts';
 import { rangeRequest } from '../workload/wire.ts';
+import type { Operator } from './operator.ts';
 import { sleepIn } from './run-plan.ts';
 import type { SimCluster } from './sim-cluster.ts';
 
@@ -22,12 +23,13 @@ export async function awaitRecovery(
   plan: Plan,
   cluster: SimCluster,
   recorder: HistoryRecorder,
+  operator: Operator,
 ): Promise<number | undefined> {
   const { world } = cluster;
   const deadlineUs = world.nowUs + plan.livenessMs * 1000;
   let calmSinceUs: number | undefined;
   while (calmSinceUs === undefined && world.nowUs < deadlineUs) {
-    if (cluster.isInAgreement && (await everyMemberServes(cluster, recorder))) {
+    if (operator.isIdle && cluster.isInAgreement && (await everyMemberServes(cluster, recorder))) {
       calmSinceUs = world.nowUs;
     } else await sleepIn(cluster, 'conductor', POLL_MS);
   }
@@ -57,7 +59,7 @@ function leaseSettleMs(plan: Plan): number {
 }
 
 async function everyMemberServes(cluster: SimCluster, recorder: HistoryRecorder): Promise<boolean> {
-  const answers = cluster.members.map(async (member) => {
+  const answers = cluster.present.map(async (member) => {
     const channel = cluster.connect('client-closing', member);
     const connection = 10_000 * member.number + member.incarnation;
     const by = { client: CLOSING_CLIENT, member: member.number, connection };
@@ -78,7 +80,7 @@ async function everyMemberServes(cluster: SimCluster, recorder: HistoryRecorder)
 }
 
 function describe(cluster: SimCluster, afterMs: number): string {
-  const members = cluster.members.map((member) => {
+  const members = cluster.present.map((member) => {
     const status = member.node?.status();
     if (status === undefined) {
       return `member ${member.number} does not run (${member.lastFailure?.message ?? 'no failure'})`;

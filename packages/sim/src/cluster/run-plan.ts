@@ -87,7 +87,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
       for (const { client } of crew) client.stop();
       faults.heal();
       await Promise.all(work);
-      calmSinceUs = await awaitRecovery(plan, cluster, recorder);
+      calmSinceUs = await awaitRecovery(plan, cluster, recorder, faults.operator);
       for (const { watches } of crew) watches.close();
     });
   } catch (error) {
@@ -125,7 +125,8 @@ function hire(
   const planned = plan.clients.find((client) => client.id === id);
   if (planned === undefined) throw new Error(`no client ${id} in the plan`);
   const name = `client-${id}`;
-  let member = Math.min(planned.member, cluster.members.length);
+  const { members } = plan;
+  let member = Math.min(planned.member, members);
   let incarnation = -1;
   let connection: RecordedConnection | undefined;
   const connect = (): RecordedConnection => {
@@ -150,7 +151,7 @@ function hire(
     sleep,
     connection: connect,
     move: (to) => {
-      member = Math.min(to ?? (member % cluster.members.length) + 1, cluster.members.length);
+      member = Math.min(to ?? (member % members) + 1, members);
       connection = undefined;
     },
     watches,
@@ -184,6 +185,7 @@ function coverageOf(
   for (const { outcome, request } of recorder.operations()) {
     add(`${request.kind} ${outcome.kind === 'failed' ? outcome.code : outcome.kind}`, 1);
   }
+  for (const [kind, count] of Object.entries(faults.operator.counts)) add(`members ${kind}`, count);
   add('watches', recorder.watches().length);
   return coverage;
 }

@@ -9,7 +9,7 @@ import type { Knobs, PlannedNetwork, Target } from '../plan/plan.ts';
 import { SimProcess } from '../world/process.ts';
 import type { World } from '../world/world.ts';
 import { Ghost } from './ghost.ts';
-import { SimMember } from './sim-member.ts';
+import { SimMember, type SimMemberParts } from './sim-member.ts';
 
 /** How a cluster is made. */
 export interface SimClusterOptions {
@@ -26,7 +26,11 @@ export class SimCluster {
   readonly world: World;
   readonly network: Network;
   readonly ghost: Ghost;
-  readonly members: readonly SimMember[];
+  /** All machines that there ever were; the retired ones are no members. */
+  readonly members: SimMember[];
+  readonly #parts: SimMemberParts;
+  /** How many members founded the cluster. */
+  readonly #founders: number;
   readonly #directory = new PeerDirectory();
   readonly #clients = new Map<string, SimProcess>();
 
@@ -39,7 +43,8 @@ export class SimCluster {
       (kind, ...values) => world.trace(kind, ...values),
     );
     this.#directory.onSend = (message) => this.ghost.sent(message);
-    const parts = {
+    this.#founders = options.members;
+    this.#parts = {
       world,
       network: this.network,
       directory: this.#directory,
@@ -48,7 +53,23 @@ export class SimCluster {
       log: options.log,
       options: (member: SimMember): EtcdNodeOptions => this.#nodeOptions(member, knobs),
     };
-    this.members = Array.from({ length: options.members }, (_, i) => new SimMember(i + 1, parts));
+    this.members = Array.from(
+      { length: options.members },
+      (_, i) => new SimMember(i + 1, this.#parts),
+    );
+  }
+
+  /** Those that belong to the cluster. */
+  get present(): readonly SimMember[] {
+    return this.members.filter((member) => !member.isRetired);
+  }
+
+  /** A further machine, not yet a member. */
+  addMachine(): SimMember {
+    const member = new SimMember(this.members.length + 1, this.#parts);
+    member.isRetired = true;
+    this.members.push(member);
+    return member;
   }
 
   /** The member of this number, from 1. */
@@ -116,7 +137,7 @@ export class SimCluster {
 
   /** True when every member runs, knows the same leader and has applied the same. */
   get isInAgreement(): boolean {
-    const statuses = this.members.map((member) => member.node?.status());
+    const statuses = this.present.map((member) => member.node?.status());
     const [first] = statuses;
     if (first === undefined || first.leader === 0n) return false;
     return statuses.every(
@@ -129,11 +150,13 @@ export class SimCluster {
   }
 
   #nodeOptions(member: SimMember, knobs: Knobs): EtcdNodeOptions {
-    const initialCluster = this.members.map((each) => `m${each.number}=${each.peerUrl}`).join(',');
+    const known = member.isJoining ? this.present : this.members.slice(0, this.#founders);
+    const initialCluster = known.map((each) => `m${each.number}=${each.peerUrl}`).join(',');
     return {
       name: `m${member.number}`,
       dataDir: `/m${member.number}`,
       initialCluster,
+      initialClusterState: member.isJoining ? 'existing' : 'new',
       listenPeerUrls: [member.peerUrl],
       initialAdvertisePeerUrls: [member.peerUrl],
       advertiseClientUrls: [member.clientUrl],

@@ -12,6 +12,7 @@ import {
   type Env,
   type Logger,
   silentLogger,
+  StartError,
 } from '@etcd-ts/server';
 import { DatabasesImage, SimBackends } from '../disk/sim-backends.ts';
 import { DiskImage } from '../disk/disk-image.ts';
@@ -45,8 +46,8 @@ export class SimMember {
   readonly number: number;
   readonly peerUrl: string;
   readonly clientUrl: string;
-  readonly disk: DiskImage = new DiskImage();
-  readonly databases: DatabasesImage = new DatabasesImage();
+  disk: DiskImage = new DiskImage();
+  databases: DatabasesImage = new DatabasesImage();
   readonly clock: MachineClock;
   readonly #parts: SimMemberParts;
   incarnation = 0;
@@ -58,6 +59,10 @@ export class SimMember {
   /** Faults that are on and may end it or keep it from starting. */
   excuses = 0;
   lastFailure: Error | undefined;
+  /** Out of the cluster: nobody starts it. */
+  isRetired = false;
+  /** It joins a cluster that exists, in place of founding one. */
+  isJoining = false;
   /** Power losses that the disk has seen, and starts that it has served. */
   readonly counts: { powerLosses: number; starts: number; failedStarts: number } = {
     powerLosses: 0,
@@ -85,7 +90,7 @@ export class SimMember {
 
   /** Starts it, and keeps it running until it is stopped or killed. */
   start(): void {
-    if (this.isWanted && this.process?.isAlive === true) return;
+    if (this.isRetired || (this.isWanted && this.process?.isAlive === true)) return;
     this.isWanted = true;
     this.incarnation++;
     const process = new SimProcess(this.#parts.world, `m${this.number}#${this.incarnation}`);
@@ -108,6 +113,25 @@ export class SimMember {
     this.disk.losePower(random);
     this.databases.losePower(random);
     this.counts.powerLosses++;
+  }
+
+  /** Takes it out of service. */
+  retire(): void {
+    this.isRetired = true;
+    this.kill();
+  }
+
+  /** A new disk, with nothing on it. */
+  wipe(): void {
+    this.disk = new DiskImage();
+    this.databases = new DatabasesImage();
+  }
+
+  /** Puts it into service again, as a new member of a cluster that exists. */
+  rejoin(): void {
+    this.isRetired = false;
+    this.isJoining = true;
+    this.start();
   }
 
   /** Asks it to end in order; resolves when it has. */
@@ -151,7 +175,7 @@ export class SimMember {
   #failed(process: SimProcess, reason: Error): void {
     this.lastFailure = reason;
     this.#parts.world.trace('failed', this.number);
-    if (this.excuses === 0) {
+    if (this.excuses === 0 && !this.#waitsForTheOthers(reason)) {
       this.#parts.ghost.findings.add(
         'P1',
         `member ${this.number} ended by itself: ${describe(reason)}`,
@@ -164,6 +188,11 @@ export class SimMember {
     this.#parts.world.schedule(RETRY_US, 'retry', () => {
       if (this.isWanted && this.process === process) this.start();
     });
+  }
+
+  /** A member that joins needs one of the others to tell it where it is. */
+  #waitsForTheOthers(reason: Error): boolean {
+    return this.isJoining && reason instanceof StartError && reason.code === 'CLUSTER_MISMATCH';
   }
 
   #env(process: SimProcess): Env {

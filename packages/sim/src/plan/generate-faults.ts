@@ -68,6 +68,12 @@ function drawFault(
       return { ...times, kind, target, meanMs: random.pick([5, 50, 300]) };
     case 'transfer':
       return { ...times, kind, target: 1 + random.below(members) };
+    case 'replace': {
+      const asLearner = random.chance(0.5);
+      return { ...times, kind, target: 1 + random.below(members), asLearner };
+    }
+    case 'grow':
+      return { ...times, kind, asLearner: random.chance(0.5) };
     case 'ring':
       return { ...times, kind };
     default:
@@ -84,4 +90,5 @@ const NEEDS_PEERS: ReadonlySet<PlannedFault['kind']> = new Set([
   'slow',
   'lossy',
   'transfer',
+  'replace',
 ] as const);

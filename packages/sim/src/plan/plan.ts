@@ -145,6 +145,10 @@ export type PlannedFault = { readonly atMs: number; readonly forMs: number } &
     | { readonly kind: 'lateTimers'; readonly target: Target; readonly meanMs: number }
     | { readonly kind: 'transfer'; readonly target: number }
     | { readonly kind: 'defragment'; readonly target: Target }
+    /** The member loses its disk for good: it is removed from the cluster, and joins it anew, empty. */
+    | { readonly kind: 'replace'; readonly target: number; readonly asLearner: boolean }
+    /** A further member joins, and is removed again at the end. */
+    | { readonly kind: 'grow'; readonly asLearner: boolean }
   );
 
 /** Every kind of fault. */
@@ -171,6 +175,8 @@ export const FAULT_KINDS = [
   'lateTimers',
   'transfer',
   'defragment',
+  'replace',
+  'grow',
 ] as readonly PlannedFault['kind'][];
 
 /** The plan as text. */

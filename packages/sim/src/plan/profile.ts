@@ -64,6 +64,8 @@ const ALL_FAULTS: Profile['faults'] = {
   lateTimers: 3,
   transfer: 3,
   defragment: 1,
+  replace: 2,
+  grow: 2,
 };
 
 const DEFAULT_PROFILE: Profile = {
@@ -178,6 +180,24 @@ export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
           transfer: 4,
         },
         safetyMs: [15_000, 40_000],
+      },
+      {
+        ...DEFAULT_PROFILE,
+        name: 'members',
+        about: 'members are replaced, added and removed while things fail',
+        members: [1, 3, 3, 5],
+        faults: {
+          replace: 10,
+          grow: 10,
+          transfer: 3,
+          kill: 5,
+          powerLoss: 3,
+          partition: 5,
+          isolate: 3,
+          pause: 2,
+        },
+        faultGapMs: [1_000, 4_000],
+        safetyMs: [10_000, 30_000],
       },
       {
         ...DEFAULT_PROFILE,

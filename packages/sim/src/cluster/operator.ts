@@ -1,0 +1,160 @@
+/**
+ * Changes the membership of a simulated cluster, as an operator does: asks, looks whether it happened, asks again.
+ *
+ * What always holds
+ * - One change at a time, each carried through to its end, however long the faults make it take.
+ * - A member that is out of the cluster does not run; one that comes back begins with an empty disk.
+ */
+import type { Member, RequestOf, ResponseOf, UnaryMethodName } from '@etcd-ts/protocol';
+import type { SimCluster } from './sim-cluster.ts';
+import type { SimMember } from './sim-member.ts';
+
+const CALL_TIMEOUT_MS = 3_000;
+const RETRY_MS = 300;
+
+/** Carries out membership changes, in the order in which they are asked for. */
+export class Operator {
+  readonly #cluster: SimCluster;
+  #last: Promise<void> = Promise.resolve();
+  #waiting = 0;
+  /** Changes carried through, by kind. */
+  readonly counts: { replaced: number; grown: number; shrunk: number; promoted: number } = {
+    replaced: 0,
+    grown: 0,
+    shrunk: 0,
+    promoted: 0,
+  };
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster;
+  }
+
+  /** True when no change is under way or asked for. */
+  get isIdle(): boolean {
+    return this.#waiting === 0;
+  }
+
+  /** Takes a member's disk away for good, removes it, and lets it join again. */
+  replace(member: SimMember, asLearner: boolean): void {
+    this.#enqueue(async () => {
+      if (member.isRetired) return;
+      member.retire();
+      await this.#remove(member);
+      member.wipe();
+      await this.#join(member, asLearner);
+      this.counts.replaced++;
+    });
+  }
+
+  /** Lets a further machine join. Gives it. */
+  grow(asLearner: boolean): SimMember {
+    const member = this.#cluster.addMachine();
+    this.#enqueue(async () => {
+      await this.#join(member, asLearner);
+      this.counts.grown++;
+    });
+    return member;
+  }
+
+  /** Removes a member that runs; it learns of it and ends. */
+  shrink(member: SimMember): void {
+    this.#enqueue(async () => {
+      member.excuses++;
+      await this.#remove(member);
+      // Until the others know, they may need its vote to find out.
+      while (!this.#isForgotten(member)) await this.#sleep();
+      member.retire();
+      this.counts.shrunk++;
+    });
+  }
+
+  /** True when every other member runs and has applied the removal. */
+  #isForgotten(member: SimMember): boolean {
+    return this.#cluster.present.every((other) => {
+      if (other === member) return true;
+      const known = other.state?.membership.members();
+      return known?.every(({ peerUrls }) => !peerUrls.includes(member.peerUrl)) === true;
+    });
+  }
+
+  #enqueue(change: () => Promise<void>): void {
+    this.#waiting++;
+    this.#last = this.#last.then(change).finally(() => {
+      this.#waiting--;
+    });
+  }
+
+  async #remove(member: SimMember): Promise<void> {
+    await this.#until(
+      member,
+      (listed) => listed === undefined,
+      (listed) => ['etcdserverpb.Cluster/MemberRemove', { ID: listed?.ID ?? 0n }],
+    );
+  }
+
+  async #join(member: SimMember, asLearner: boolean): Promise<void> {
+    const request = { peerURLs: [member.peerUrl], isLearner: asLearner };
+    await this.#until(
+      member,
+      (listed) => listed !== undefined,
+      () => ['etcdserverpb.Cluster/MemberAdd', request],
+    );
+    member.rejoin();
+    if (!asLearner) return;
+    await this.#until(
+      member,
+      (listed) => listed?.isLearner === false,
+      (listed) => ['etcdserverpb.Cluster/MemberPromote', { ID: listed?.ID ?? 0n }],
+    );
+    this.counts.promoted++;
+  }
+
+  /** Asks until the members say that it is so. */
+  async #until(
+    member: SimMember,
+    isDone: (listed: Member | undefined) => boolean,
+    ask: (listed: Member | undefined) => ChangeCall,
+  ): Promise<void> {
+    for (;;) {
+      const list = await this.#call(member, 'etcdserverpb.Cluster/MemberList', {
+        linearizable: true,
+      });
+      if (list !== undefined) {
+        const listed = list.members.find((each) => each.peerURLs.includes(member.peerUrl));
+        if (isDone(listed)) return;
+        const [method, request] = ask(listed);
+        // An answer is as good as a look; a lone member that takes in a second cannot even be looked at without it.
+        if ((await this.#call(member, method, request)) !== undefined) return;
+      }
+      await this.#sleep();
+    }
+  }
+
+  /** Asks some member other than the one that it is about; undefined when that fails, for whatever reason. */
+  async #call<Method extends UnaryMethodName>(
+    about: SimMember,
+    method: Method,
+    request: RequestOf<Method>,
+  ): Promise<ResponseOf<Method> | undefined> {
+    const running = this.#cluster.members.filter((each) => each !== about && each.isRunning);
+    const others = running.length > 0 ? running : [about];
+    const asked = this.#cluster.world.random('operator').pick(others);
+    const channel = this.#cluster.connect('operator', asked);
+    try {
+      return await channel.unary(method, request, { timeoutMs: CALL_TIMEOUT_MS });
+    } catch {
+      return undefined;
+    }
+  }
+
+  #sleep(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#cluster.clientProcess('operator').schedule(RETRY_MS * 1000, 'sleep', resolve);
+    });
+  }
+}
+
+type ChangeCall =
+  | readonly ['etcdserverpb.Cluster/MemberRemove', { ID: bigint }]
+  | readonly ['etcdserverpb.Cluster/MemberPromote', { ID: bigint }]
+  | readonly ['etcdserverpb.Cluster/MemberAdd', { peerURLs: string[]; isLearner: boolean }];
