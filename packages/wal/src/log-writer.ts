@@ -259,16 +259,17 @@ export class LogWriter implements Wal {
   async #round(): Promise<void> {
     const waiters = this.#waiters;
     this.#waiters = [];
+    // Full before the round: nothing is encoded for this segment any more. One that fills up meanwhile has another round.
+    const nextHeader = this.#nextHeader;
     try {
       this.#writeBuffer();
-      const isFull = this.#nextHeader !== undefined;
-      if (isFull || waiters.some(({ sync }) => sync)) await this.#sync();
+      if (nextHeader !== undefined || waiters.some(({ sync }) => sync)) await this.#sync();
     } catch (cause) {
       this.#waiters = [...waiters, ...this.#waiters];
       throw cause;
     }
     for (const { done } of waiters) done(undefined);
-    if (this.#nextHeader !== undefined) await this.#cut(this.#nextHeader);
+    if (nextHeader !== undefined) await this.#cut(nextHeader);
     // Whoever was told just now and writes again in the same turn is of the next round.
     await Promise.resolve();
   }
