@@ -106,7 +106,11 @@ class Receiver implements PeerHandlers {
     if (meta.index < minIndex) {
       throw new Error(`the state is at index ${meta.index}, at least ${minIndex} is needed`);
     }
-    const database = await fillDatabase(this.#env.backends, meta, chunks);
+    const database = await fillDatabase(
+      { store: this.#env.backends, clock: this.#env.clock },
+      meta,
+      chunks,
+    );
     await this.#take(meta, database);
   }
 

@@ -21,6 +21,7 @@ import {
   type WalOptions,
 } from '@etcd-ts/wal';
 import { ReplicatedState, type ReplicatedStateOptions } from '../apply/replicated-state.ts';
+import type { Clock } from '../clock.ts';
 import type { BackendStore } from '../env.ts';
 import type { Logger } from '../logger.ts';
 import { StartError } from '../start-error.ts';
@@ -44,6 +45,7 @@ export interface RecoveryParts {
   readonly disk: Disk;
   readonly walDirectory: string;
   readonly backends: BackendStore;
+  readonly clock: Clock;
   readonly log: Logger;
   readonly walOptions: Pick<
     WalOptions,
@@ -114,7 +116,7 @@ async function begin(parts: RecoveryParts): Promise<Recovered> {
   const state = await ReplicatedState.open(database.backend, stateOptions);
   if (isNew) await found(state, database, cluster);
   const { wal } = await openWal({ ...logOptions(parts), metadata: { clusterId, memberId } });
-  const databases = new Databases(backends, database);
+  const databases = new Databases({ store: backends, clock: parts.clock }, database);
   const recovered = { clusterId, memberId, wal, databases, state, cameBack: false };
   if (isNew) await markFounding(wal, state);
   return { ...recovered, initial: initialState(state, undefined) };
@@ -182,7 +184,7 @@ async function comeBack(parts: RecoveryParts): Promise<Recovered> {
     return {
       ...recovered.metadata,
       wal,
-      databases: new Databases(backends, chosen),
+      databases: new Databases({ store: backends, clock: parts.clock }, chosen),
       state,
       initial: initialState(state, isFounding ? undefined : recovered),
       cameBack: true,

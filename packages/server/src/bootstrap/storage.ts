@@ -67,6 +67,7 @@ export async function openStorage(
       disk,
       walDirectory: layout.walDirectory,
       backends: env.backends,
+      clock: env.clock,
       log: env.log,
       walOptions: {
         segmentSizeBytes: options.walSegmentBytes,

@@ -1,8 +1,9 @@
 /** Databases of a node: classic-level below a directory, or memory-level. */
 import { readdir, rm, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as aTurn } from 'node:timers/promises';
 import { type Backend, levelBackend } from '@etcd-ts/mvcc';
-import { ClassicLevel } from 'classic-level';
+import { openClassicBackend } from '@etcd-ts/mvcc/node';
 import { MemoryLevel } from 'memory-level';
 import type { BackendStore } from '../env.ts';
 
@@ -25,14 +26,10 @@ export function classicLevelBackends(directory: string): BackendStore {
     },
     open: async (name) => {
       await mkdir(directory, { recursive: true });
-      const database = new ClassicLevel<Uint8Array, Uint8Array>(join(directory, name), {
-        keyEncoding: 'view',
-        valueEncoding: 'view',
-        writeBufferSize: WRITE_BUFFER_BYTES,
-        cacheSize: BLOCK_CACHE_BYTES,
+      return openClassicBackend(join(directory, name), {
+        writeBufferBytes: WRITE_BUFFER_BYTES,
+        blockCacheBytes: BLOCK_CACHE_BYTES,
       });
-      await database.open();
-      return levelBackend(database);
     },
     remove: (name) => rm(join(directory, name), { recursive: true, force: true }),
   };
@@ -54,11 +51,33 @@ export function memoryLevelBackends(): BackendStore {
         databases.set(name, database);
       }
       await database.open();
-      return levelBackend(database);
+      return withTurns(levelBackend(database, { aTurn: () => aTurn() }));
     },
     remove: (name) => {
       databases.delete(name);
       return Promise.resolve();
+    },
+  };
+}
+
+/** Memory answers at once: without a turn between two pages, reading all of it would hold everybody else up. */
+function withTurns(backend: Backend): Backend {
+  return {
+    get: (key) => backend.get(key),
+    write: (operations) => backend.write(operations),
+    sync: () => backend.sync(),
+    sizeBytes: () => backend.sizeBytes(),
+    compactRange: (start, end) => backend.compactRange(start, end),
+    close: () => backend.close(),
+    iterate: (start, end) => {
+      const iterator = backend.iterate(start, end);
+      return {
+        nextPage: async (entriesMax) => {
+          await aTurn();
+          return iterator.nextPage(entriesMax);
+        },
+        close: () => iterator.close(),
+      };
     },
   };
 }

@@ -12,7 +12,8 @@ import { type Backend, readApplied, restoreSnapshot, snapshotStore } from '@etcd
 import type { LogIndex, SnapshotMeta } from '@etcd-ts/raft';
 import type { ReplicatedState } from '../apply/replicated-state.ts';
 import type { BackendStore } from '../env.ts';
-import type { SnapshotSource } from '../snapshot/snapshot-source.ts';
+import type { Clock } from '../clock.ts';
+import { inTurns, type SnapshotSource } from '../snapshot/snapshot-source.ts';
 
 /** A database that is open. */
 export interface Database {
@@ -80,7 +81,7 @@ export async function removeDatabases(
  * @throws Error when the content is damaged, incomplete, or not what was announced; the database is gone then.
  */
 export async function fillDatabase(
-  store: BackendStore,
+  { store, clock }: DatabaseParts,
   meta: SnapshotMeta,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<Database> {
@@ -88,7 +89,7 @@ export async function fillDatabase(
   await store.remove(name);
   const backend = await store.open(name);
   try {
-    await restoreSnapshot(backend, chunks);
+    await restoreSnapshot(backend, inTurns(chunks, clock));
     const applied = readApplied(backend);
     if (applied?.index !== meta.index || applied.term !== meta.term) {
       throw new Error(
@@ -103,8 +104,15 @@ export async function fillDatabase(
   return { name, backend };
 }
 
+/** Where databases are, and whose turns their long work gives way to. */
+export interface DatabaseParts {
+  readonly store: BackendStore;
+  readonly clock: Clock;
+}
+
 /** The databases of a running node. */
 export class Databases {
+  readonly #parts: DatabaseParts;
   readonly #store: BackendStore;
   #current: Database;
   #incoming: (Database & { readonly index: LogIndex }) | undefined;
@@ -112,8 +120,9 @@ export class Databases {
   #readers = 0;
   #retired: Database[] = [];
 
-  constructor(store: BackendStore, current: Database) {
-    this.#store = store;
+  constructor(parts: DatabaseParts, current: Database) {
+    this.#parts = parts;
+    this.#store = parts.store;
     this.#current = current;
   }
 
@@ -135,7 +144,7 @@ export class Databases {
     let open = true;
     return Promise.resolve({
       meta: { index: applied.index, term: applied.term, confState },
-      chunks,
+      chunks: inTurns(chunks, this.#parts.clock),
       close: async () => {
         if (!open) return;
         open = false;
@@ -156,7 +165,7 @@ export class Databases {
       databaseName(meta.index) !== this.#current.name,
       () => `the state began at index ${meta.index} itself`,
     );
-    const database = await fillDatabase(this.#store, meta, chunks);
+    const database = await fillDatabase(this.#parts, meta, chunks);
     this.#incoming = { ...database, index: meta.index };
   }
 
