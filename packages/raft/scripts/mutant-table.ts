@@ -413,8 +413,8 @@ const READS: readonly Mutant[] = [
     name: 'reads at what is applied, not at what is committed',
     kind: 'stale read',
     file: 'read-index.ts',
-    find: '    raft.reads.begin(raft.log.commit);',
-    replace: '    raft.reads.begin(raft.log.applied);',
+    find: '    raft.reads.begin(raft.log.commit, raft.tickCount);',
+    replace: '    raft.reads.begin(raft.log.applied, raft.tickCount);',
   },
   {
     name: 'a lease is good while leadership is handed over',

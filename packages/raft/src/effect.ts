@@ -77,7 +77,7 @@ export type Refusal =
   | 'changeIllegal'
   /** The node named (or this one) is no voter of the configuration. */
   | 'notMember'
-  /** The transfer did not finish within an election timeout. */
+  /** The transfer, or the read, did not finish within an election timeout. */
   | 'timedOut'
   /** The core has stopped after a broken invariant. */
   | 'stopped';

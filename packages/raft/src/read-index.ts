@@ -1,8 +1,8 @@
 /**
  * Linearizable reads without the log (thesis §6.4): at a leader, at a follower, and by lease.
  *
- * Every token gets an answer: an index to wait for, or a refusal. Nothing waits without a bound: a leader's
- * reads end with its leadership (check-quorum sees to that), a follower's after an election timeout.
+ * Every token gets an answer: an index to wait for, or a refusal, at the latest an election timeout after the
+ * read, or its round, began.
  */
 import { isLoneVoter } from './election.ts';
 import type { Refusal } from './effect.ts';
@@ -42,7 +42,7 @@ function leaderRead(raft: RaftState, reader: Reader): void {
   } else if (hasCommittedInTerm(raft) && (isLoneVoter(raft) || holdsLease(raft))) {
     serveRead(raft, reader, log.commit);
   } else {
-    reads.add(reader);
+    reads.add(reader, raft.tickCount);
   }
 }
 
@@ -59,7 +59,7 @@ function hasCommittedInTerm(raft: RaftState): boolean {
 export function flushReads(raft: RaftState): void {
   if (raft.role === 'leader') {
     if (!raft.reads.wantsRound || !hasCommittedInTerm(raft)) return;
-    raft.reads.begin(raft.log.commit);
+    raft.reads.begin(raft.log.commit, raft.tickCount);
     broadcastHeartbeat(raft);
     serveConfirmed(raft);
     return;
@@ -175,9 +175,12 @@ export function abandonReads(raft: RaftState): void {
   raft.freshReads = [];
 }
 
-/** Gives up what the leader did not answer within an election timeout. */
+/** Gives up what the leader, or a quorum, did not answer within an election timeout. */
 export function expireReads(raft: RaftState): void {
   const tick = raft.tickCount - raft.config.electionTimeoutTicks;
+  if (raft.reads.hasSince(tick)) {
+    for (const reader of raft.reads.takeSince(tick)) refuseRead(raft, reader, 'timedOut');
+  }
   if (raft.sentReads.hasSentBy(tick)) refuseSent(raft, tick, 'timedOut');
 }
 

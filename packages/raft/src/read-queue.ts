@@ -14,18 +14,24 @@ export type Reader =
   | { readonly kind: 'own'; readonly token: Token }
   | { readonly kind: 'peer'; readonly peer: NodeId; readonly id: number };
 
+interface Waiting {
+  readonly reader: Reader;
+  readonly sinceTick: number;
+}
+
 /** Reads that are served together. */
 export interface ReadRound {
   readonly round: number;
   /** The commit index when the round began. */
   readonly index: LogIndex;
+  readonly sinceTick: number;
   readonly readers: readonly Reader[];
 }
 
 /** The reads of one leader in one term. */
 export class ReadQueue {
   /** Wait for the term's first commit, or for the round that begins when the step ends. */
-  #waiting: Reader[] = [];
+  #waiting: Waiting[] = [];
   #rounds: ReadRound[] = [];
   /** Number of the newest round. Never goes back, not even in a new term. */
   #newest = 0;
@@ -50,15 +56,16 @@ export class ReadQueue {
     return this.#newest;
   }
 
-  add(reader: Reader): void {
-    this.#waiting.push(reader);
+  add(reader: Reader, sinceTick: number): void {
+    this.#waiting.push({ reader, sinceTick });
     this.#count++;
   }
 
   /** Begins a round for everything that waits; returns its number. */
-  begin(index: LogIndex): number {
+  begin(index: LogIndex, sinceTick: number): number {
     const round = this.number();
-    this.#rounds.push({ round, index, readers: this.#waiting });
+    const readers = this.#waiting.map(({ reader }) => reader);
+    this.#rounds.push({ round, index, sinceTick, readers });
     this.#waiting = [];
     return round;
   }
@@ -69,10 +76,22 @@ export class ReadQueue {
     return this.#newest;
   }
 
-  /** Takes out what waits for a round. */
-  takeWaiting(): readonly Reader[] {
-    const readers = this.#waiting;
-    this.#waiting = [];
+  /** True when somebody has waited since `tick` or before. O(1). */
+  hasSince(tick: number): boolean {
+    const oldest = this.#rounds[0] ?? this.#waiting[0];
+    return oldest !== undefined && oldest.sinceTick <= tick;
+  }
+
+  /** Takes out who has waited since `tick` or before, for a round to begin or to be confirmed. */
+  takeSince(tick: number): readonly Reader[] {
+    const rounds = this.#rounds.filter(({ sinceTick }) => sinceTick <= tick);
+    const waiting = this.#waiting.filter(({ sinceTick }) => sinceTick <= tick);
+    this.#rounds = this.#rounds.filter(({ sinceTick }) => sinceTick > tick);
+    this.#waiting = this.#waiting.filter(({ sinceTick }) => sinceTick > tick);
+    const readers = [
+      ...rounds.flatMap((round) => round.readers),
+      ...waiting.map(({ reader }) => reader),
+    ];
     this.#count -= readers.length;
     return readers;
   }
@@ -87,21 +106,21 @@ export class ReadQueue {
 
   /** Takes out everybody. */
   takeAll(): readonly Reader[] {
-    const readers = [...this.#rounds.flatMap((round) => round.readers), ...this.#waiting];
-    this.#rounds = [];
-    this.#waiting = [];
-    this.#count = 0;
-    return readers;
+    return this.takeSince(Number.POSITIVE_INFINITY);
   }
 
-  /** The state as text, for `keyOf`. */
-  get key(): string {
+  /** The state as text, for `keyOf`: what waits, and for how long. */
+  key(tick: number): string {
     const name = (reader: Reader): string =>
       reader.kind === 'own' ? `${reader.token}` : `${reader.peer}#${reader.id}`;
     const rounds = this.#rounds.map(
-      ({ round, index, readers }) => `${round}@${index}:${readers.map(name).join()}`,
+      ({ round, index, sinceTick, readers }) =>
+        `${round}@${index}-${tick - sinceTick}:${readers.map(name).join()}`,
     );
-    return `${this.#newest} ${rounds.join(';')} ${this.#waiting.map(name).join()}`;
+    const waiting = this.#waiting.map(
+      ({ reader, sinceTick }) => `${name(reader)}-${tick - sinceTick}`,
+    );
+    return `${this.#newest} ${rounds.join(';')} ${waiting.join()}`;
   }
 
   clone(): ReadQueue {

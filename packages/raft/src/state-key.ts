@@ -22,7 +22,7 @@ export function keyOf(raft: RaftState): string {
     `${raft.pendingConfigIndex} ${raft.acceptedTerm} ${raft.acceptedIndex} ${raft.prng.state}`,
     keyOfTimers(raft),
     keyOfVotes(raft),
-    raft.reads.key,
+    raft.reads.key(raft.tickCount),
     raft.sentReads.key(raft.tickCount),
     raft.forwards.key(raft.tickCount),
     keyOfSeen(raft),

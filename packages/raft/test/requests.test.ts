@@ -214,6 +214,20 @@ describe('reads', () => {
     }
   });
 
+  test('that no quorum confirms within an election timeout are refused', () => {
+    const node = leader({ config: { checkQuorum: false, electionTimeoutTicks: 10 } });
+    node.step({ type: 'read', token: 1 });
+    for (let tick = 0; tick < 5; tick++) node.step(TICK);
+    receive(node, appendResponse({ index: 1 }));
+    node.step({ type: 'read', token: 2 });
+    for (let tick = 0; tick < 9; tick++) node.step(TICK);
+    expect([node.outcome(1), node.outcome(2)]).toEqual([undefined, undefined]);
+    node.step(TICK);
+    expect(node.outcome(1)).toMatchObject({ kind: 'refused', reason: 'timedOut' });
+    expect(node.outcome(2)).toMatchObject({ kind: 'refused', reason: 'timedOut' });
+    expect(node.core.status().pendingReads).toBe(0);
+  });
+
   test('of a follower are refused when the leader cannot serve them', () => {
     const node = following();
     node.step({ type: 'read', token: 1 });
