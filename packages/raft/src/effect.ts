@@ -13,10 +13,11 @@ import type { Message } from './message.ts';
 /**
  * Write this down.
  *
- * Groups are numbered from 1 without gaps and written in order. In one group: first the snapshot (its
- * content replaces the state machine, entries through its index are gone), then the entries (the first one
- * cuts off whatever the log held from its index on), then the hard state. When the group is durable the
- * driver sends `messages` and then steps `{ type: 'persisted', group }`.
+ * Groups are numbered from 1 without gaps, written in order, and durable only with all groups before them. In one
+ * group: first the snapshot (its content replaces the state machine, and the log so far is gone, all of it), then
+ * the entries (the first one cuts off whatever the log held from its index on), then the hard state. When the group
+ * is durable the driver sends `messages` and then steps `{ type: 'persisted', group }`. A group may hold nothing at
+ * all: it stands for what was said before it.
  */
 export interface PersistEffect {
   readonly type: 'persist';

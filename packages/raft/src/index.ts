@@ -1,3 +1,5 @@
+// For drivers: the core, what goes in, what comes out, what it shows of itself.
+export { RaftCore, type RaftOptions } from './raft-core.ts';
 export {
   MAX_ELECTION_TIMEOUT_TICKS,
   type RaftConfig,
@@ -5,28 +7,6 @@ export {
   type ResolvedConfig,
   resolveConfig,
 } from './config.ts';
-export {
-  changeConf,
-  type ConfChangeResult,
-  enterJoint,
-  leaveJoint,
-  simpleChange,
-} from './conf-change.ts';
-export type {
-  ApplyEffect,
-  ConfigEffect,
-  Effect,
-  HaltEffect,
-  NoticeEffect,
-  Outcome,
-  OutcomeEffect,
-  PersistEffect,
-  Refusal,
-  Role,
-  RoleEffect,
-  SendEffect,
-  SendSnapshotEffect,
-} from './effect.ts';
 export {
   type CommandPayload,
   type ConfigChange,
@@ -62,6 +42,21 @@ export type {
   UnreachableInput,
 } from './input.ts';
 export type {
+  ApplyEffect,
+  ConfigEffect,
+  Effect,
+  HaltEffect,
+  NoticeEffect,
+  Outcome,
+  OutcomeEffect,
+  PersistEffect,
+  Refusal,
+  Role,
+  RoleEffect,
+  SendEffect,
+  SendSnapshotEffect,
+} from './effect.ts';
+export type {
   AppendMessage,
   AppendResponseMessage,
   ForwardMessage,
@@ -77,18 +72,28 @@ export type {
   VoteMessage,
   VoteResponseMessage,
 } from './message.ts';
-export { checkInvariants } from './invariants.ts';
-export { ENTRY_OVERHEAD_BYTES } from './log.ts';
+export type { PeerProgress, RaftStatus } from './status.ts';
 export type { ProgressState } from './progress.ts';
+export type { TraceEvent, TraceSink, VoteType } from './trace.ts';
+export { ENTRY_OVERHEAD_BYTES } from './log.ts';
+
+// For tests and tools: the algebra that the core is made of, and its checks.
 export {
+  changeConf,
+  type ConfChangeResult,
+  enterJoint,
+  leaveJoint,
+  simpleChange,
+} from './conf-change.ts';
+export { checkInvariants } from './invariants.ts';
+export {
+  type AcknowledgedOf,
   jointIndex,
   jointVote,
   majority,
   majorityIndex,
   majorityReached,
   majorityVote,
+  type VoteOf,
   type VoteResult,
 } from './quorum.ts';
-export { RaftCore, type RaftOptions } from './raft-core.ts';
-export type { PeerProgress, RaftStatus } from './status.ts';
-export type { TraceEvent, TraceSink, VoteType } from './trace.ts';
