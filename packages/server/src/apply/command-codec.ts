@@ -8,7 +8,7 @@
  *      2     2  length of the caller's record, big-endian; 0: no caller
  *      4     8  member that proposed it, big-endian
  *     12     8  its incarnation: drawn anew with every start
- *     20     8  its sequence number, a float64, from 1
+ *     20     8  its sequence number, big-endian, from 1
  *     28     n  caller: auth revision (float64), user name (UTF-8)
  *   28+n        the request: protobuf for etcd's messages, msgpack for our own kinds
  * ```
@@ -58,15 +58,6 @@ const KINDS = new Map<number, Command['kind']>(
 /** Records as plain maps: readable by any msgpack reader, and independent of what was packed before. */
 const packr = new Packr({ useRecords: false, int64AsType: 'bigint', moreTypes: false });
 
-/** A command as it comes out of the log. */
-export interface DecodedCommand {
-  /** The sequence number when this very life of this member proposed it; 0 otherwise. */
-  readonly ownSequence: number;
-  readonly kind: Command['kind'];
-  /** Decodes the command itself; the one who proposed it has it still. */
-  readonly command: () => Command;
-}
-
 /** Writes and reads the commands of one life of a member. */
 export class CommandCodec {
   /** Format, kind, lengths, member, incarnation: all but the sequence number. */
@@ -92,13 +83,21 @@ export class CommandCodec {
     const body = raw ?? encodeBody(command);
     const data = new Uint8Array(ENVELOPE_BYTES + caller.length + body.length);
     data.set(this.#template);
-    const view = new DataView(data.buffer);
-    view.setUint8(1, KIND_NUMBERS[command.kind]);
-    view.setUint16(2, caller.length);
-    view.setFloat64(20, sequence);
+    data[1] = KIND_NUMBERS[command.kind];
+    data[2] = caller.length >>> 8;
+    data[3] = caller.length & 0xff;
+    writeUint32(data, 20, Math.floor(sequence / TWO_32));
+    writeUint32(data, 24, sequence % TWO_32);
     data.set(caller, ENVELOPE_BYTES);
     data.set(body, ENVELOPE_BYTES + caller.length);
     return data;
+  }
+
+  /** The sequence number when this very life of this member proposed the entry; 0 otherwise. */
+  ownSequence(data: Uint8Array): number {
+    checkFormat(data);
+    for (let i = 4; i < 20; i++) if (data[i] !== this.#template[i]) return 0;
+    return readUint32(data, 20) * TWO_32 + readUint32(data, 24);
   }
 
   /**
@@ -107,28 +106,40 @@ export class CommandCodec {
    * @throws InvariantError when the format or the kind is of a newer version: applying past it would make this member
    *   differ from the others, so the node stops.
    */
-  decode(data: Uint8Array): DecodedCommand {
-    assert(data.length >= ENVELOPE_BYTES, () => `a command has ${data.length} bytes`);
-    assert(data[0] === FORMAT, () => `command format ${data[0]}, this version knows ${FORMAT}`);
+  decode(data: Uint8Array): Command {
+    checkFormat(data);
     const kind = KINDS.get(data[1] as number);
     assert(kind !== undefined, () => `command kind ${data[1]} is unknown to this version`);
-    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    const ownSequence = this.#isOwn(data) ? view.getFloat64(20) : 0;
-    return { ownSequence, kind, command: () => decodeCommand(kind, data, view) };
-  }
-
-  #isOwn(data: Uint8Array): boolean {
-    for (let i = 4; i < 20; i++) if (data[i] !== this.#template[i]) return false;
-    return true;
+    const callerLength = ((data[2] as number) << 8) | (data[3] as number);
+    const start = ENVELOPE_BYTES + callerLength;
+    const command = decodeBody(kind, data.subarray(start));
+    if (callerLength === 0) return command;
+    return { ...command, caller: decodeCaller(data.subarray(ENVELOPE_BYTES, start)) };
   }
 }
 
-function decodeCommand(kind: Command['kind'], data: Uint8Array, view: DataView): Command {
-  const callerLength = view.getUint16(2);
-  const start = ENVELOPE_BYTES + callerLength;
-  const command = decodeBody(kind, data.subarray(start));
-  if (callerLength === 0) return command;
-  return { ...command, caller: decodeCaller(data.subarray(ENVELOPE_BYTES, start)) };
+function checkFormat(data: Uint8Array): void {
+  assert(data.length >= ENVELOPE_BYTES, () => `a command has ${data.length} bytes`);
+  assert(data[0] === FORMAT, () => `command format ${data[0]}, this version knows ${FORMAT}`);
+}
+
+const TWO_32 = 2 ** 32;
+
+function writeUint32(into: Uint8Array, at: number, value: number): void {
+  into[at] = value >>> 24;
+  into[at + 1] = value >>> 16;
+  into[at + 2] = value >>> 8;
+  into[at + 3] = value;
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
 
 function encodeCaller(caller: Caller): Uint8Array {

@@ -161,13 +161,11 @@ export class StateHost implements ConsensusHost {
       case 'config':
         return this.#applyConfig(index, term, payload.change);
       case 'command': {
-        const { ownSequence, command } = codec.decode(payload.data);
+        const ownSequence = codec.ownSequence(payload.data);
         const own = ownSequence === 0 ? undefined : proposals.commandOf(ownSequence);
-        const result: CommandResult | EtcdError = state.apply({
-          index,
-          term,
-          command: own ?? command(),
-        });
+        // Who proposed it has it still: it need not be decoded.
+        const command = own ?? codec.decode(payload.data);
+        const result: CommandResult | EtcdError = state.apply({ index, term, command });
         if (own !== undefined) proposals.applied(ownSequence, result);
       }
     }
