@@ -175,6 +175,13 @@ export type {
 export { RPC_TABLE, RPCS } from './rpc-table.ts';
 export type { AuthKind, Rpc } from './rpc-table/rpc.ts';
 export type { DeepPartial, Field, FieldKind, MessageCodec } from './wire/codec.ts';
+export {
+  CALL_DEADLINE_GRAIN_MS,
+  CallDeadline,
+  CallDeadlines,
+  type DeadlineClock,
+  type DeadlineTimer,
+} from './call-deadlines.ts';
 export { MessageQueue } from './message-queue.ts';
 export { DecodeError } from './wire/decode-error.ts';
 export { MAX_NESTING_DEPTH } from './wire/reader.ts';

@@ -9,11 +9,15 @@ import {
   type StreamHandler,
   type UnaryHandler,
 } from '@etcd-ts/protocol';
+import {
+  encodeStatusText,
+  FrameReader,
+  headerBlock,
+  type Http2Stream,
+  type StreamUser,
+} from '@etcd-ts/protocol/http2';
 import { type Deferred, deferred } from '@etcd-ts/base';
 import type { ListenerContext } from './call-context.ts';
-import { encodeStatusText, FrameReader } from './grpc-wire.ts';
-import { headerBlock } from './http2/header-block.ts';
-import type { Http2Stream, StreamUser } from './http2/stream.ts';
 
 /** Requests that wait on one stream before the client's flow-control window is left to close. */
 export const GRPC_STREAM_REQUESTS = 64;

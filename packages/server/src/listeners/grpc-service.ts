@@ -1,17 +1,15 @@
 /** What a gRPC server does with each new stream: finds the method, checks the request's headers, starts the call. */
 import {
+  type CallDeadlines,
   EtcdError,
   type Handlers,
   type MethodName,
   type PeerInfo,
   RPC_TABLE,
 } from '@etcd-ts/protocol';
+import { headerBlock, type Http2Stream, metadataOf, parseTimeoutMs } from '@etcd-ts/protocol/http2';
 import { ListenerContext } from './call-context.ts';
-import type { CallDeadlines } from './call-deadlines.ts';
 import { GrpcCall, type PartialBytes, sendError } from './grpc-call.ts';
-import { metadataOf, parseTimeoutMs } from './grpc-wire.ts';
-import { headerBlock } from './http2/header-block.ts';
-import type { Http2Stream } from './http2/stream.ts';
 import { unimplemented } from './in-process.ts';
 
 /** What is the same for all calls of a connection. */

@@ -5,6 +5,7 @@
  * the caller goes on to use his buffers, and the response, since its bytes may be those of the store.
  */
 import {
+  CallDeadlines,
   type CallOptions,
   type Channel,
   EtcdError,
@@ -24,7 +25,6 @@ import { deferred } from '@etcd-ts/base';
 import type { Clock } from '../clock.ts';
 import { abortError } from '../requests/abort.ts';
 import { ListenerContext } from './call-context.ts';
-import { CallDeadlines } from './call-deadlines.ts';
 import { InProcessStream } from './in-process-stream.ts';
 
 /** Calls that one channel has open at a time; one more fails with RESOURCE_EXHAUSTED. */

@@ -3,10 +3,9 @@ import type { Socket } from 'node:net';
 import { concatBytes } from '@etcd-ts/base';
 import { type Handlers, RangeRequest, RangeResponse } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
-import { ErrorCode, Flag, FrameType } from '../../src/listeners/http2/frame.ts';
-import { headerBlock } from '../../src/listeners/http2/header-block.ts';
+import { ErrorCode, Flag, FrameType, headerBlock } from '@etcd-ts/protocol/http2';
 import { GrpcServer } from '../../src/listeners/node/grpc.ts';
-import { frame, framesOf, HELLO, open, requestBlock } from './http2/frames.ts';
+import { frame, framesOf, HELLO, open, requestBlock } from './frames.ts';
 import { realClock } from './real-clock.ts';
 
 const MAX_BACKLOG_BYTES = 100_000;

@@ -10,7 +10,7 @@ import type { Clock } from '../../clock.ts';
 import { Deadlines } from '../../requests/deadlines.ts';
 import { ListenerContext } from '../call-context.ts';
 import { gatewayRoute } from '../gateway/gateway-routes.ts';
-import { parseTimeoutMs } from '../grpc-wire.ts';
+import { parseTimeoutMs } from '@etcd-ts/protocol/http2';
 import { GatewayStream } from './gateway-stream.ts';
 import { answerError, answerUnary, type GatewayCall } from './gateway-unary.ts';
 import type { HttpFallback } from './http.ts';

@@ -5,13 +5,11 @@
  * rest of a put, word refusals otherwise than grpc-go, and let a connection do more than it may.
  */
 import type { Socket } from 'node:net';
-import { EtcdError, type Handlers } from '@etcd-ts/protocol';
+import { CallDeadlines, EtcdError, type Handlers } from '@etcd-ts/protocol';
+import { Http2Connection, PingPolicy } from '@etcd-ts/protocol/http2';
 import type { Clock } from '../../clock.ts';
-import { CallDeadlines } from '../call-deadlines.ts';
 import type { GrpcCall } from '../grpc-call.ts';
 import { type GrpcConnectionFacts, serveStream } from '../grpc-service.ts';
-import { Http2Connection } from '../http2/connection.ts';
-import { PingPolicy } from '../ping-policy.ts';
 
 /** What a gRPC server may be told. */
 export interface GrpcServerOptions {

@@ -1,6 +1,6 @@
 import { concatBytes } from '@etcd-ts/base';
-import { Flag, FrameType, PREFACE } from '../../../src/listeners/http2/frame.ts';
-import { headerBlock } from '../../../src/listeners/http2/header-block.ts';
+import { Flag, FrameType, PREFACE } from '../../src/http2/frame.ts';
+import { headerBlock } from '../../src/http2/header-block.ts';
 
 /** A frame as it goes over the wire. */
 export function frame(

@@ -10,11 +10,11 @@ import {
   MAX_WAITING_BYTES,
   RESET_BURST,
   STREAM_WINDOW_BYTES,
-} from '../../../src/listeners/http2/connection.ts';
-import { ErrorCode, Flag, FrameType, PREFACE } from '../../../src/listeners/http2/frame.ts';
-import { headerBlock } from '../../../src/listeners/http2/header-block.ts';
-import { type Http2Stream, STREAM_HIGH_WATER_BYTES } from '../../../src/listeners/http2/stream.ts';
-import { PingPolicy } from '../../../src/listeners/ping-policy.ts';
+} from '../../src/http2/connection.ts';
+import { ErrorCode, Flag, FrameType, PREFACE } from '../../src/http2/frame.ts';
+import { headerBlock } from '../../src/http2/header-block.ts';
+import { type Http2Stream, STREAM_HIGH_WATER_BYTES } from '../../src/http2/stream.ts';
+import { PingPolicy } from '../../src/http2/ping-policy.ts';
 import { frame, framesOf, HELLO, open, type ReadFrame, requestBlock, word } from './frames.ts';
 
 const TRAILERS = headerBlock([['grpc-status', '0']]);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Http2Error } from '../../../src/listeners/http2/frame.ts';
-import { headerBlock } from '../../../src/listeners/http2/header-block.ts';
-import { HpackDecoder, MAX_HEADER_LIST_BYTES } from '../../../src/listeners/http2/hpack.ts';
+import { Http2Error } from '../../src/http2/frame.ts';
+import { headerBlock } from '../../src/http2/header-block.ts';
+import { HpackDecoder, MAX_HEADER_LIST_BYTES } from '../../src/http2/hpack.ts';
 
 const hex = (text: string): Uint8Array =>
   new Uint8Array(Buffer.from(text.replaceAll(' ', ''), 'hex'));

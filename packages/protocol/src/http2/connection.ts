@@ -10,7 +10,7 @@
  *   connection ends with GOAWAY and a reason.
  * - Frames of one stream leave in order. No priority among streams but turns.
  */
-import type { PingPolicy } from '../ping-policy.ts';
+import type { PingPolicy } from './ping-policy.ts';
 import {
   DEFAULT_WINDOW_BYTES,
   ErrorCode,

@@ -1,4 +1,15 @@
-import type { Clock, Timer } from '../clock.ts';
+/** A timer that has not fired yet. */
+export interface DeadlineTimer {
+  cancel(): void;
+}
+
+/** Time, as far as deadlines need it; the clocks of server and client both fit. */
+export interface DeadlineClock {
+  /** Milliseconds since some fixed moment; never goes back. */
+  monotonicMs(): number;
+  /** Runs `callback` once, not before `delayMs` from now. */
+  after(delayMs: number, callback: () => void): DeadlineTimer;
+}
 
 /** How late a deadline may be noticed, in milliseconds. */
 export const CALL_DEADLINE_GRAIN_MS = 50;
@@ -33,14 +44,14 @@ const nothing = (): void => undefined;
  * - A deadline is in exactly one ring, or in a ring of its own when it was cleared or has passed.
  */
 export class CallDeadlines {
-  readonly #clock: Clock;
+  readonly #clock: DeadlineClock;
   /** Heads of the rings, by slot: deadline / grain, rounded up. */
   readonly #rings = new Map<number, CallDeadline>();
   #lastRing: CallDeadline | undefined;
-  #timer: Timer | undefined;
+  #timer: DeadlineTimer | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
 
-  constructor(clock: Clock) {
+  constructor(clock: DeadlineClock) {
     this.#clock = clock;
   }
 

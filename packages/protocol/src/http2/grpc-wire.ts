@@ -4,7 +4,7 @@
  * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md; texts as grpc-go, which etcd is built with.
  */
 import { EMPTY_BYTES } from '@etcd-ts/base';
-import { EtcdError } from '@etcd-ts/protocol';
+import { EtcdError } from '../errors.ts';
 
 /** Bytes before each message: one for compression, four for the length. */
 export const FRAME_PREFIX_BYTES = 5;

@@ -3,7 +3,7 @@ import {
   IDLE_PING_INTERVAL_MS,
   MAX_PING_STRIKES,
   PingPolicy,
-} from '../../src/listeners/ping-policy.ts';
+} from '../../src/http2/ping-policy.ts';
 
 describe('pings', () => {
   test('at the least interval are always allowed', () => {

@@ -1,10 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  CALL_DEADLINE_GRAIN_MS,
-  CallDeadlines,
-  type CallDeadline,
-} from '../../src/listeners/call-deadlines.ts';
+import { CALL_DEADLINE_GRAIN_MS, CallDeadlines, type CallDeadline } from '../src/call-deadlines.ts';
 import { ManualClock } from './manual-clock.ts';
 
 describe('the deadlines of calls', () => {

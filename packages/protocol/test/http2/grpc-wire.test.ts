@@ -1,5 +1,5 @@
 import { concatBytes } from '@etcd-ts/base';
-import { PutRequest } from '@etcd-ts/protocol';
+import { PutRequest } from '../../src/index.ts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -7,7 +7,7 @@ import {
   FrameReader,
   metadataOf,
   parseTimeoutMs,
-} from '../../src/listeners/grpc-wire.ts';
+} from '../../src/http2/grpc-wire.ts';
 
 /** A message as gRPC frames it. */
 function framed(message: Uint8Array): Uint8Array {
