@@ -65,15 +65,18 @@ function patched(path: string, mutant: Mutant): string {
 }
 
 /** A copy of the package beside nothing: its dependencies are links, its source is its own. */
-function copyPackage(): string {
+function copyPackage(from: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'raft-mutant-'));
   for (const name of ['src', 'test', 'scripts', 'package.json']) {
-    cpSync(join(packageFolder, name), join(folder, name), { recursive: true });
+    cpSync(join(from, name), join(folder, name), { recursive: true });
   }
   symlinkSync(join(packageFolder, 'node_modules'), join(folder, 'node_modules'));
   writeFileSync(join(folder, 'vitest.config.mjs'), TESTS_CONFIG);
   return folder;
 }
+
+/** The package as it was when the run began, so that work may go on beside it. */
+const origin = copyPackage(packageFolder);
 
 function tsx(folder: string, script: string, args: readonly string[]): string {
   const loader = join(repository, 'node_modules', 'tsx', 'dist', 'cli.mjs');
@@ -136,7 +139,7 @@ function judgeAll(folder: string): readonly Verdict[] {
 }
 
 function run(mutant: Mutant): Result {
-  const folder = copyPackage();
+  const folder = copyPackage(origin);
   try {
     patch(folder, mutant);
     return { mutant, verdicts: judgeAll(folder) };
@@ -147,7 +150,7 @@ function run(mutant: Mutant): Result {
 
 /** A proof that fails without a bug kills nothing. */
 function checkBaseline(): void {
-  const folder = copyPackage();
+  const folder = copyPackage(origin);
   try {
     const failing = judgeAll(folder).filter(isKill);
     if (failing.length > 0) throw new Error(`the core itself fails: ${JSON.stringify(failing)}`);
@@ -226,4 +229,8 @@ function main(): void {
   if (grave.length > 0) process.exitCode = 1;
 }
 
-main();
+try {
+  main();
+} finally {
+  rmSync(origin, { recursive: true, force: true });
+}

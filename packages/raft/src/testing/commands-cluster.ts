@@ -155,6 +155,7 @@ const hardState: Command = (env, args) => {
 /** `_breakpoint`: does nothing; a place for a debugger to stop. */
 const breakpoint: Command = () => {};
 
+/** Commands by name. */
 export const CLUSTER_COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['add-nodes', addNodes],
   ['raft-log', raftLog],

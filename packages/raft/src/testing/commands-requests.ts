@@ -155,6 +155,7 @@ const setElectionTimeout: Command = (env, args) => {
   env.node(args.idAt(0)).view.setElectionTimeout(ticks);
 };
 
+/** Commands by name. */
 export const REQUEST_COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['campaign', campaign],
   ['propose', propose],

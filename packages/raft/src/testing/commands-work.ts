@@ -139,6 +139,7 @@ const outcomes: Command = (env, args) => {
   env.showsOutcomes = args.at(0) === 'on';
 };
 
+/** Commands by name. */
 export const WORK_COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['process-ready', processReady],
   ['process-append-thread', processAppendThread],

@@ -5,6 +5,7 @@ import type { TranscriptInterpreter } from './transcript.ts';
 
 /** The folders of etcd's test data, each with commands of its own. */
 export const TRANSCRIPT_KINDS = ['interaction', 'quorum', 'confchange'] as const;
+/** One of them. */
 export type TranscriptKind = (typeof TRANSCRIPT_KINDS)[number];
 
 /** A fresh interpreter for one file of a folder. */

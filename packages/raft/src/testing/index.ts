@@ -11,7 +11,8 @@ export { type Scope, SCOPES } from './explore/scope.ts';
 export { interpreterFor, TRANSCRIPT_KINDS, type TranscriptKind } from './folder.ts';
 export { QuorumInterpreter } from './quorum-interpreter.ts';
 export { planFor, SIM_EVENTS, type SimEvent, type SimPlan } from './sim/plan.ts';
-export { HEALING_TICKS_MAX, SimFailure, type SimReport, Simulation } from './sim/simulation.ts';
+export { HEALING_TICKS_MAX } from './sim/healing.ts';
+export { SimFailure, type SimReport, Simulation } from './sim/simulation.ts';
 export {
   protocolOnly,
   runTranscript,

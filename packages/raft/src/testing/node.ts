@@ -13,20 +13,15 @@ import type {
   RaftInitialState,
   SnapshotMeta,
 } from '../index.ts';
+import { ApplyCursor } from './apply-cursor.ts';
 import { CoreView } from './core-view.ts';
-import { entryBytes } from './entry-size.ts';
 import type { LogLevel } from './output.ts';
 import type { Ready, SoftState } from './ready.ts';
 import { TranscriptStorage } from './storage.ts';
 import { UnstableView } from './unstable.ts';
+import { storageAppend, storageApply } from './storage-message.ts';
 import { toWire } from './wire-encode.ts';
-import {
-  APPEND_THREAD,
-  APPLY_THREAD,
-  type WireMessage,
-  waitsForAppend,
-  wireMessage,
-} from './wire-message.ts';
+import { type WireMessage, waitsForAppend, wireMessage } from './wire-message.ts';
 
 /** What a node tells its environment while it works. */
 export interface NodeEvents {
@@ -52,7 +47,7 @@ export interface NodeOptions {
  * class collects for it. What decides anything is the core; the cursors kept here only decide what is
  * printed in which Ready.
  *
- * Invariant: `applied ≤ applying`; both trail the core's commit index.
+ * Invariant: what is printed as committed never runs ahead of the core's commit index.
  */
 export class TranscriptNode {
   readonly id: NodeId;
@@ -72,10 +67,7 @@ export class TranscriptNode {
   #readyGroup = 0;
   /** Last entry that the core handed out to be applied. */
   #handedOut: LogIndex;
-  #applying: LogIndex;
-  #applied: LogIndex;
-  #applyingBytes = 0;
-  #applyingPaused = false;
+  #cursor: ApplyCursor;
   #previousSoft: SoftState;
   #previousHard: HardState;
 
@@ -89,8 +81,7 @@ export class TranscriptNode {
       confState: initial.confState,
     });
     this.#handedOut = initial.applied;
-    this.#applying = initial.applied;
-    this.#applied = initial.applied;
+    this.#cursor = new ApplyCursor(initial.applied, options.maxCommittedBytes);
     this.#unstable = new UnstableView(this.storage.lastIndex);
     this.#view = this.#start(initial);
     this.#previousSoft = this.#soft();
@@ -99,22 +90,6 @@ export class TranscriptNode {
 
   get view(): CoreView {
     return this.#view;
-  }
-
-  get group(): number {
-    return this.#group;
-  }
-
-  get unstable(): UnstableView {
-    return this.#unstable;
-  }
-
-  get applying(): LogIndex {
-    return this.#applying;
-  }
-
-  get applied(): LogIndex {
-    return this.#applied;
   }
 
   /** Loses everything that no Ready made durable, and starts again from what is stored. */
@@ -127,10 +102,7 @@ export class TranscriptNode {
     this.#group = 0;
     this.#readyGroup = 0;
     this.#handedOut = initial.applied;
-    this.#applying = initial.applied;
-    this.#applied = initial.applied;
-    this.#applyingBytes = 0;
-    this.#applyingPaused = false;
+    this.#cursor = new ApplyCursor(initial.applied, this.options.maxCommittedBytes);
     this.#unstable = new UnstableView(this.storage.lastIndex);
     this.#view = this.#start(initial);
     this.#previousSoft = this.#soft();
@@ -143,8 +115,8 @@ export class TranscriptNode {
     return new CoreView(this.options.config, initial, {
       log: this.#events.log,
       cursors: () => ({
-        applied: this.#applied,
-        applying: this.#applying,
+        applied: this.#cursor.applied,
+        applying: this.#cursor.applying,
         offset: this.#unstable.offset,
         offsetInProgress: this.#unstable.offsetInProgress,
         length: this.#unstable.length,
@@ -174,7 +146,7 @@ export class TranscriptNode {
         this.#stable(message, delivery.group);
         return;
       case 'none':
-        if (message.type === 'MsgStorageApplyResp') this.#acceptApplied(message.entries);
+        if (message.type === 'MsgStorageApplyResp') this.#cursor.acknowledge(message.entries);
         return;
       default:
         unreachable(delivery);
@@ -271,20 +243,16 @@ export class TranscriptNode {
     return { term: this.#view.term, vote: this.#view.vote, commit: this.#view.commit };
   }
 
+  /** The last entry that may be applied: in asynchronous mode only what is on the disk. */
+  #appliableIndex(): LogIndex {
+    const { commit } = this.#view;
+    return this.options.asyncStorage ? Math.min(commit, this.#unstable.offset - 1) : commit;
+  }
+
   /** Committed entries that etcd would hand out now. */
   #nextCommitted(): readonly Entry[] {
-    if (this.#applyingPaused || this.#unstable.hasSnapshot) return [];
-    const stable = this.options.asyncStorage ? this.#unstable.offset - 1 : Number.MAX_SAFE_INTEGER;
-    const last = Math.min(this.#view.commit, stable);
-    if (last <= this.#applying) return [];
-    const page: Entry[] = [];
-    let bytes = 0;
-    for (const entry of this.#view.entries(this.#applying + 1, last)) {
-      bytes += entryBytes(entry);
-      if (page.length > 0 && bytes > this.options.maxCommittedBytes - this.#applyingBytes) break;
-      page.push(entry);
-    }
-    return page;
+    if (this.#unstable.hasSnapshot) return [];
+    return this.#cursor.next(this.#appliableIndex(), (from, to) => this.#view.entries(from, to));
   }
 
   /** True when a Ready would not be empty. */
@@ -330,33 +298,13 @@ export class TranscriptNode {
     this.#previousHard = hard;
     this.#readyGroup = this.#group;
     this.#unstable.acceptInProgress();
-    this.#acceptApplying(committed);
+    this.#cursor.handOut(committed, this.#appliableIndex());
     return { ...ready, messages };
-  }
-
-  #acceptApplying(committed: readonly Entry[]): void {
-    const last = committed.at(-1);
-    if (last === undefined) return;
-    this.#applying = last.index;
-    for (const entry of committed) this.#applyingBytes += entryBytes(entry);
-    const stable = this.options.asyncStorage ? this.#unstable.offset - 1 : Number.MAX_SAFE_INTEGER;
-    this.#applyingPaused =
-      this.#applyingBytes >= this.options.maxCommittedBytes ||
-      last.index < Math.min(this.#view.commit, stable);
-  }
-
-  #acceptApplied(entries: readonly Entry[]): void {
-    const last = entries.at(-1);
-    if (last === undefined) return;
-    this.#applied = Math.max(this.#applied, last.index);
-    for (const entry of entries) this.#applyingBytes -= entryBytes(entry);
-    this.#applyingPaused = this.#applyingBytes >= this.options.maxCommittedBytes;
   }
 
   #acceptSnapshot(index: LogIndex): void {
     this.#unstable.stableSnapshotTo(index);
-    this.#applied = Math.max(this.#applied, index);
-    this.#applying = Math.max(this.#applying, index);
+    this.#cursor.jump(index);
     this.#handedOut = Math.max(this.#handedOut, index);
   }
 
@@ -368,54 +316,14 @@ export class TranscriptNode {
       snapshot !== undefined ||
       entries.length > 0 ||
       this.#waiting.length > 0;
-    if (hasStorageWork) messages.push(this.#storageAppend(ready));
-    if (committed.length > 0) {
-      const response = wireMessage(
-        { type: 'MsgStorageApplyResp', from: APPLY_THREAD, to: this.id, term: 0 },
-        { entries: committed },
-      );
-      messages.push(
-        wireMessage(
-          { type: 'MsgStorageApply', from: this.id, to: APPLY_THREAD, term: 0 },
-          { entries: committed, responses: [response] },
-        ),
-      );
+    if (hasStorageWork) {
+      const { term, lastIndex, lastTerm } = this.#view;
+      const position = { id: this.id, term, lastIndex, lastTerm, group: this.#group };
+      const hasUnstable = this.#unstable.hasAny;
+      messages.push(storageAppend({ ...position, hasUnstable }, ready, this.#waiting));
     }
+    if (committed.length > 0) messages.push(storageApply(this.id, committed));
     return messages;
-  }
-
-  #storageAppend(ready: Omit<Ready, 'messages'>): WireMessage {
-    const { hardState, snapshot, entries } = ready;
-    const group = this.#group;
-    const responses = this.#waiting.map((message) =>
-      message.to === this.id
-        ? { ...message, delivery: { kind: 'persisted', group } as const }
-        : message,
-    );
-    if (this.#unstable.hasAny) {
-      responses.push(
-        wireMessage(
-          { type: 'MsgStorageAppendResp', from: APPEND_THREAD, to: this.id, term: this.#view.term },
-          {
-            index: this.#view.lastIndex,
-            logTerm: this.#view.lastTerm,
-            ...(snapshot === undefined ? {} : { snapshot }),
-            delivery: { kind: 'stable', group },
-          },
-        ),
-      );
-    }
-    return wireMessage(
-      { type: 'MsgStorageAppend', from: this.id, to: APPEND_THREAD, term: hardState?.term ?? 0 },
-      {
-        entries,
-        commit: hardState?.commit ?? 0,
-        vote: hardState?.vote ?? 0n,
-        ...(snapshot === undefined ? {} : { snapshot }),
-        responses,
-        delivery: { kind: 'stable', group },
-      },
-    );
   }
 
   /** Writes what a Ready (or the append thread's message) holds to the storage. */
@@ -448,7 +356,7 @@ export class TranscriptNode {
     if (group > 0) this.step({ type: 'persisted', group });
     if (ready.snapshot !== undefined) this.#acceptSnapshot(ready.snapshot.index);
     this.applyEntries(ready.committed.slice(first.length));
-    this.#acceptApplied(ready.committed);
+    this.#cursor.acknowledge(ready.committed);
   }
 
   /** Applies entries to the state machine, one by one, so that each has its snapshot and configuration. */

@@ -1,5 +1,6 @@
 /** Levels of log lines, quietest last; `none` silences a transcript altogether. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal', 'none'] as const;
+/** One of them. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /**

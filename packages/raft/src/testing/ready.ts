@@ -19,6 +19,7 @@ export interface Ready {
   readonly messages: readonly WireMessage[];
 }
 
+/** `Term:1 Vote:1 Commit:11`; the vote only when there is one. */
 export function describeHardState(hardState: HardState): string {
   const vote = hardState.vote === 0n ? '' : ` Vote:${hardState.vote}`;
   return `Term:${hardState.term}${vote} Commit:${hardState.commit}`;

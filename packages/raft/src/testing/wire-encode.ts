@@ -47,6 +47,35 @@ export function toWire(message: Message): WireMessage {
       );
     case 'vote':
     case 'preVote':
+    case 'voteResponse':
+    case 'preVoteResponse':
+    case 'timeoutNow':
+      return electionToWire(message);
+    case 'snapshot':
+      return wireMessage(
+        { type: 'MsgSnap', from, to, term },
+        { snapshot: message.snapshot, delivery },
+      );
+    case 'readRequest':
+    case 'readResponse':
+    case 'forward':
+    case 'forwardResponse':
+      return requestToWire(message);
+    default:
+      return unreachable(message);
+  }
+}
+
+type ElectionMessage = Message & {
+  readonly type: 'vote' | 'preVote' | 'voteResponse' | 'preVoteResponse' | 'timeoutNow';
+};
+
+function electionToWire(message: ElectionMessage): WireMessage {
+  const delivery = { kind: 'step', message } as const;
+  const { from, to, term } = message;
+  switch (message.type) {
+    case 'vote':
+    case 'preVote':
       return wireMessage(
         { type: message.type === 'vote' ? 'MsgVote' : 'MsgPreVote', from, to, term },
         {
@@ -66,13 +95,22 @@ export function toWire(message: Message): WireMessage {
         },
         { reject: message.rejected, delivery },
       );
-    case 'snapshot':
-      return wireMessage(
-        { type: 'MsgSnap', from, to, term },
-        { snapshot: message.snapshot, delivery },
-      );
     case 'timeoutNow':
       return wireMessage({ type: 'MsgTimeoutNow', from, to, term }, { delivery });
+    default:
+      return unreachable(message);
+  }
+}
+
+type RequestMessage = Message & {
+  readonly type: 'readRequest' | 'readResponse' | 'forward' | 'forwardResponse';
+};
+
+/** Requests of followers; etcd's carry no term. */
+function requestToWire(message: RequestMessage): WireMessage {
+  const delivery = { kind: 'step', message } as const;
+  const { from, to, term } = message;
+  switch (message.type) {
     case 'readRequest':
       return wireMessage(
         { type: 'MsgReadIndex', from, to, term: 0 },

@@ -279,6 +279,7 @@ class Turn {
   }
 }
 
+/** What a node does in its turn. */
 export type Change = (turn: Turn) => void;
 
 /** The world after one node did something. */
@@ -393,12 +394,14 @@ function checkDurable(world: WorldState, confs: readonly ConfState[], entry: Ent
   );
 }
 
+/** The node at a place. Throws when there is none. */
 export function nodeAt(world: WorldState, at: number): NodeState {
   const node = world.nodes[at];
   assert(node !== undefined, () => `no node at ${at}`);
   return node;
 }
 
+/** Tokens of the requests in an exploration. */
 export const EXPLORE_TOKENS: { readonly read: number; readonly write: number } = {
   read: READ_TOKEN,
   write: WRITE_TOKEN,

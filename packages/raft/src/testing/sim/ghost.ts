@@ -31,6 +31,7 @@ interface CommittedEntry {
   readonly configIndex: LogIndex;
 }
 
+/** Remembers everything that was ever decided, and compares. */
 export class Ghost {
   readonly #leaders = new Map<Term, string>();
   readonly #votes = new Map<string, NodeId>();
@@ -237,6 +238,7 @@ export class Ghost {
   }
 }
 
+/** A configuration as text: equal exactly when the configurations are. */
 export function configKey(conf: ConfState): string {
   return (
     `${conf.voters.join(' ')}|${conf.votersOutgoing.join(' ')}|${conf.learners.join(' ')}|` +

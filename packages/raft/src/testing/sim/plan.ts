@@ -46,6 +46,7 @@ export const SIM_EVENTS = [
   'forgetLeader',
   'unreachable',
 ] as const;
+/** One of them. */
 export type SimEvent = (typeof SIM_EVENTS)[number];
 
 const COMMON: Readonly<Record<SimEvent, number>> = {

@@ -8,18 +8,21 @@ import type {
   Message,
   NodeId,
   Outcome,
+  Proposal,
   RaftConfig,
   SendSnapshotEffect,
   Term,
   Token,
 } from '../../index.ts';
 import { Ghost, isQuorum } from './ghost.ts';
+import { heal } from './healing.ts';
 import type { SimSnapshot } from './disk.ts';
 import { EMPTY_SNAPSHOT, SimNode, type SimWorld } from './node.ts';
 import { SIM_EVENTS, type SimEvent, type SimPlan } from './plan.ts';
 import { SimRandom } from './random.ts';
 import { SimNetwork } from './network.ts';
 import { Requests } from './requests.ts';
+import { mayReuse } from './reuse.ts';
 
 /** What a run did; a run in which nothing happens proves nothing. */
 export interface SimReport {
@@ -49,8 +52,6 @@ export class SimFailure extends Error {
 /** Events kept for the report of a failure, and those printed with it. */
 const TRACE_KEPT = 4096;
 const TRACE_SHOWN = 40;
-/** Ticks per node within which a healed cluster must agree on everything again. */
-export const HEALING_TICKS_MAX = 400;
 const ELECTION_TIMEOUT_TICKS = 10;
 const FIRST_INDEX = 1;
 
@@ -122,7 +123,8 @@ export class Simulation implements SimWorld {
   run(): SimReport {
     try {
       for (let step = 0; step < this.plan.steps; step++) this.#step();
-      this.#heal();
+      this.#note('healing');
+      this.#healingTicks = heal(this);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       throw new SimFailure(this.plan.seed, this.#trace, error);
@@ -188,7 +190,8 @@ export class Simulation implements SimWorld {
     if (this.#trace.length > TRACE_KEPT) this.#trace.splice(0, TRACE_KEPT / 2);
   }
 
-  #stepNode(node: SimNode, input: Input): void {
+  /** Steps a node and notes when it is elected. */
+  stepNode(node: SimNode, input: Input): void {
     const wasLeader = node.status.role === 'leader';
     node.step(input);
     if (!wasLeader && node.status.role === 'leader') {
@@ -218,7 +221,7 @@ export class Simulation implements SimWorld {
   }
 
   #happen(event: SimEvent, node: SimNode): boolean {
-    if (event === 'deliver') return this.#deliver();
+    if (event === 'deliver') return this.deliver();
     if (event === 'partition') return this.network.cut(this.plan.nodeCount);
     if (event === 'heal') return this.network.mend();
     if (event === 'restart') return this.#restart(node);
@@ -251,19 +254,19 @@ export class Simulation implements SimWorld {
   }
 
   #tick(nodes: readonly SimNode[]): void {
-    for (const node of nodes) if (node.up) this.#stepNode(node, { type: 'tick' });
+    for (const node of nodes) if (node.up) this.stepNode(node, { type: 'tick' });
   }
 
   #request(event: Exclude<SimEvent, WorldEvent>, node: SimNode): void {
     switch (event) {
       case 'propose':
-        this.#propose(node);
+        this.propose(node, 1 + this.random.below(3));
         return;
       case 'read':
-        this.#stepNode(node, { type: 'read', token: this.requests.read(node.name) });
+        this.stepNode(node, { type: 'read', token: this.requests.read(node.name) });
         return;
       case 'change':
-        this.#stepNode(node, {
+        this.stepNode(node, {
           type: 'changeConfig',
           token: this.requests.change(node.name),
           change: this.#drawChange(),
@@ -271,7 +274,7 @@ export class Simulation implements SimWorld {
         return;
       case 'transfer': {
         const target = BigInt(1 + this.random.below(this.plan.nodeCount));
-        this.#stepNode(node, {
+        this.stepNode(node, {
           type: 'transfer',
           token: this.requests.transfer(node.name),
           target,
@@ -284,14 +287,14 @@ export class Simulation implements SimWorld {
         return;
       }
       case 'campaign':
-        this.#stepNode(node, { type: 'campaign' });
+        this.stepNode(node, { type: 'campaign' });
         return;
       case 'forgetLeader':
-        this.#stepNode(node, { type: 'forgetLeader' });
+        this.stepNode(node, { type: 'forgetLeader' });
         return;
       case 'unreachable': {
         const peer = BigInt(1 + this.random.below(this.plan.nodeCount));
-        this.#stepNode(node, { type: 'unreachable', peer });
+        this.stepNode(node, { type: 'unreachable', peer });
         return;
       }
       default:
@@ -299,14 +302,15 @@ export class Simulation implements SimWorld {
     }
   }
 
-  #propose(node: SimNode): void {
-    const proposals = [];
-    const count = 1 + this.random.below(3);
+  /** Proposes commands that nothing else proposes; their tokens. */
+  propose(node: SimNode, count: number): readonly Token[] {
+    const proposals: Proposal[] = [];
     for (let at = 0; at < count; at++) {
       const data = utf8(`c${++this.#command}`);
       proposals.push({ token: this.requests.propose(node.name, data), data });
     }
-    this.#stepNode(node, { type: 'propose', proposals });
+    this.stepNode(node, { type: 'propose', proposals });
+    return proposals.map((proposal) => proposal.token);
   }
 
   #drawChange(): ConfigChange {
@@ -321,7 +325,8 @@ export class Simulation implements SimWorld {
     return { steps, transition, context: utf8(`x${++this.#command}`) };
   }
 
-  #deliver(): boolean {
+  /** Delivers the next message, or loses it; false when none is in flight. */
+  deliver(): boolean {
     const flight = this.network.next();
     if (flight === undefined) return false;
     const node = this.#node(flight.message.to);
@@ -334,7 +339,7 @@ export class Simulation implements SimWorld {
       this.#note(`${node.name} <- ${message.from} ${message.type} term ${message.term}`);
       if (message.type === 'snapshot') {
         node.receiveSnapshot(message, must(content, 'content of a snapshot'));
-      } else this.#stepNode(node, { type: 'message', message });
+      } else this.stepNode(node, { type: 'message', message });
     }
     if (message.type === 'snapshot') this.#reportSnapshot(message, arrives);
     return true;
@@ -344,7 +349,7 @@ export class Simulation implements SimWorld {
     const sender = this.#node(message.from);
     if (sender?.up !== true || sender.status.term !== message.term) return;
     const { index } = message.snapshot;
-    this.#stepNode(sender, { type: 'snapshotReport', to: message.to, index, ok });
+    this.stepNode(sender, { type: 'snapshotReport', to: message.to, index, ok });
   }
 
   #restart(node: SimNode): boolean {
@@ -354,143 +359,17 @@ export class Simulation implements SimWorld {
     return true;
   }
 
-  /**
-   * Gives the id of a removed node to a new one with an empty disk.
-   *
-   * Only when the removal is beyond doubt: something was committed under a configuration without the id.
-   * Before that an old configuration could still count the empty node as one that remembers.
-   */
+  /** Gives the id of a removed node to a new one with an empty disk. */
   #wipe(node: SimNode): boolean {
-    if (node.life > 0 && node.disk.lastIndex === 0) return false;
-    const decided = this.ghost.decidedUnder;
-    const isMember = this.nodes.some(
-      (other) => other.configIndex >= decided && mentions(other.confState, node.id),
-    );
-    const mayReturn = this.nodes.some((other) => other !== node && this.#mayAdd(other, node.id));
-    const known = this.nodes.some(
-      (other) => other.configIndex === decided && !mentions(other.confState, node.id),
-    );
-    if (isMember || mayReturn || !known) return false;
+    if (!mayReuse(this.nodes, node, this.ghost.decidedUnder)) return false;
     this.#note(`${node.name} is wiped`);
     this.requests.crashed(node.name);
     node.wipe();
     return true;
   }
-
-  /** Whether a log holds a change after the decided configuration that names the id. */
-  #mayAdd(node: SimNode, id: NodeId): boolean {
-    const { lastIndex } = node.status;
-    const entries = node.core.entries(this.ghost.decidedUnder + 1, lastIndex);
-    return entries.some(
-      ({ payload }) =>
-        payload.kind === 'config' && payload.change.steps.some((step) => step.node === id),
-    );
-  }
-
-  // Healing.
-
-  /** Everything works again: within a bound of ticks all agree, and every request has its answer. */
-  #heal(): void {
-    this.#note('healing');
-    this.network.becomePerfect();
-    for (const node of this.nodes) if (!node.up) node.restart();
-    let ticks = 0;
-    let last: Token | undefined;
-    while (!this.#isWhole(last)) {
-      assert(
-        ticks < HEALING_TICKS_MAX,
-        () => `not whole after ${ticks} ticks: ${this.#describe()}`,
-      );
-      ticks++;
-      for (const node of this.nodes) this.#stepNode(node, { type: 'tick' });
-      this.#drain();
-      last = this.#proposeLast(last);
-      this.#drain();
-    }
-    this.#healingTicks = ticks;
-  }
-
-  /** A healed cluster takes a proposal and commits it. */
-  #proposeLast(last: Token | undefined): Token | undefined {
-    if (last !== undefined && this.requests.isPendingOrCommitted(last)) return last;
-    const leader = this.#leader();
-    if (leader === undefined) return undefined;
-    if (!mentions(leader.confState, leader.id)) {
-      this.#handOver(leader);
-      return undefined;
-    }
-    const data = utf8(`c${++this.#command}`);
-    const token = this.requests.propose(leader.name, data);
-    this.#stepNode(leader, { type: 'propose', proposals: [{ token, data }] });
-    return token;
-  }
-
-  /** A removed leader that was told not to step down takes nothing new: its driver hands over. */
-  #handOver(leader: SimNode): void {
-    const [target] = leader.confState.voters;
-    if (target === undefined) return;
-    const token = this.requests.transfer(leader.name);
-    this.#stepNode(leader, { type: 'transfer', token, target });
-  }
-
-  #leader(): SimNode | undefined {
-    const leaders = this.nodes.filter((node) => node.status.role === 'leader');
-    return leaders.sort((a, b) => b.status.term - a.status.term)[0];
-  }
-
-  #drain(): void {
-    for (let rounds = 0; rounds < DRAIN_ROUNDS_MAX; rounds++) {
-      let worked = false;
-      for (const node of this.nodes) {
-        while (node.hasUnsynced || node.hasUnacknowledged) {
-          worked = true;
-          node.sync(Number.MAX_SAFE_INTEGER);
-          node.acknowledge();
-        }
-        while (node.hasPage) {
-          worked = true;
-          node.apply(Number.MAX_SAFE_INTEGER);
-        }
-      }
-      for (let count = this.network.size; count > 0; count--) worked = this.#deliver() || worked;
-      if (!worked) return;
-    }
-    assert(false, 'a healed cluster never comes to rest between two ticks');
-  }
-
-  #isWhole(last: Token | undefined): boolean {
-    if (last === undefined || !this.requests.isCommitted(last)) return false;
-    const leader = this.#leader();
-    if (leader === undefined || this.#open(leader).length > 0) return false;
-    const { commit } = leader.status;
-    return this.nodes.every(
-      (node) =>
-        !mentions(leader.confState, node.id) ||
-        (node.status.commit === commit && node.machine.meta.index === commit),
-    );
-  }
-
-  #describe(): string {
-    const nodes = this.nodes.map(
-      ({ name, status, machine }) =>
-        `${name}(${status.role} term ${status.term} leader ${status.leader} last ` +
-        `${status.lastIndex} commit ${status.commit} applied ${machine.meta.index})`,
-    );
-    const leader = this.#leader();
-    const open = leader === undefined ? [] : this.#open(leader);
-    return `${nodes.join(' ')}; open: ${open.join(', ')}`;
-  }
-
-  /** Requests that are not answered, judged by the leader's configuration. */
-  #open(leader: SimNode): readonly string[] {
-    const members = this.nodes.filter(({ id }) => mentions(leader.confState, id));
-    return this.requests.openAt(
-      (name) => members.some((node) => node.name === name),
-      this.plan.checkQuorum,
-    );
-  }
 }
 
+/** Events that the world or a node's driver makes, not a caller. */
 type WorldEvent =
   | 'tick'
   | 'deliver'
@@ -503,18 +382,6 @@ type WorldEvent =
   | 'partition'
   | 'heal';
 
-/** Messages and writes between two ticks settle long before this. */
-const DRAIN_ROUNDS_MAX = 10_000;
-
 function ids(count: number): readonly NodeId[] {
   return Array.from({ length: count }, (_, at) => BigInt(at + 1));
-}
-
-function mentions(conf: ConfState, id: NodeId): boolean {
-  return (
-    conf.voters.includes(id) ||
-    conf.votersOutgoing.includes(id) ||
-    conf.learners.includes(id) ||
-    conf.learnersNext.includes(id)
-  );
 }
