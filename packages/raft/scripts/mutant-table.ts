@@ -154,7 +154,7 @@ const ELECTION: readonly Mutant[] = [
     kind: 'liveness',
     file: 'step-message.ts',
     find: "      if (message.type === 'vote') leaveTerm(raft, message);",
-    replace: '      leaveTerm(raft, message);',
+    replace: '      if (message.term > 0) leaveTerm(raft, message);',
   },
   {
     name: 'votes against a leader that is alive',
