@@ -1,6 +1,7 @@
 /**
- * `npm run sim:mutants [-- AREA or part of a name …]`: plants each bug of the list in a copy of the sources, runs the
- * simulator on it until it finds a violation or its time is up, and writes the table to MUTANTS.md when all were run.
+ * `npm run sim:mutants [-- [--cpu-minutes=N] AREA or part of a name …]`: plants each bug of the list in a copy of the
+ * sources, runs the simulator on it until it finds a violation or its time is up, and writes the table to MUTANTS.md
+ * when all were run.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -20,8 +21,9 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type Mutant, MUTANTS } from './mutant-list.ts';
 
+const options = process.argv.slice(2).filter((each) => each.startsWith('--'));
 /** Processor time for one mutant. */
-const CPU_MINUTES = 2;
+const CPU_MINUTES = Number(/^--cpu-minutes=(.*)$/.exec(options[0] ?? '')?.[1] ?? 2);
 const SEEDS = 1000;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
@@ -58,7 +60,7 @@ function judge(copy: string, mutant: Mutant): Verdict {
   const started = performance.now();
   try {
     const main = join(copy, 'packages', 'sim', 'src', 'node', 'main.ts');
-    const options = [
+    const flags = [
       '--profile',
       mutant.profile,
       '--seeds',
@@ -73,7 +75,7 @@ function judge(copy: string, mutant: Mutant): Verdict {
         'tsx',
         '--conditions=@etcd-ts/source',
         main,
-        ...options,
+        ...flags,
         '--out',
         join(copy, 'plans'),
       ],
@@ -108,7 +110,7 @@ function table(verdicts: readonly Verdict[]): string {
   ].join('\n');
 }
 
-const wanted = process.argv.slice(2);
+const wanted = process.argv.slice(2).filter((each) => !each.startsWith('--'));
 const chosen = MUTANTS.filter(
   ({ area, name }) =>
     wanted.length === 0 || wanted.some((part) => area === part || name.includes(part)),

@@ -208,7 +208,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
         operationsPerSecond: [200, 200],
         clients: [10, 10],
         keys: [10, 10],
-        steps: { get: 30, put: 50, list: 5, swap: 10, watch: 1 },
+        steps: { get: 40, put: 45, list: 5, swap: 10 },
         faults: {},
         shrunkKnobChance: 0,
         datagramChance: 0,
