@@ -108,9 +108,9 @@ export class LogBuilder {
     const term = getNumber(view, payloadStart + 8, 'term');
     const refusal = this.#terms.refuses(index, term);
     if (refusal !== undefined) throw new PayloadError(refusal);
+    this.#terms.push(index, term);
     this.#entries.length = index - this.#terms.offset - 1;
     this.#entries.push({ index, term, payload });
-    this.#terms.push(index, term);
   }
 
   #payload(bytes: Uint8Array, { type, payloadStart, payloadEnd }: Frame): Payload {

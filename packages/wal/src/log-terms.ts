@@ -3,6 +3,9 @@
  * reading keep one each, so what is accepted is what can be read again.
  *
  * Invariants: offset ≤ lastIndex. Runs ascend by first index and by term, and cover exactly (offset, lastIndex].
+ *
+ * A log that is read from the middle on begins at an offset whose term is not known. That offset is no snapshot: what is
+ * read may replace entries before it, and the log then begins there.
  */
 import { assert } from '@etcd-ts/base';
 import type { LogIndex, Term } from '@etcd-ts/raft';
@@ -18,6 +21,8 @@ export class LogTerms {
   /** Undefined when the log was read from its middle on. */
   #offsetTerm: Term | undefined;
   #lastIndex: LogIndex;
+  /** The newest mark below the offset. Invariant: floor ≤ offset. */
+  #floor: LogIndex = 0;
   #runs: Run[] = [];
 
   constructor(offset: LogIndex, offsetTerm: Term | undefined) {
@@ -46,7 +51,8 @@ export class LogTerms {
     if (index > this.#lastIndex + 1) {
       return `entry ${index} does not follow entry ${this.#lastIndex}`;
     }
-    if (index <= this.#offset) return `entry ${index} is behind the snapshot at ${this.#offset}`;
+    const snapshot = this.#offsetTerm === undefined ? this.#floor : this.#offset;
+    if (index <= snapshot) return `entry ${index} is behind the snapshot at ${snapshot}`;
     const before = this.termAt(index - 1);
     if (before !== undefined && term < before) {
       return `entry ${index} of term ${term} follows one of term ${before}`;
@@ -56,6 +62,7 @@ export class LogTerms {
 
   /** Takes an entry that {@link refuses} has nothing against. */
   push(index: LogIndex, term: Term): void {
+    if (index <= this.#offset) this.#offset = index - 1;
     if (index <= this.#lastIndex) this.#truncate(index);
     const last = this.#runs.at(-1);
     if (last === undefined || last.term !== term) this.#runs.push({ firstIndex: index, term });
@@ -76,7 +83,10 @@ export class LogTerms {
    * @returns `behind` when the log already begins at or after it, `kept` or `reset`.
    */
   mark(index: LogIndex, term: Term): 'behind' | 'kept' | 'reset' {
-    if (index < this.#offset) return 'behind';
+    if (index < this.#offset) {
+      this.#floor = Math.max(this.#floor, index);
+      return 'behind';
+    }
     if (index === this.#offset) {
       this.#offsetTerm ??= term;
       return 'behind';

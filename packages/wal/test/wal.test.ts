@@ -70,6 +70,23 @@ describe('a log that is written and opened again', () => {
     expect(usable.recovered?.entries.map(({ index }) => index)).toEqual([3, 4]);
   });
 
+  test('may begin with entries that replaced others of a segment that was let go', async () => {
+    const disk = new MemoryDisk();
+    const options = { segmentSizeBytes: 1_024, maxSegments: 1 };
+    const { wal } = await open(disk, options);
+    const long = 'x'.repeat(300);
+    const entries = [1, 2, 3, 4].map((index) => command(index, 1, long));
+    await wal.append({ entries, hardState: hardState(1, 2) }, SYNC);
+    await wal.append({ entries: [command(3, 2), command(4, 2)] }, SYNC);
+    await wal.append({ snapshot: mark(4, 2), entries: [], hardState: hardState(2, 4) }, SYNC);
+    expect(await wal.release(4)).toBe(1);
+    await wal.append({ entries: [command(5, 2)] }, SYNC);
+    await wal.close();
+    const { recovered } = await open(disk, options);
+    expect(recovered?.snapshot).toEqual(mark(4, 2));
+    expect(recovered?.entries).toEqual([command(5, 2)]);
+  });
+
   test('that began anew behind a snapshot which is gone is refused', async () => {
     const disk = new MemoryDisk();
     const { wal } = await open(disk);
@@ -124,6 +141,25 @@ describe('group commit', () => {
       hardState: hardState(1, 0),
       entries: [command(1, 1)],
     });
+  });
+
+  test('a segment that fills up while a sync is under way takes what was encoded for it', async () => {
+    for (let turns = 0; turns < 12; turns++) {
+      const disk = new CrashDisk();
+      const { wal } = await open(disk, { segmentSizeBytes: 1_024 });
+      const first = wal.append({ entries: [command(1, 1, 'x'.repeat(500))] }, SYNC);
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      const rest = [2, 3, 4].map((index) =>
+        wal.append({ entries: [command(index, 1, 'x'.repeat(500))] }, SYNC),
+      );
+      await Promise.all([first, ...rest]);
+      disk.crash();
+      const { recovered } = await open(disk);
+      expect(
+        recovered?.entries.map(({ index }) => index),
+        `${turns} turns`,
+      ).toEqual([1, 2, 3, 4]);
+    }
   });
 
   test('a slow sync is counted and told, with the limit', async () => {
