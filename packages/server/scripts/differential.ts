@@ -1,12 +1,13 @@
 /**
  * Compares one of our members with real etcd, both over gRPC:
- * `npm run differential -- --seed N --seeds N --ops N [--services | --self] [--keep-going]`.
+ * `npm run differential -- --seed N --seeds N --ops N [--services | --self] [--auth] [--keep-going]`.
  *
  * Each seed drives two fresh servers with the same requests; the first difference is printed with the command that
- * repeats it. `--services` leaves out consensus and wire on our side. `--self` compares real etcd with itself, which shows that a difference is not the comparison's own.
+ * repeats it. `--services` leaves out consensus and wire on our side. `--auth` has several users ask, with authentication on. `--self` compares real etcd with itself, which shows that a difference is not the comparison's own.
  */
 import { inspect, parseArgs } from 'node:util';
 import { hasEtcd, realEtcd } from '../../../tools/peers/real-etcd.ts';
+import { compareAuth } from '../test/differential/auth-run.ts';
 import { startMember, startServices } from '../test/differential/ours.ts';
 import { differingPaths } from '../test/differential/paths.ts';
 import { compareServers } from '../test/differential/run.ts';
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     ops: { type: 'string', default: '4000' },
     self: { type: 'boolean', default: false },
     services: { type: 'boolean', default: false },
+    auth: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
   },
 });
@@ -31,6 +33,7 @@ function startLeft(etcd: string): Promise<Target> {
   return values.services ? startServices() : startMember();
 }
 
+const flags = [values.services ? ' --services' : '', values.auth ? ' --auth' : ''].join('');
 const peers = realEtcd();
 if (hasEtcd(peers)) {
   const first = Number(values.seed);
@@ -38,7 +41,8 @@ if (hasEtcd(peers)) {
   for (let seed = first; seed < first + Number(values.seeds); seed++) {
     const [ours, theirs] = await Promise.all([startLeft(peers.etcd), startRealEtcd(peers.etcd)]);
     const startedMs = performance.now();
-    const result = await compareServers(ours.channel, theirs.channel, {
+    const compare = values.auth ? compareAuth : compareServers;
+    const result = await compare(ours.channel, theirs.channel, {
       seed,
       operations: Number(values.ops),
       watchTimeoutMs: WATCH_TIMEOUT_MS,
@@ -52,9 +56,7 @@ if (hasEtcd(peers)) {
       const { step, asked, ours: left, theirs: right } = result.difference;
       console.log(inspect(asked, { depth: 12, maxStringLength: 200 }));
       for (const line of differingPaths(left, right)) console.log(line);
-      console.log(
-        `again: npm run differential -- --seed ${seed} --ops ${step}${values.services ? ' --services' : ''}`,
-      );
+      console.log(`again: npm run differential -- --seed ${seed} --ops ${step}${flags}`);
       if (!values['keep-going']) break;
     }
   }

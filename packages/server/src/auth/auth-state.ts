@@ -180,7 +180,7 @@ export class AuthState {
     return this.#changed({ users: [], roles: [name], revokedTokens: [] });
   }
 
-  /** Takes the role from every user who had it. */
+  /** Takes the role from every user who had it; their tokens stay, as in etcd, and follow at once. */
   deleteRole(name: string): AuthResult {
     if (this.#enabled && name === ROOT) return 'INVALID_AUTH_MGMT';
     if (!this.#roles.delete(name)) return 'ROLE_NOT_FOUND';
@@ -189,7 +189,7 @@ export class AuthState {
       this.#users.set({ ...user, roles: user.roles.filter((role) => role !== name) });
     }
     const names = holders.map((user) => user.name);
-    return this.#changed({ users: names, roles: [name], revokedTokens: names });
+    return this.#changed({ users: names, roles: [name], revokedTokens: [] });
   }
 
   /** A permission for the same key and range end is replaced. */

@@ -2,7 +2,7 @@
  * Answers in a form in which two servers can be compared: ids of cluster and members, terms and remaining times taken
  * out; what has no defined order put in one.
  */
-import { equalBytes, toLatin1 } from '@etcd-ts/base';
+import { compareBytes, equalBytes, toLatin1 } from '@etcd-ts/base';
 import {
   EtcdError,
   type KeyValue,
@@ -55,6 +55,16 @@ function normalise(step: UnaryStep, response: unknown): unknown {
       // Remaining time is compared within a margin for slow runs; keys come in no order.
       const left = TTL > grantedTTL - 60 && TTL <= grantedTTL ? 'about all' : TTL;
       return { ...rest, TTL: left, grantedTTL, keys: keys.map(toLatin1).sort() };
+    }
+    case 'etcdserverpb.Auth/RoleGet': {
+      // Permissions of one key come in no order.
+      const { perm, ...rest } = response as { perm: { key: Uint8Array; rangeEnd: Uint8Array }[] };
+      return {
+        ...rest,
+        perm: perm.sort(
+          (a, b) => compareBytes(a.key, b.key) || compareBytes(a.rangeEnd, b.rangeEnd),
+        ),
+      };
     }
     case 'etcdserverpb.Maintenance/HashKV': {
       // hash_revision came with 3.6.

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { hasEtcd, realEtcd } from '../../../../tools/peers/real-etcd.ts';
+import { compareAuth } from './auth-run.ts';
 import { startMember, startServices } from './ours.ts';
 import { compareServers } from './run.ts';
 import { startRealEtcd, type Target } from './target.ts';
@@ -25,6 +26,15 @@ describe.skipIf(!hasEtcd(peers))('beside real etcd', () => {
       operations: 500,
       watchTimeoutMs: 5_000,
     });
+    expect(difference).toBeUndefined();
+  });
+
+  test('with authentication on, every answer to every user is the same', async () => {
+    if ('missing' in peers) return;
+    const [ours, theirs] = await Promise.all([startServices(), startRealEtcd(peers.etcd)]);
+    stopping.push(ours, theirs);
+    const run = { seed: 1003, operations: 400 };
+    const { difference } = await compareAuth(ours.channel, theirs.channel, run);
     expect(difference).toBeUndefined();
   });
 });
