@@ -18,7 +18,11 @@ export interface RaftConfig {
   readonly preVote?: boolean;
   /** A leader without an active quorum steps down (thesis §6.2). @defaultValue true */
   readonly checkQuorum?: boolean;
-  /** `safe`: a read round per batch. `lease`: trust the clock; requires checkQuorum. @defaultValue 'safe' */
+  /**
+   * `safe`: a read round per batch. `lease`: trust that clocks run at about one speed (thesis §6.4.1).
+   *
+   * The same for all nodes: a leader's lease is its followers' promise. Requires checkQuorum. @defaultValue 'safe'
+   */
   readonly readMode?: 'safe' | 'lease';
   /** Entry bytes in one append message; at least one entry always fits. @defaultValue 1 MiB */
   readonly maxMessageBytes?: number;

@@ -136,22 +136,23 @@ function traceTally(raft: RaftState, vote: VoteType): void {
   raft.trace({ type: 'votesCounted', vote, granted, rejected });
 }
 
-/** Ticks for which the leader that was heard last, or the promise of an earlier life, still binds this node. */
+/** Ticks for which this node still counts its leader as alive, or is bound by what it promised one. */
 export function remainingLeaseTicks(raft: RaftState): number {
   const { config, role, leader } = raft;
-  if (leader === NO_NODE) return raft.promiseEndsTick - raft.tickCount;
+  const promised = isLoneVoter(raft) ? 0 : raft.promiseEndsTick - raft.tickCount;
+  if (leader === NO_NODE) return promised;
   const silentTicks = role === 'leader' ? raft.electionElapsed : raft.silentTicks;
-  return config.electionTimeoutTicks - silentTicks;
+  return Math.max(promised, config.electionTimeoutTicks - silentTicks);
 }
 
 /**
  * True when a leader counts as alive, so that votes of a higher term are not even considered (thesis §4.2.3).
  *
- * Where reads trust leases, a node that just started keeps the promise that it may have made before.
+ * Where reads trust leases this is a promise to the leader that was heard: it outlives the term in which it was
+ * made, the knowledge of who leads, and the node's own restart.
  */
 export function isUnderLease(raft: RaftState): boolean {
-  if (!raft.config.checkQuorum) return false;
-  return remainingLeaseTicks(raft) > 0 && (raft.leader !== NO_NODE || !isLoneVoter(raft));
+  return raft.config.checkQuorum && remainingLeaseTicks(raft) > 0;
 }
 
 /** Decides about a request for a vote of this term, or about a pre-vote for a later one. */

@@ -68,6 +68,8 @@ export function becomeFollower(raft: RaftState, term: Term, leader: NodeId): voi
 export function follow(raft: RaftState, leader: NodeId): void {
   raft.electionElapsed = 0;
   raft.silentTicks = 0;
+  const { electionTimeoutTicks, readMode } = raft.config;
+  if (readMode === 'lease') raft.promiseEndsTick = raft.tickCount + electionTimeoutTicks;
   if (raft.leader !== leader) enter(raft, 'follower', leader, false);
 }
 

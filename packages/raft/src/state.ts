@@ -89,7 +89,7 @@ export class RaftState {
   silentTicks = 0;
   /** Ticks after which a follower campaigns; drawn anew in each term. */
   electionTimeout = 0;
-  /** Before this tick a promise to a leader, made before the start of this node, may still bind it. */
+  /** Where reads trust leases: before this tick the node votes for nobody, since a leader counts on it. */
   promiseEndsTick = 0;
   prng: Prng;
   /** Answers to the election in progress. */

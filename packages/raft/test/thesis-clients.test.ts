@@ -266,6 +266,17 @@ describe('§6.4.1 using clocks to reduce messaging', () => {
     expect(receive(node, vote({ term: 9, lastTerm: 9, lastIndex: 9 }))).toHaveLength(1);
   });
 
+  test('a promise outlives the term in which it was made', () => {
+    const node = single({ config: LEASE });
+    receive(node, heartbeat());
+    receive(node, voteResponse({ from: 3n, term: 5, rejected: true }));
+    expect(node.core.status()).toMatchObject({ term: 5, leader: 0n });
+    for (let tick = 0; tick < 9; tick++) node.step(TICK);
+    expect(receive(node, vote({ from: 3n, term: 6 }))).toEqual([]);
+    node.step(TICK);
+    expect(receive(node, vote({ from: 3n, term: 6 }))).toMatchObject([{ rejected: false }]);
+  });
+
   test('a follower that promised its vote to nobody does not give it to itself', () => {
     const node = single({ config: { ...LEASE, preVote: false } });
     receive(node, heartbeat());
