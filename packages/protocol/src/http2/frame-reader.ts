@@ -11,21 +11,23 @@ import {
 export type OnFrame = (type: number, flags: number, streamId: number, payload: Uint8Array) => void;
 
 /**
- * Cuts what a client sends into frames, after its preface.
+ * Cuts what the peer sends into frames, after its preface.
  *
  * Bounded: at most one frame is held back, and none larger than {@link MAX_FRAME_BYTES} is begun.
  */
 export class Http2FrameReader {
   readonly #onFrame: OnFrame;
   /** Bytes of the preface that are still to come. */
-  #prefaceLeft = PREFACE.length;
+  #prefaceLeft: number;
   readonly #header = new Uint8Array(FRAME_HEADER_BYTES);
   #headerBytes = 0;
   /** Payload of a frame that came in parts. */
   #payload: Uint8Array | undefined;
   #payloadBytes = 0;
 
-  constructor(onFrame: OnFrame) {
+  /** @param readsPreface The peer begins with {@link PREFACE}, as clients do. */
+  constructor(readsPreface: boolean, onFrame: OnFrame) {
+    this.#prefaceLeft = readsPreface ? PREFACE.length : 0;
     this.#onFrame = onFrame;
   }
 

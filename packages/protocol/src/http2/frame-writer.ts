@@ -31,6 +31,12 @@ export class Http2FrameWriter {
     return parts;
   }
 
+  /** Bytes that are no frame: the preface. */
+  raw(bytes: Uint8Array): void {
+    this.#seal();
+    this.#parts.push(bytes);
+  }
+
   /** A frame with this payload. */
   frame(type: number, flags: number, streamId: number, payload: Uint8Array): void {
     this.#header(payload.length, type, flags, streamId);

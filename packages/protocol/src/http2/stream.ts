@@ -30,8 +30,10 @@ export interface StreamUser {
   onEnd(): void;
   /** There is room again after {@link Http2Stream.write} said that there was none. */
   onDrain(): void;
-  /** The stream is over, however. Called once, last. */
-  onClose(): void;
+  /** The stream is over, however; `resetCode` when the peer has reset it. Called once, last. */
+  onClose(resetCode?: number): void;
+  /** Headers came, of the response or after it. Only for clients. */
+  onHeaders?(headers: HeaderList): void;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -56,6 +58,9 @@ export class Http2Stream {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #trailers: Uint8Array | undefined;
+  /** Our side ends with its data, without trailers, as a client's does. */
+  #endsWithData = false;
+  #hasEnded = false;
   #hasRespondedHeaders = false;
   #isClosed = false;
   #wantsDrain = false;
@@ -90,7 +95,7 @@ export class Http2Stream {
 
   /** Sends bytes, or keeps them until there is room. False: enough for now, wait for `onDrain`. */
   write(bytes: Uint8Array): boolean {
-    if (this.#isClosed) return false;
+    if (this.#isClosed || this.#hasEnded) return false;
     if (this.#waitingBytes === 0 && bytes.length <= this.#sendableBytes()) {
       this.#send(bytes);
       return true;
@@ -112,6 +117,20 @@ export class Http2Stream {
     if (this.#waitingBytes === 0) this.#finish();
   }
 
+  /** Sends the last bytes; nothing may follow. */
+  writeLast(bytes: Uint8Array): void {
+    if (this.#isClosed || this.#hasEnded || this.#endsWithData) return;
+    if (this.#waitingBytes === 0 && bytes.length > 0 && bytes.length <= this.#sendableBytes()) {
+      this.#hasEnded = true;
+      this.#send(bytes, Flag.END_STREAM);
+      this.#transport.ended(this);
+      return;
+    }
+    if (bytes.length > 0) this.write(bytes);
+    this.#endsWithData = true;
+    if (this.#waitingBytes === 0) this.#finish();
+  }
+
   /** Sends what waits, as far as windows and socket allow. */
   pump(): void {
     while (this.#waitingBytes > 0) {
@@ -124,7 +143,7 @@ export class Http2Stream {
       this.#transport.waiting(-count);
       this.#send(first.subarray(0, count));
     }
-    if (this.#trailers !== undefined) this.#finish();
+    if (this.#trailers !== undefined || this.#endsWithData) this.#finish();
     else if (this.#wantsDrain) {
       this.#wantsDrain = false;
       this.user?.onDrain();
@@ -159,13 +178,13 @@ export class Http2Stream {
   }
 
   /** The stream is gone: reset, or lost with its connection, or ended. */
-  close(): void {
+  close(resetCode?: number): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#transport.waiting(-this.#waitingBytes);
     this.#waiting = [];
     this.#waitingBytes = 0;
-    this.user?.onClose();
+    this.user?.onClose(resetCode);
   }
 
   /** Half the window is owed: time to give it back. Less is not worth a frame. */
@@ -180,20 +199,27 @@ export class Http2Stream {
     return Math.max(0, Math.min(this.#sendWindow, this.#transport.sendableBytes()));
   }
 
-  #send(bytes: Uint8Array): void {
+  /** Sends DATA; `lastFlags` go with its last frame. */
+  #send(bytes: Uint8Array, lastFlags = 0): void {
     this.#sendWindow -= bytes.length;
     this.#transport.spend(bytes.length);
     for (let at = 0; at < bytes.length; at += MAX_FRAME_BYTES) {
       const end = Math.min(at + MAX_FRAME_BYTES, bytes.length);
       const part = at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end);
-      this.#transport.sendFrame(FrameType.DATA, 0, this.id, part);
+      const flags = end === bytes.length ? lastFlags : 0;
+      this.#transport.sendFrame(FrameType.DATA, flags, this.id, part);
     }
   }
 
   #finish(): void {
-    const block = this.#trailers ?? NOTHING;
-    const flags = Flag.END_HEADERS | Flag.END_STREAM;
-    this.#transport.sendFrame(FrameType.HEADERS, flags, this.id, block);
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    if (this.#trailers === undefined) {
+      this.#transport.sendFrame(FrameType.DATA, Flag.END_STREAM, this.id, NOTHING);
+    } else {
+      const flags = Flag.END_HEADERS | Flag.END_STREAM;
+      this.#transport.sendFrame(FrameType.HEADERS, flags, this.id, this.#trailers);
+    }
     this.#transport.ended(this);
   }
 }
