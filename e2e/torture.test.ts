@@ -1,14 +1,16 @@
 import { expect, test } from 'vitest';
-import { torture } from './harness/torture.ts';
+import { torture } from './torture/torture.ts';
 
 test(
-  'nothing acknowledged is lost while members die, alone and together, and lose their databases',
-  { timeout: 180_000 },
+  'nothing is lost while members are killed, lose their databases and run out of disk',
+  { timeout: 300_000 },
   async () => {
-    const result = await torture({ seconds: 20, seed: 20_261_120 });
-    console.log(result);
-    expect(result.wrong.slice(0, 10)).toEqual([]);
-    expect(result.kills).toBeGreaterThan(5);
-    expect(result.acknowledged).toBeGreaterThan(100);
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    const report = await torture({ seed, seconds: 45 });
+    console.log(
+      `seed ${seed}: ${report.kills} kills, ${report.acknowledged} writes acknowledged; again: npm run torture -- --seed ${seed} --seconds 45`,
+    );
+    expect(report.wrong.slice(0, 10)).toEqual([]);
+    expect(report.kills).toBeGreaterThan(0);
   },
 );

@@ -37,7 +37,10 @@ const FLAGS = [
 
 /** What a run is to be. */
 export interface TortureOptions {
+  /** It goes on at least for so long, */
   readonly seconds: number;
+  /** and at least until so many processes were killed. @defaultValue 0 */
+  readonly kills?: number;
   /** Draws the blows and their moments; processes bring their own chance. */
   readonly seed: number;
   /** Called after each blow. */
@@ -64,7 +67,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   try {
     const load = new Load(cluster.members, { writers: 3, readers: 1 });
     const endMs = Date.now() + options.seconds * 1000;
-    while (Date.now() < endMs) {
+    while (Date.now() < endMs || kills < (options.kills ?? 0)) {
       await pause(LIFE_MS[0] + draw() * (LIFE_MS[1] - LIFE_MS[0]));
       const blow = pickBlow(draw);
       const victims = pickMembers(cluster.members, blow, draw);
