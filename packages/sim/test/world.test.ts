@@ -250,7 +250,8 @@ describe('a simulated clock', () => {
         do: fc.constant('drift' as const),
         ppm: fc.integer({ min: -50_000, max: 50_000 }),
       }),
-      fc.record({ do: fc.constantFrom('freeze' as const, 'thaw' as const) }),
+      fc.record({ do: fc.constant('freeze' as const) }),
+      fc.record({ do: fc.constant('thaw' as const) }),
       fc.record({ do: fc.constant('step' as const), ms: fc.integer({ min: -1000, max: 1000 }) }),
       fc.record({ do: fc.constant('timer' as const), ms: fc.integer({ min: 0, max: 300 }) }),
     );
