@@ -3,7 +3,7 @@ import { acknowledge } from './acknowledge.ts';
 import { advanceCommit } from './commit.ts';
 import { handleVoteRequest, startElection } from './election.ts';
 import { handleForward, handleForwardResponse } from './forward.ts';
-import type { LogIndex } from './entry.ts';
+import type { Entry, LogIndex } from './entry.ts';
 import type { AppendMessage, HeartbeatMessage, Message } from './message.ts';
 import { handleReadRequest, handleReadResponse } from './read-index.ts';
 import { follow } from './roles.ts';
@@ -67,7 +67,7 @@ export function handleAppend(raft: RaftState, message: AppendMessage): void {
     return;
   }
   const lastNew = prevIndex + entries.length;
-  if (!takeEntries(raft, message)) return;
+  takeEntries(raft, entries);
   accept(raft, lastNew);
   acknowledge(raft, message, lastNew);
   advanceCommit(raft, Math.min(message.commit, lastNew));
@@ -80,8 +80,8 @@ function accept(raft: RaftState, index: LogIndex): void {
   raft.acceptedIndex = isFirst ? index : Math.max(raft.acceptedIndex, index);
 }
 
-/** Appends what is new, from the first disagreement on; false when that would undo a commit. */
-function takeEntries(raft: RaftState, { entries, from }: AppendMessage): boolean {
+/** Appends what is new, from the first disagreement on. All of it is behind the commit index: so is `prevIndex`. */
+function takeEntries(raft: RaftState, entries: readonly Entry[]): void {
   const { log } = raft;
   let start = 0;
   for (; start < entries.length; start++) {
@@ -89,12 +89,7 @@ function takeEntries(raft: RaftState, { entries, from }: AppendMessage): boolean
     if (entry === undefined || !log.matches(entry.index, entry.term)) break;
   }
   const first = entries[start];
-  if (first === undefined) return true;
-  if (first.index <= log.commit) {
-    const detail = `append overwrites index ${first.index}, which is committed (commit ${log.commit})`;
-    raft.out.notice('protocolViolation', from, detail);
-    return false;
-  }
+  if (first === undefined) return;
   const existingTerm = log.termAt(first.index);
   if (existingTerm !== undefined) {
     const { index, term: conflictingTerm } = first;
@@ -105,7 +100,6 @@ function takeEntries(raft: RaftState, { entries, from }: AppendMessage): boolean
     const entry = entries[i];
     if (entry !== undefined) log.append(entry);
   }
-  return true;
 }
 
 /** Cuts the log off; what was on its way to the disk behind the cut counts for nothing any more. */
