@@ -2,47 +2,16 @@
  * The leader dies twenty times, at random moments, while clients write and read through all members.
  */
 import { expect, test } from 'vitest';
-import { connect } from '@etcd-ts/client/node';
 import { Cluster } from './harness/cluster.ts';
+import { findLeader, pause } from './harness/leader.ts';
 import { judge } from './harness/judge.ts';
 import { Load } from './harness/load.ts';
-import type { Member } from './harness/member.ts';
 import { programUnderTest } from './harness/under-test.ts';
 
 const KILLS = 20;
 /** A leader lives for so long, at the least and at the most, before it is killed. */
 const LIFE_MS = [150, 600] as const;
-/** Long enough for any election. */
-const LEADER_LIMIT_MS = 15_000;
-
 const TIMING = ['--heartbeat-interval=50', '--election-timeout=300'];
-
-async function pause(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** The member that all running members take for the leader, waiting until there is one. */
-async function findLeader(members: readonly Member[]): Promise<Member> {
-  const clients = members.map((member) =>
-    connect({ endpoints: [member.endpoint], timeoutMs: 1_000 }),
-  );
-  const deadline = Date.now() + LEADER_LIMIT_MS;
-  try {
-    while (Date.now() < deadline) {
-      const answers = await Promise.all(
-        clients.map((client) => client.status().catch(() => undefined)),
-      );
-      const leader = answers.findIndex(
-        (each) => each !== undefined && each.leader === each.header?.memberId,
-      );
-      if (leader >= 0) return members[leader] as Member;
-      await pause(50);
-    }
-  } finally {
-    await Promise.all(clients.map((client) => client.close()));
-  }
-  throw new Error(`no leader after ${LEADER_LIMIT_MS} ms`);
-}
 
 test(
   'nothing that was acknowledged is lost when the leader is killed twenty times',

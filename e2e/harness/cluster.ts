@@ -46,6 +46,8 @@ export interface ClusterOptions {
   readonly program?: readonly string[];
   /** Flags for every member, besides names, URLs and directories. */
   readonly flags?: readonly string[];
+  /** Where a member's data directory is to be, instead of in the cluster's folder. */
+  readonly dataDirOf?: (name: string) => string | undefined;
 }
 
 /** Members as processes on this machine, with data in a folder of their own that `dispose` removes. */
@@ -68,7 +70,7 @@ export class Cluster {
       name: `m${i + 1}`,
       clientUrl: `http://127.0.0.1:${ports[2 * i]}`,
       peerUrl: `http://127.0.0.1:${ports[2 * i + 1]}`,
-      dataDir: join(folder, `m${i + 1}`),
+      dataDir: options.dataDirOf?.(`m${i + 1}`) ?? join(folder, `m${i + 1}`),
     }));
     const initial = specs.map((spec) => `${spec.name}=${spec.peerUrl}`).join(',');
     const members = specs.map((spec) => {

@@ -69,6 +69,11 @@ export class Member {
     await this.#untilReady(child);
   }
 
+  /** Resolves when the process has ended by itself. */
+  async ended(): Promise<void> {
+    if (this.#child !== undefined) await once(this.#child, 'exit');
+  }
+
   /** Ends it at once, as a power cut of this one process would. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
