@@ -95,10 +95,7 @@ function isWhole(sim: Simulation, last: Token | undefined): boolean {
 /** Requests that are not answered, judged by the leader's configuration. */
 function openRequests(sim: Simulation, leader: SimNode): readonly string[] {
   const members = sim.nodes.filter((node) => isIn(leader, node));
-  return sim.requests.openAt(
-    (name) => members.some((node) => node.name === name),
-    sim.plan.checkQuorum,
-  );
+  return sim.requests.openAt((name) => members.some((node) => node.name === name));
 }
 
 function describe(sim: Simulation): string {

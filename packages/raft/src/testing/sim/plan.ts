@@ -105,8 +105,6 @@ export function planFor(seed: number, overrides: Partial<SimPlan> = {}): SimPlan
   if (random.perMille(250)) churn(weights);
   const checkQuorum = random.perMille(500);
   const readsByLease = checkQuorum && random.perMille(400);
-  // Told to campaign, a node breaks the promise that it gave its leader: leases forbid it.
-  if (readsByLease) weights.campaign = 0;
   return {
     seed,
     nodeCount: voterCount + random.below(3),

@@ -36,13 +36,13 @@ export class Requests {
    * Requests that still wait for an answer which they must get.
    *
    * Nobody tells a node that was removed what became of the entries behind its removal: what was accepted
-   * there may stay so. If it led, only check-quorum ends its leadership, and with it the reads that wait.
+   * there may stay so.
    */
-  openAt(isMember: (node: string) => boolean, checksQuorum: boolean): readonly string[] {
+  openAt(isMember: (node: string) => boolean): readonly string[] {
     const open: string[] = [];
     for (const token of this.#open) {
       const { kind, node, outcome } = this.#request(token);
-      if (!isMember(node) && (outcome !== undefined || !checksQuorum)) continue;
+      if (outcome !== undefined && !isMember(node)) continue;
       open.push(`${kind} ${token} at ${node}${outcome === undefined ? '' : ` (${outcome.kind})`}`);
     }
     return open;
