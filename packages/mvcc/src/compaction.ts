@@ -10,7 +10,6 @@
 import { assert } from '@etcd-ts/base';
 import { MvccError } from './errors.ts';
 import { META_COMPACT, META_COMPACTED, numberBytes } from './meta-table.ts';
-import { recordName } from './revision.ts';
 import type { LogEntry } from './revision-log.ts';
 import type { StoreState } from './store-state.ts';
 
@@ -82,7 +81,7 @@ export class Compaction {
       if (freed) state.recent.delete(entry.slot);
       else if (state.index.has(entry.slot, entry)) return true;
     }
-    state.dirty.dropRecord(recordName(entry.main, entry.sub, entry.tombstone));
+    state.dirty.dropRecord(entry.main, entry.sub, entry.tombstone);
     state.recordBytes -= entry.bytes;
     return false;
   }

@@ -15,7 +15,7 @@ import type { WatchHub } from './watch-hub.ts';
 import type { AppliedPosition, FlushBatch } from './write-behind.ts';
 
 /** Records asked of the backend at once while loading. */
-const LOAD_PAGE_ENTRIES = 4096;
+const LOAD_PAGE_ENTRIES = 1024;
 /** Operations of one batch while restoring. */
 const RESTORE_BATCH_OPERATIONS = 4096;
 
@@ -170,13 +170,18 @@ async function forEachEntry(
   visit: (entry: BackendEntry) => void,
 ): Promise<void> {
   const iterator = backend.iterate(start, end);
+  let reading = iterator.nextPage(LOAD_PAGE_ENTRIES);
   try {
     for (;;) {
-      const page = await iterator.nextPage(LOAD_PAGE_ENTRIES);
+      const page = await reading;
       if (page.length === 0) return;
+      // The backend reads the next page while this one is worked through.
+      reading = iterator.nextPage(LOAD_PAGE_ENTRIES);
       for (const entry of page) visit(entry);
     }
   } finally {
+    // A page may be on its way when an entry is refused; that it fails then is of no interest.
+    await reading.catch(() => undefined);
     await iterator.close();
   }
 }

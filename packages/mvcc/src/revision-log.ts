@@ -11,7 +11,7 @@
 import { assert } from '@etcd-ts/base';
 
 /** Entries of a chunk; a compaction works through whole chunks. */
-export const LOG_CHUNK_ENTRIES = 4096;
+export const LOG_CHUNK_ENTRIES = 1024;
 
 /** What the log knows of one revision. One object is reused for all: read it at once, keep nothing. */
 export interface LogEntry {

@@ -67,8 +67,13 @@ export function writeUint64(into: Uint8Array, at: number, value: number): void {
 
 /** Reads what {@link writeUint64} wrote. */
 export function readUint64(from: Uint8Array, at: number): number {
-  const view = new DataView(from.buffer, from.byteOffset, from.byteLength);
-  const value = view.getUint32(at) * TWO_32 + view.getUint32(at + 4);
+  const value = readUint32(from, at) * TWO_32 + readUint32(from, at + 4);
   assert(Number.isSafeInteger(value), () => `not a safe integer: ${value}`);
   return value;
+}
+
+function readUint32(from: Uint8Array, at: number): number {
+  const low =
+    ((from[at + 1] as number) << 16) | ((from[at + 2] as number) << 8) | (from[at + 3] as number);
+  return (from[at] as number) * 0x100_0000 + low;
 }

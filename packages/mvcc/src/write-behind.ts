@@ -34,6 +34,9 @@ export interface FlushBatch {
 /** What an operation costs in memory beside its bytes. */
 const OPERATION_OVERHEAD_BYTES = 64;
 
+/** What a record to be dropped costs in memory. */
+const DROP_BYTES = 16;
+
 /** What has come between two batches. */
 class Generation {
   readonly mains: number[] = [];
@@ -41,7 +44,8 @@ class Generation {
   /** The slot, or its complement for a delete. */
   readonly slots: number[] = [];
   readonly records: RecordSlabs = new RecordSlabs();
-  readonly drops: Uint8Array[] = [];
+  /** Records to be deleted: main, then sub * 2 (+ 1 for a delete's). */
+  readonly drops: number[] = [];
   readonly metas = new Map<string, Uint8Array | undefined>();
   bytes = 0;
 
@@ -71,7 +75,11 @@ class Generation {
       const key = recordName(this.mains[i] as number, this.subs[i] as number, isDelete);
       operations.push({ key, value: this.records.view(i) });
     }
-    for (const key of this.drops) operations.push({ key, value: undefined });
+    for (let i = 0; i < this.drops.length; i += 2) {
+      const mark = this.drops[i + 1] as number;
+      const key = recordName(this.drops[i] as number, Math.floor(mark / 2), mark % 2 === 1);
+      operations.push({ key, value: undefined });
+    }
     for (const [name, value] of this.metas) operations.push({ key: metaName(name), value });
     operations.push({ key: metaName(META_APPLIED), value: positionBytes(applied) });
     return operations;
@@ -125,9 +133,9 @@ export class WriteBehind {
   }
 
   /** @internal */
-  dropRecord(name: Uint8Array): void {
-    this.#current.drops.push(name);
-    this.#current.bytes += name.length + OPERATION_OVERHEAD_BYTES;
+  dropRecord(main: number, sub: number, isDelete: boolean): void {
+    this.#current.drops.push(main, sub * 2 + (isDelete ? 1 : 0));
+    this.#current.bytes += DROP_BYTES;
   }
 
   /** @internal */

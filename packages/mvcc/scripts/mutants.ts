@@ -1,0 +1,162 @@
+/**
+ * Plants bugs one at a time in a copy of the package and reports which test sees each.
+ *
+ *     npx tsx packages/mvcc/scripts/mutants.ts [part of a name]
+ *
+ * A full run writes MUTANTS.md. It fails when a mutant survives, or when its text is no longer in the source.
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Mutant, MUTANTS } from './mutant-table.ts';
+
+interface Result {
+  readonly mutant: Mutant;
+  /** The test that failed; empty when none did. */
+  readonly killer: string;
+  readonly seconds: number;
+}
+
+/** A mutant that hangs is killed too. */
+const TIMEOUT_MS = 120_000;
+
+/** The copy's tests, with sources resolved as in the repository. */
+const TESTS_CONFIG = `const conditions = ['@etcd-ts/source'];
+export default {
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: { include: ['test/**/*.test.ts'], bail: 1, testTimeout: 60_000 },
+};
+`;
+
+const packageFolder = join(dirname(fileURLToPath(import.meta.url)), '..');
+const repository = join(packageFolder, '..', '..');
+
+/** A copy of the package in a folder of its own: its dependencies are links, its sources are not. */
+function copyPackage(): string {
+  const root = mkdtempSync(join(tmpdir(), 'mvcc-mutant-'));
+  symlinkSync(join(repository, 'node_modules'), join(root, 'node_modules'));
+  const folder = join(root, 'mvcc');
+  for (const name of ['src', 'test', 'package.json']) {
+    cpSync(join(packageFolder, name), join(folder, name), { recursive: true });
+  }
+  symlinkSync(join(packageFolder, 'node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'vitest.config.mjs'), TESTS_CONFIG);
+  return folder;
+}
+
+/** The text with the bug in it. The text that it replaces must be there exactly once. */
+function patched(folder: string, { name, file, find, replace }: Mutant): string {
+  const parts = readFileSync(join(folder, 'src', file), 'utf8').split(find);
+  if (parts.length !== 2)
+    throw new Error(`${name}: its text is ${parts.length - 1} times in ${file}`);
+  return parts.join(replace);
+}
+
+/** Quick tests first: most bugs need no other. */
+const STAGES: readonly (readonly string[])[] = [
+  [
+    'write',
+    'range.test',
+    'validation',
+    'watch.test',
+    'compaction',
+    'hash-kv',
+    'open-store',
+    'record',
+  ],
+  ['property', 'backend-suite'],
+];
+
+/** Runs the tests of a copy. @returns the first that failed, or an empty string. */
+function killerOf(folder: string): string {
+  for (const names of STAGES) {
+    const killer = failureOf(folder, names);
+    if (killer !== '') return killer;
+  }
+  return '';
+}
+
+function failureOf(folder: string, names: readonly string[]): string {
+  const vitest = join(repository, 'node_modules', 'vitest', 'vitest.mjs');
+  const report = join(folder, 'report.json');
+  rmSync(report, { force: true });
+  const options = ['--root', folder, '--reporter=json', `--outputFile=${report}`];
+  const args = [vitest, 'run', ...names, ...options];
+  const run = spawnSync(process.execPath, args, {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+  });
+  if (run.status === 0) return '';
+  const text = existsSync(report) ? readFileSync(report, 'utf8') : '';
+  return (
+    /"status":"failed","title":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? 'it does not come to an end'
+  );
+}
+
+function judge(folder: string, mutant: Mutant): Result {
+  const path = join(folder, 'src', mutant.file);
+  const original = readFileSync(path, 'utf8');
+  const started = performance.now();
+  try {
+    writeFileSync(path, patched(folder, mutant));
+    const killer = killerOf(folder);
+    return { mutant, killer, seconds: Math.round((performance.now() - started) / 1000) };
+  } finally {
+    writeFileSync(path, original);
+  }
+}
+
+function table(results: readonly Result[]): string {
+  const killed = results.filter(({ killer }) => killer !== '').length;
+  const rows = results.map(
+    ({ mutant, killer }) =>
+      `| ${mutant.name} | ${mutant.area} | \`${mutant.file}\` | ${killer || '**survives**'} |`,
+  );
+  return `# Mutants
+
+${results.length} bugs, planted one at a time in a copy of the package (\`npx tsx packages/mvcc/scripts/mutants.ts\`; the list
+is \`scripts/mutant-table.ts\`). ${killed} of ${results.length} are killed by the package's own tests; the last column is the first
+test that failed.
+
+| bug | area | file | killed by |
+|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function main(): void {
+  const only = process.argv[2];
+  const chosen = MUTANTS.filter(({ name }) => only === undefined || name.includes(only));
+  for (const mutant of chosen) patched(packageFolder, mutant);
+  const folder = copyPackage();
+  try {
+    const broken = killerOf(folder);
+    if (broken !== '') throw new Error(`without a bug this fails: ${broken}`);
+    const results = chosen.map((mutant) => {
+      const result = judge(folder, mutant);
+      console.log(
+        `${result.killer === '' ? 'SURVIVES' : 'killed'} ${mutant.name}: ${result.killer} (${result.seconds} s)`,
+      );
+      return result;
+    });
+    if (only === undefined) writeFileSync(join(packageFolder, 'MUTANTS.md'), table(results));
+    if (results.some(({ killer }) => killer === '')) process.exitCode = 1;
+  } finally {
+    rmSync(dirname(folder), { recursive: true, force: true });
+  }
+}
+
+main();
