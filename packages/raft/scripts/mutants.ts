@@ -42,7 +42,7 @@ const TESTS_CONFIG = `const conditions = ['@etcd-ts/source'];
 export default {
   resolve: { conditions },
   ssr: { resolve: { conditions } },
-  test: { include: ['test/**/*.test.ts'] },
+  test: { include: ['test/**/*.test.ts'], testTimeout: 120_000 },
 };
 `;
 
