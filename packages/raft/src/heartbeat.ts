@@ -10,7 +10,7 @@ export function broadcastHeartbeat(raft: RaftState): void {
   let { pendingRound: readRound } = reads;
   if (config.readMode === 'lease') {
     readRound = reads.number();
-    raft.leaseRounds.push({ round: readRound, tick: raft.tickCount });
+    noteLeaseRound(raft, readRound);
   }
   for (const peer of raft.peers) {
     if (peer.id === from) continue;
@@ -26,6 +26,14 @@ export function broadcastHeartbeat(raft: RaftState): void {
     });
     peer.sentCommit = Math.min(match, log.commit);
   }
+}
+
+/** Remembers when the round was sent: the first of each tick, and as many ticks as a lease can last. */
+function noteLeaseRound({ leaseRounds, tickCount: tick, config }: RaftState, round: number): void {
+  if (leaseRounds.at(-1)?.tick === tick) return;
+  leaseRounds.push({ round, tick });
+  const oldest = tick - config.electionTimeoutTicks;
+  while ((leaseRounds[0]?.tick ?? tick) <= oldest) leaseRounds.shift();
 }
 
 /** A peer answered a heartbeat: it is alive, and its lost appends are sent again. */

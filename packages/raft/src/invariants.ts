@@ -81,6 +81,10 @@ function checkRole(raft: RaftState): void {
     acceptedTerm < term || (acceptedTerm === term && acceptedIndex <= log.lastIndex),
     () => `accepted (${acceptedIndex}, ${acceptedTerm}) in term ${term}, last ${log.lastIndex}`,
   );
+  assert(
+    raft.leaseRounds.length <= raft.config.electionTimeoutTicks,
+    () => `${raft.leaseRounds.length} lease rounds are remembered`,
+  );
   if (role !== 'leader') return;
   const match = quorumMatch(raft);
   assert(

@@ -5,7 +5,7 @@
  * so that everything that came in together goes out together.
  */
 import { commitByQuorum } from './commit.ts';
-import type { Entry, LogIndex, Payload } from './entry.ts';
+import { type Entry, type LogIndex, NO_NODE, type Payload } from './entry.ts';
 import { payloadBytes } from './log.ts';
 import type { AppendResponseMessage } from './message.ts';
 import type { Progress } from './progress.ts';
@@ -44,10 +44,10 @@ export function flushAppends(raft: RaftState): void {
     peer.owesMore = false;
     while (sendAppend(raft, peer, false)) continue;
   }
-  if (raft.owesTimeoutNow !== 0n) {
+  if (raft.owesTimeoutNow !== NO_NODE) {
     const { id: from, term, owesTimeoutNow: to } = raft;
     raft.out.immediate.push({ type: 'timeoutNow', from, to, term });
-    raft.owesTimeoutNow = 0n;
+    raft.owesTimeoutNow = NO_NODE;
   }
 }
 

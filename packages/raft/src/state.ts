@@ -96,7 +96,7 @@ export class RaftState {
   votes: Map<NodeId, boolean> = new Map();
 
   reads: ReadQueue = new ReadQueue();
-  /** Tick at which each read round that serves as a lease was sent: ascending (round, tick). */
+  /** When the newest read rounds were sent, by which a lease is measured: ascending, one for a tick. */
   leaseRounds: { readonly round: number; readonly tick: number }[] = [];
   /** Asking a node to campaign lets others vote against a living leader: no lease for the rest of the term. */
   isLeaseBroken = false;

@@ -68,6 +68,7 @@ export function settleTransfer(raft: RaftState): void {
 /** Ends the transfer in progress, if there is one; this node leads on. */
 export function abortTransfer(raft: RaftState, detail: string): void {
   raft.transferTarget = NO_NODE;
+  raft.owesTimeoutNow = NO_NODE;
   refuseTransfer(raft, 'timedOut', detail);
 }
 

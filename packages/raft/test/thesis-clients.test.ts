@@ -234,6 +234,20 @@ describe('§6.4.1 using clocks to reduce messaging', () => {
     expect(node.outcome(2)).toBeUndefined();
   });
 
+  test('rounds that can give no lease any more are forgotten', () => {
+    const node = leader({ config: { ...LEASE, heartbeatTicks: 1 } });
+    receive(node, appendResponse({ index: 1 }));
+    for (let tick = 0; tick < 300; tick++) {
+      node.step(TICK);
+      // The core's own check bounds what is remembered; reads add rounds within a tick.
+      for (let i = 0; i < 5; i++) node.step(read(1000 + tick * 5 + i));
+      for (const { readRound, to } of only(sent(node), 'heartbeat').slice(0, 2)) {
+        receive(node, heartbeatResponse({ from: to, readRound }));
+      }
+    }
+    expect(node.core.role).toBe('leader');
+  });
+
   test('a lease requires that leaders without a quorum step down', () => {
     expect(() => single({ config: { ...LEASE, checkQuorum: false } })).toThrow(
       "readMode 'lease' requires checkQuorum",
