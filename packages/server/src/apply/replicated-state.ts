@@ -9,7 +9,7 @@
  * - A refused command changes nothing but the applied position. Only a broken invariant throws.
  * - Order of one command: the caller's rights, alarms, then the key space and the leases together.
  */
-import { assert, EMPTY_BYTES, fromLatin1 } from '@etcd-ts/base';
+import { assert } from '@etcd-ts/base';
 import { type Backend, type MvccStore, type MvccStoreOptions, openStore } from '@etcd-ts/mvcc';
 import {
   AlarmAction,
@@ -19,7 +19,7 @@ import {
   type LeaseGrantRequest,
 } from '@etcd-ts/protocol';
 import type { ConfigChange, ConfState } from '@etcd-ts/raft';
-import { type Lease, Lessor, MAX_LEASE_TTL_SECONDS } from '../lease/lessor.ts';
+import { Lessor } from '../lease/lessor.ts';
 import { Membership } from '../membership/membership.ts';
 import type { Member } from '../membership/member.ts';
 import type { AuthState } from '../auth/auth-state.ts';
@@ -34,6 +34,7 @@ import {
   EMPTY_CONF_STATE,
   encodeConfState,
 } from './conf-state-record.ts';
+import { grantLease, noteCheckpoints, revokeExpired, revokeLease } from './lease-commands.ts';
 import { ReplicatedAuth } from './replicated-auth.ts';
 import { deleteRangeResponse, putResponse, revisionHeader, txnResponse } from './responses.ts';
 import { refusable } from './store-error.ts';
@@ -244,13 +245,13 @@ export class ReplicatedState {
       case 'leaseGrant':
         return this.#grant(command.request, index);
       case 'leaseRevoke':
-        if (!this.#revoke(command.request.ID)) return new EtcdError('LEASE_NOT_FOUND');
+        if (!revokeLease(this, command.request.ID)) return new EtcdError('LEASE_NOT_FOUND');
         return { kind: 'leaseRevoke', response: { header: revisionHeader(store.revision) } };
       case 'leaseRevokeExpired':
-        if (command.term === term) this.#revokeExpired(command.ids, command.asOfIndex);
+        revokeExpired(this, command, term);
         return { kind: 'done' };
       case 'leaseCheckpoint':
-        if (command.term === term) this.#checkpoint(command);
+        noteCheckpoints(this.lessor, command, term);
         return { kind: 'done' };
       case 'alarm':
         return this.#alarm(command.request);
@@ -271,45 +272,12 @@ export class ReplicatedState {
     return result;
   }
 
-  /** The proposer has chosen the id and raised the TTL to its floor; what contradicts that is refused here. */
-  #grant({ ID, TTL }: LeaseGrantRequest, index: number): CommandResult | EtcdError {
-    if (ID === 0n) return new EtcdError('LEASE_NOT_FOUND');
-    if (TTL > MAX_LEASE_TTL_SECONDS) {
-      return new EtcdError('LEASE_TTL_TOO_LARGE', {
-        detail: `${TTL} seconds, at most ${MAX_LEASE_TTL_SECONDS}`,
-      });
-    }
-    if (this.lessor.exists(ID)) return new EtcdError('LEASE_EXIST');
-    const lease = this.lessor.grant(ID, Math.max(1, TTL), index);
+  #grant(request: LeaseGrantRequest, index: number): CommandResult | EtcdError {
+    const lease = grantLease(this.lessor, request, index);
+    if (EtcdError.is(lease)) return lease;
     const header = revisionHeader(this.store.revision);
     const response = { header, ID: lease.id, TTL: lease.grantedTtlSeconds, error: '' };
     return { kind: 'leaseGrant', response };
-  }
-
-  /** Deletes the keys in one revision, in byte order, then the lease. False when there is no such lease. */
-  #revoke(id: bigint): boolean {
-    if (!this.lessor.exists(id)) return false;
-    const keys = this.lessor.keysOf(id);
-    if (keys.length > 0) {
-      const write = this.store.beginWrite();
-      for (const key of keys) {
-        write.deleteRange({ key: fromLatin1(key), rangeEnd: EMPTY_BYTES, prevKv: false });
-      }
-      write.end();
-    }
-    return this.lessor.revoke(id);
-  }
-
-  #revokeExpired(ids: readonly bigint[], asOfIndex: number): void {
-    for (const id of ids) if (isKnownAt(this.lessor.get(id), asOfIndex)) this.#revoke(id);
-  }
-
-  #checkpoint(command: Extract<Command, { kind: 'leaseCheckpoint' }>): void {
-    for (const { id, remainingTtlSeconds } of command.checkpoints) {
-      if (isKnownAt(this.lessor.get(id), command.asOfIndex)) {
-        this.lessor.checkpoint(id, remainingTtlSeconds);
-      }
-    }
   }
 
   #alarm({ action, memberID, alarm }: AlarmRequest): CommandResult {
@@ -371,9 +339,4 @@ async function openContent(
     auth: new ReplicatedAuth(store.meta),
     confState: confState === undefined ? EMPTY_CONF_STATE : decodeConfState(confState),
   };
-}
-
-/** A lease that exists and was not granted anew after the proposer looked. */
-function isKnownAt(lease: Lease | undefined, asOfIndex: number): boolean {
-  return lease !== undefined && lease.grantedIndex <= asOfIndex;
 }
