@@ -2,7 +2,9 @@ import { EtcdError } from '@etcd-ts/protocol';
 import { DiskError, MemoryDisk } from '@etcd-ts/wal';
 import { afterEach, describe, expect, test } from 'vitest';
 import { EtcdNode } from '../src/etcd-node.ts';
+import type { BackendStore } from '../src/env.ts';
 import type { LogFields } from '../src/logger.ts';
+import { memoryLevelBackends } from '../src/node/level-backends.ts';
 import { systemEnv } from '../src/node/system-env.ts';
 import { type EtcdNodeOptions, resolveOptions } from '../src/options.ts';
 import { StartError } from '../src/start-error.ts';
@@ -213,4 +215,49 @@ test('a disk that fails a sync stops the node, which says why and does nothing m
   expect(String(reason)).toContain('EIO');
   expect(errors).toHaveLength(1);
   expect(node.phase).toBe('stopped');
+});
+
+test('where the database is slow applying waits, within the limit, and goes on after it', async () => {
+  const inner = memoryLevelBackends();
+  let open: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  let isClosed = false;
+  const backends: BackendStore = {
+    ...inner,
+    open: async (name) => {
+      const backend = await inner.open(name);
+      return {
+        get: (key) => backend.get(key),
+        sync: () => backend.sync(),
+        iterate: (start, end) => backend.iterate(start, end),
+        sizeBytes: () => backend.sizeBytes(),
+        compactRange: (start, end) => backend.compactRange(start, end),
+        close: () => backend.close(),
+        write: async (operations) => {
+          if (isClosed) await gate;
+          await backend.write(operations);
+        },
+      };
+    },
+  };
+  const limit = 1 << 20;
+  const node = await EtcdNode.start({ backends, maxDirtyBytes: limit });
+  await node.ready();
+  isClosed = true;
+  const value = new Uint8Array(64 * 1024);
+  const client = node.client();
+  const puts = Array.from({ length: 100 }, (_, i) => client.put(`k${i}`, value));
+  const { store } = node.port.state;
+  const behind = (): number => node.status().committedIndex - node.status().appliedIndex;
+  await alone().when(() => (store.writeBehind.isFull && behind() > 0 ? true : undefined));
+  const stalledAt = node.status().appliedIndex;
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(node.status().appliedIndex).toBe(stalledAt);
+  // One page more than the limit may be unwritten.
+  expect(store.writeBehind.dirtyBytes).toBeLessThan(limit + 256 * 1024);
+  open();
+  await Promise.all(puts);
+  await node.stop();
 });
