@@ -5,7 +5,7 @@ import { decodeMessage, encodeMessage, type MessageRecord } from '../message-cod
 import type { LocalPeer, PeerHandlers } from '../peer-transport.ts';
 import { type PeerRecord, RECORD } from '../peer-record.ts';
 import { Connection } from './connection.ts';
-import { dial } from './dial.ts';
+import { dialAny } from './dial.ts';
 
 /** A transfer that does not move for so long is broken off. */
 export const SNAPSHOT_STALL_MS = 30_000;
@@ -19,13 +19,13 @@ export const MAX_RECEIVED_BYTES: number = 8 * 1024 * 1024;
  * @throws Error when the peer cannot be reached, refuses it, or the transfer stalls or breaks.
  */
 export async function sendSnapshot(
-  url: string,
+  urls: readonly string[],
   local: LocalPeer,
   message: SnapshotMessage,
   chunks: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { socket, head } = await dial(url, local, message.to, 'bulk', signal);
+  const { socket, head } = await dialAny(urls, local, message.to, 'bulk', signal);
   const connection = new Connection(socket, head);
   const watched = watch(signal, (error) => connection.destroy(error));
   const { promise, resolve, reject } = deferred<void>();

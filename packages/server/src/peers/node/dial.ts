@@ -69,3 +69,27 @@ export function dial(
     outgoing.end();
   });
 }
+
+/**
+ * Connects to a peer by whichever of its URLs answers first, in their order.
+ *
+ * @throws What the last of them failed with.
+ */
+export async function dialAny(
+  urls: readonly string[],
+  local: LocalPeer,
+  to: bigint,
+  lane: Lane,
+  signal: AbortSignal,
+): Promise<Dialled> {
+  let failure: unknown = new Error('the peer has no URL');
+  for (const url of urls) {
+    try {
+      return await dial(url, local, to, lane, signal);
+    } catch (error) {
+      failure = error;
+      if (signal.aborted) break;
+    }
+  }
+  throw failure;
+}

@@ -114,7 +114,7 @@ export class TcpTransport implements PeerTransport {
     if (peer === undefined || local === undefined) {
       throw new Error(`member ${idToHex(message.to)} is no peer`);
     }
-    await sendSnapshot(must(peer.urls[0], 'peer URL'), local, message, chunks, signal);
+    await sendSnapshot(peer.urls, local, message, chunks, signal);
   }
 
   call(
