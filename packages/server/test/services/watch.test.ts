@@ -309,6 +309,21 @@ describe('progress', () => {
     expect(await client.until()).toHaveLength(2);
   });
 
+  test('on request is silent while a watcher that a compaction ended was not cancelled', async () => {
+    const { watch, put, compact } = await harness();
+    for (let i = 0; i < 4; i++) await put('a');
+    await compact(4, false);
+    const client = watch();
+    client.create('a', { startRevision: 2 });
+    client.create('a');
+    await client.until();
+    client.progress();
+    expect(await client.until()).toEqual([]);
+    client.cancel(0n);
+    client.progress();
+    expect((await client.until()).map(({ watchId }) => watchId)).toEqual([0n, -1n]);
+  });
+
   test('comes by itself to idle watchers that asked for it, once an interval', async () => {
     const { watch, put, node } = await harness({ watchProgressNotifyIntervalMs: 1_000 });
     const client = watch();

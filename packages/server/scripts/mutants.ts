@@ -1,0 +1,103 @@
+/**
+ * Plants bugs one at a time and shows which tests see them: `npm run server:mutants [-- --only TEXT]`.
+ *
+ * Each mutant is one exact text replaced in a copy of the package; the tests named with it then run on the copy. A full
+ * run writes MUTANTS.md. The run fails when a mutant survives or when a text no longer fits the source.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Mutant, MUTANTS } from './mutant-table.ts';
+
+/** A mutant that hangs its tests is killed too. */
+const TESTS_TIMEOUT_MS = 120_000;
+
+const CONFIG = `const conditions = ['@etcd-ts/source'];
+export default {
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: { include: ['test/**/*.test.ts'], testTimeout: 10_000 },
+};
+`;
+
+const packageFolder = join(dirname(fileURLToPath(import.meta.url)), '..');
+const repository = join(packageFolder, '..', '..');
+const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } });
+
+/** The package as it was when the run began, so that work may go on beside it. */
+const copy = mkdtempSync(join(tmpdir(), 'server-mutant-'));
+for (const name of ['src', 'test', 'package.json']) {
+  cpSync(join(packageFolder, name), join(copy, name), { recursive: true });
+}
+symlinkSync(join(packageFolder, 'node_modules'), join(copy, 'node_modules'));
+writeFileSync(join(copy, 'vitest.config.mjs'), CONFIG);
+
+/** What the tests make of a copy; the name of the first test that fails, undefined when none does. */
+function firstFailure(tests: readonly string[]): string | undefined {
+  const { status, stdout, error } = spawnSync(
+    process.execPath,
+    [
+      join(repository, 'node_modules', 'vitest', 'vitest.mjs'),
+      'run',
+      '--reporter=json',
+      '--bail=1',
+      ...tests.map((test) => join('test', test)),
+    ],
+    { cwd: copy, encoding: 'utf8', timeout: TESTS_TIMEOUT_MS, maxBuffer: 1 << 28 },
+  );
+  if (error !== undefined) return 'the tests do not end';
+  if (status === 0) return undefined;
+  const report = JSON.parse(stdout.slice(stdout.indexOf('{'))) as {
+    testResults: { assertionResults: { status: string; title: string }[]; message?: string }[];
+  };
+  const failed = report.testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .find(({ status: outcome }) => outcome === 'failed');
+  return failed?.title ?? 'the tests cannot be loaded';
+}
+
+function judge(mutant: Mutant): string | undefined {
+  const path = join(copy, 'src', mutant.file);
+  const source = readFileSync(path, 'utf8');
+  const parts = source.split(mutant.find);
+  if (parts.length !== 2) {
+    throw new Error(`${mutant.name}: its text is ${parts.length - 1} times in ${mutant.file}`);
+  }
+  writeFileSync(path, parts.join(mutant.replace));
+  try {
+    return firstFailure(mutant.tests);
+  } finally {
+    writeFileSync(path, source);
+  }
+}
+
+const chosen = MUTANTS.filter(({ name, file }) => `${file} ${name}`.includes(values.only));
+const rows: string[] = [];
+let survivors = 0;
+try {
+  for (const mutant of chosen) {
+    const killer = judge(mutant);
+    if (killer === undefined) survivors++;
+    console.log(`${killer === undefined ? 'SURVIVED' : 'killed  '} ${mutant.file}: ${mutant.name}`);
+    rows.push(`| ${mutant.file} | ${mutant.name} | ${killer ?? '**survived**'} |`);
+  }
+} finally {
+  rmSync(copy, { recursive: true, force: true });
+}
+console.log(`${chosen.length - survivors} of ${chosen.length} killed`);
+if (chosen.length === MUTANTS.length) {
+  const head = [
+    '# Planted bugs',
+    '',
+    'One line each in the state machine, the leases and the services, and the first test that saw it.',
+    'Written by `npm run server:mutants`.',
+    '',
+    '| File | Bug | Seen by |',
+    '|---|---|---|',
+  ];
+  writeFileSync(join(packageFolder, 'MUTANTS.md'), [...head, ...rows, ''].join('\n'));
+}
+if (survivors > 0) process.exitCode = 1;
