@@ -385,9 +385,8 @@ const WATCH: readonly Mutant[] = [
     name: 'a catch-up step repeats its last revision',
     area: 'watch',
     file: 'catch-up.ts',
-    find: 'return { batches: walk.batches, through: isWhole ? state.revision : walk.through };',
-    replace:
-      'return { batches: walk.batches, through: isWhole ? state.revision : walk.through - 1 };',
+    find: 'this.through = main - 1;',
+    replace: 'this.through = main - 2;',
   },
   {
     name: 'a step ends inside a revision',

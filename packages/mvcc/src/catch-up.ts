@@ -25,6 +25,8 @@ export interface History {
   readonly batches: ReadonlyMap<HubWatcher, readonly Event[]>;
   /** Everything through this revision was read. */
   readonly through: number;
+  /** What it cost, in entries of the log looked at. */
+  readonly entries: number;
 }
 
 /**
@@ -49,15 +51,15 @@ function readKeyHistory(
   entriesMax: number,
 ): History {
   const slot = state.index.findText(key);
-  if (slot < 0) return { batches: new Map(), through: state.revision };
+  if (slot < 0) return { batches: new Map(), through: state.revision, entries: 0 };
   const walk = new Walk(entriesMax);
-  const through = state.index.forEachVersion(slot, watcher.next, (main, sub, isDelete) => {
+  const isWhole = state.index.forEachVersion(slot, watcher.next, (main, sub, isDelete) => {
     if (!walk.enter(main)) return false;
     const event = new WatchEvent(state, { slot, key, main, sub, isDelete });
     if (watcher.wants(event)) walk.add(watcher, event);
     return true;
   });
-  return { batches: walk.batches, through: through ? state.revision : walk.through };
+  return walk.history(isWhole ? state.revision : walk.through);
 }
 
 function readLog(state: StoreState, cohort: readonly HubWatcher[], entriesMax: number): History {
@@ -86,7 +88,7 @@ function readLog(state: StoreState, cohort: readonly HubWatcher[], entriesMax: n
     }
     return true;
   });
-  return { batches: walk.batches, through: isWhole ? state.revision : walk.through };
+  return walk.history(isWhole ? state.revision : walk.through);
 }
 
 /** How far a walk has come, and what it has found. */
@@ -95,13 +97,14 @@ class Walk {
   /** The last revision that was read to its end. */
   through = 0;
   readonly #revisions = new Map<HubWatcher, number>();
-  #entriesLeft: number;
+  readonly #entriesMax: number;
+  #entries = 0;
   #bytes = 0;
   #main = 0;
   #isFull = false;
 
   constructor(entriesMax: number) {
-    this.#entriesLeft = entriesMax;
+    this.#entriesMax = entriesMax;
   }
 
   /** @returns false when this revision is to wait for the next walk. */
@@ -110,10 +113,14 @@ class Walk {
       const isFirst = this.#main === 0;
       this.through = main - 1;
       this.#main = main;
-      if (!isFirst && (this.#isFull || this.#entriesLeft <= 0)) return false;
+      if (!isFirst && (this.#isFull || this.#entries >= this.#entriesMax)) return false;
     }
-    this.#entriesLeft--;
+    this.#entries++;
     return true;
+  }
+
+  history(through: number): History {
+    return { batches: this.batches, through, entries: this.#entries };
   }
 
   add(watcher: HubWatcher, event: WatchEvent): void {
@@ -121,7 +128,7 @@ class Walk {
     const last = batch?.at(-1)?.kv.modRevision;
     if (batch === undefined) this.batches.set(watcher, [event.for(watcher)]);
     else batch.push(event.for(watcher));
-    this.#entriesLeft -= EVENT_COST_ENTRIES;
+    this.#entries += EVENT_COST_ENTRIES;
     this.#bytes += event.bytes;
     if (last !== event.main) {
       const revisions = (this.#revisions.get(watcher) ?? 0) + 1;

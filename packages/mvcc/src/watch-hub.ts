@@ -26,6 +26,9 @@ import type { Change } from './write-txn.ts';
 /** Most watchers that read history together in one step (etcd: maxWatchersPerSync). */
 export const COHORT_MAX = 512;
 
+/** What the turn of a cohort costs beside its reading, in entries looked at. */
+const TURN_COST_ENTRIES = 16;
+
 /** How many watchers there are, by state. */
 export interface WatcherCounts {
   readonly synced: number;
@@ -85,17 +88,8 @@ export class WatchHub implements WatcherOwner {
    * @returns true when there is more to do now.
    */
   step(entriesMax: number): boolean {
-    const cohort = this.#nextCohort();
-    if (cohort.length === 0) return this.hasWork;
-    const { batches, through } = readHistory(this.#state, cohort, entriesMax);
-    for (const watcher of cohort) {
-      // A sink may have cancelled its neighbours.
-      if (watcher.state !== 'behind' || watcher.next > through) continue;
-      const events = batches.get(watcher);
-      if (events !== undefined && !this.#deliver(watcher, events)) continue;
-      watcher.next = through + 1;
-      if (watcher.next > this.revision) this.#moveToSynced(watcher);
-    }
+    let left = entriesMax;
+    while (left > 0 && this.hasWork) left -= this.#stepCohort(left);
     return this.hasWork;
   }
 
@@ -153,6 +147,23 @@ export class WatchHub implements WatcherOwner {
     this.#behind.delete(watcher);
     this.#parked.delete(watcher);
     watcher.state = 'ended';
+  }
+
+  /** @returns what it cost, in entries looked at. */
+  #stepCohort(entriesMax: number): number {
+    const cohort = this.#nextCohort();
+    const cost = TURN_COST_ENTRIES + cohort.length;
+    if (cohort.length === 0) return cost;
+    const { batches, through, entries } = readHistory(this.#state, cohort, entriesMax);
+    for (const watcher of cohort) {
+      // A sink may have cancelled its neighbours.
+      if (watcher.state !== 'behind' || watcher.next > through) continue;
+      const events = batches.get(watcher);
+      if (events !== undefined && !this.#deliver(watcher, events)) continue;
+      watcher.next = through + 1;
+      if (watcher.next > this.revision) this.#moveToSynced(watcher);
+    }
+    return cost + entries;
   }
 
   #publishOne(change: Change): void {

@@ -242,7 +242,7 @@ test('the store answers every request as the model does, over flushes, restarts,
       const pair = new Pair(await openStore(memoryBackend(), { leases }), leases);
       for (const each of steps) await pair.take(each);
     }),
-    { numRuns: 400 },
+    { numRuns: 300 },
   );
 });
 

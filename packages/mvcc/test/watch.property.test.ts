@@ -194,6 +194,6 @@ test('each watcher is given exactly its events, in order, in whole revisions, ho
         expect(watcher.state).toBe(endedBy === 'nobody' ? 'synced' : 'ended');
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   );
 });

@@ -421,7 +421,17 @@ test('after the store was replaced by a newer one watchers read on there', async
   expect(key.events).toEqual(range.events);
 });
 
-test('with tens of thousands of watchers a step stays bounded and everyone is served', () => {
+test('one step serves as many watchers as its budget allows', () => {
+  for (let i = 0; i < 10; i++) store.put(put('a'));
+  const sinks = Array.from({ length: 200 }, () => new Sink());
+  for (const sink of sinks) start(sink, 'a', '', 2);
+  expect(store.hub.step(100)).toBe(true);
+  expect(store.hub.counts.synced).toBeLessThan(10);
+  expect(store.hub.step(100_000)).toBe(false);
+  expect(sinks.every(({ events }) => events.length === 10)).toBe(true);
+});
+
+test('with thousands of watchers a step stays bounded and everyone is served', () => {
   for (let i = 0; i < 100; i++) store.put(put(`k${i % 10}`));
   let events = 0;
   for (let i = 0; i < 2000; i++) {
