@@ -33,6 +33,15 @@ export {
   type StillFails,
 } from './plan/shrink.ts';
 
+// Pages about runs.
+export { renderPage } from './report/page.ts';
+export {
+  MAX_REPORT_MESSAGES,
+  type MemberLane,
+  type Timeline,
+  TimelineCollector,
+} from './report/timeline.ts';
+
 // Histories, checkers and the model.
 export { checkCompaction } from './checkers/compaction.ts';
 export { checkHeaderRevisions } from './checkers/header-revisions.ts';

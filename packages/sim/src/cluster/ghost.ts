@@ -31,6 +31,13 @@ export interface GhostEntry {
   readonly atUs: number;
 }
 
+/** Hears what the ghost sees; for reports. */
+export interface GhostListener {
+  status?(member: number, status: NodeStatus): void;
+  applied?(member: number, index: number): void;
+  sent?(message: Message): void;
+}
+
 /** A listener's view of the trace: kind of happening and numbers to fold. */
 export type Tracer = (kind: string, ...values: readonly number[]) => void;
 
@@ -53,6 +60,7 @@ export class Ghost {
   readonly #hashed = new WeakMap<Entry, number>();
   readonly #terms = new Map<number, number>();
   snapshotsInstalled = 0;
+  listener: GhostListener | undefined;
 
   constructor(nowUs: () => number, trace: Tracer) {
     this.#nowUs = nowUs;
@@ -93,6 +101,7 @@ export class Ghost {
   /** A member's role, term or leader changed. */
   status(member: number, id: bigint, status: NodeStatus): void {
     this.#trace('status', member, status.term, status.isLeader ? 1 : 0);
+    this.listener?.status?.(member, status);
     const known = this.#terms.get(member) ?? 0;
     if (status.term < known) {
       this.#add('R7', `member ${member} is in term ${status.term}, after term ${known}`);
@@ -108,6 +117,7 @@ export class Ghost {
 
   /** A member sends a message. */
   sent(message: Message): void {
+    this.listener?.sent?.(message);
     if (message.type === 'voteResponse' && !message.rejected) {
       const key = `${message.from} ${message.term}`;
       const granted = this.#grants.get(key);
@@ -182,6 +192,7 @@ export class Ghost {
     const stateHash = state.stateHash();
     const { revision } = state.store;
     this.#trace('apply', member, at.index, revision);
+    this.listener?.applied?.(member, at.index);
     const known = this.entries[at.index];
     if (known === undefined) {
       if (at.index !== this.lastIndex + 1) {

@@ -115,6 +115,9 @@ export class SimMember {
     this.counts.powerLosses++;
   }
 
+  /** Called when it begins to serve, and when it ends. */
+  onLife: ((isUp: boolean) => void) | undefined;
+
   /** Takes it out of service. */
   retire(): void {
     this.isRetired = true;
@@ -147,6 +150,7 @@ export class SimMember {
   #door: MemberDoor | undefined;
 
   #end(): void {
+    if (this.node !== undefined) this.onLife?.(false);
     this.#door = undefined;
     this.node = undefined;
     this.state = undefined;
@@ -159,6 +163,7 @@ export class SimMember {
       if (!process.isAlive) return;
       this.node = node;
       this.counts.starts++;
+      this.onLife?.(true);
       const channel: Channel = node.channel();
       this.#door = { process, channel };
       node.on('stopped', (reason) => {

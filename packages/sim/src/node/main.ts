@@ -1,10 +1,12 @@
 /** `npm run sim`: runs seeds or a plan, tells what is wrong, keeps what is needed to see it again. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { type RunResult, runPlan } from '../cluster/run-plan.ts';
 import { generatePlan } from '../plan/generate.ts';
 import { parsePlan, type Plan } from '../plan/plan.ts';
 import { shrinkPlan } from '../plan/shrink.ts';
+import { renderPage } from '../report/page.ts';
+import { TimelineCollector } from '../report/timeline.ts';
 import { firstDifference } from '../world/trace-hash.ts';
 import { describeFailure, keepPlan } from './failure.ts';
 import { type CommandOptions, readCommandLine, USAGE } from './options.ts';
@@ -59,7 +61,13 @@ function usedCpuMs(): number {
 /** A run that breaks the harness itself counts as a failure of its own kind. */
 async function runOnce(plan: Plan, options: CommandOptions): Promise<RunResult> {
   try {
-    return await runPlan(plan, options.logs ? { log: printLogs } : {});
+    const collector = new TimelineCollector();
+    const watch = options.report === undefined ? undefined : collector.watch;
+    const result = await runPlan(plan, { log: options.logs ? printLogs : undefined, watch });
+    if (options.report !== undefined) {
+      writeFileSync(options.report, renderPage(collector.timeline(result)));
+    }
+    return result;
   } catch (error) {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return {
@@ -81,7 +89,7 @@ async function report(result: RunResult, options: CommandOptions): Promise<void>
   if (!options.shrink) return;
   const wanted = result.violations[0]?.invariant;
   const { plan, runs } = await shrinkPlan(result.plan, async (candidate) => {
-    const again = await runOnce(candidate, { ...options, logs: false });
+    const again = await runOnce(candidate, { ...options, logs: false, report: undefined });
     return again.violations[0]?.invariant === wanted;
   });
   const small = keepPlan(plan, options.out, '-small');
@@ -92,7 +100,7 @@ async function report(result: RunResult, options: CommandOptions): Promise<void>
 }
 
 async function isSameAgain(result: RunResult, options: CommandOptions): Promise<boolean> {
-  const again = await runOnce(result.plan, options);
+  const again = await runOnce(result.plan, { ...options, report: undefined });
   if (again.digest === result.digest) return true;
   const at = firstDifference(result.checkpoints, again.checkpoints);
   const where = at < 0 ? 'after the last checkpoint' : `before event ${(at + 1) * 1024}`;

@@ -1,0 +1,155 @@
+/** What happened in a run, as a page about it needs it. Times in milliseconds. */
+import { toLatin1 } from '@etcd-ts/base';
+import type { Violation } from '../checkers/violation.ts';
+import type { Run, RunResult } from '../cluster/run-plan.ts';
+import { responseRevision, type Operation } from '../history/operation.ts';
+
+/** Messages in a report; later ones are left out, and the page says so. */
+export const MAX_REPORT_MESSAGES = 40_000;
+
+/** A whole run. */
+export interface Timeline {
+  readonly seed: number;
+  readonly profile: string;
+  readonly safetyMs: number;
+  readonly endMs: number;
+  readonly members: readonly MemberLane[];
+  readonly faults: readonly { kind: string; fromMs: number; toMs: number; text: string }[];
+  readonly operations: readonly OperationBar[];
+  readonly messages: readonly MessageMark[];
+  readonly hasAllMessages: boolean;
+  readonly violations: readonly { invariant: string; message: string; atMs: number | null }[];
+}
+
+/** One member's life. */
+export interface MemberLane {
+  readonly number: number;
+  readonly lives: { fromMs: number; toMs: number }[];
+  readonly roles: { atMs: number; isLeader: boolean; hasLeader: boolean; term: number }[];
+  readonly applied: { atMs: number; index: number }[];
+}
+
+interface OperationBar {
+  readonly client: number;
+  readonly member: number;
+  readonly text: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly outcome: string;
+}
+
+interface MessageMark {
+  readonly atMs: number;
+  readonly from: number;
+  readonly to: number;
+  readonly type: string;
+  readonly term: number;
+}
+
+/** Looks on while a plan runs. */
+export class TimelineCollector {
+  readonly #members = new Map<number, MemberLane>();
+  readonly #messages: MessageMark[] = [];
+  #run: Run | undefined;
+  #hasAllMessages = true;
+
+  /** Begins to look; hand it to {@link RunOptions.watch}. */
+  readonly watch = (run: Run): void => {
+    this.#run = run;
+    const { ghost, members, world } = run.cluster;
+    const nowMs = (): number => world.nowUs / 1000;
+    const numbers = new Map<bigint, number>();
+    for (const member of members) {
+      const lane = this.#lane(member.number);
+      member.onLife = (isUp) => {
+        if (isUp) lane.lives.push({ fromMs: nowMs(), toMs: Infinity });
+        else {
+          const last = lane.lives.at(-1);
+          if (last !== undefined) last.toMs = nowMs();
+        }
+      };
+    }
+    ghost.listener = {
+      status: (member, { isLeader, leader, term }) => {
+        for (const { node, number } of members)
+          if (node !== undefined) numbers.set(node.memberId, number);
+        this.#lane(member).roles.push({ atMs: nowMs(), isLeader, hasLeader: leader !== 0n, term });
+      },
+      applied: (member, index) => this.#lane(member).applied.push({ atMs: nowMs(), index }),
+      sent: ({ from, to, type, term }) => {
+        if (this.#messages.length >= MAX_REPORT_MESSAGES) this.#hasAllMessages = false;
+        else {
+          const ends = { from: numbers.get(from) ?? 0, to: numbers.get(to) ?? 0 };
+          this.#messages.push({ atMs: nowMs(), ...ends, type, term });
+        }
+      },
+    };
+  };
+
+  /** Everything that was seen, with how the run was judged. */
+  timeline(result: RunResult): Timeline {
+    const run = this.#run;
+    if (run === undefined) throw new Error('the collector has not looked at a run');
+    const endMs = result.simulatedMs;
+    const members = [...this.#members.values()].sort((a, b) => a.number - b.number);
+    for (const { lives } of members)
+      for (const life of lives) life.toMs = Math.min(life.toMs, endMs);
+    return {
+      seed: run.plan.seed,
+      profile: run.plan.profile,
+      safetyMs: run.plan.safetyMs,
+      endMs,
+      members,
+      faults: run.plan.faults
+        .filter((fault) => fault.atMs <= run.plan.safetyMs)
+        .map(({ kind, atMs, forMs, ...rest }) => ({
+          kind,
+          fromMs: atMs,
+          toMs: Math.min(atMs + forMs, run.plan.safetyMs),
+          text: JSON.stringify(rest),
+        })),
+      operations: run.recorder.operations().map(barOf),
+      messages: this.#messages,
+      hasAllMessages: this.#hasAllMessages,
+      violations: result.violations.map(markOf),
+    };
+  }
+
+  #lane(number: number): MemberLane {
+    let lane = this.#members.get(number);
+    if (lane === undefined) {
+      lane = { number, lives: [], roles: [], applied: [] };
+      this.#members.set(number, lane);
+    }
+    return lane;
+  }
+}
+
+function markOf({ invariant, message, atUs }: Violation): Timeline['violations'][number] {
+  return { invariant, message, atMs: atUs === undefined ? null : atUs / 1000 };
+}
+
+function barOf(operation: Operation): OperationBar {
+  const { outcome } = operation;
+  const told =
+    outcome.kind === 'ok' ? `revision ${responseRevision(outcome.response)}` : outcome.code;
+  return {
+    client: operation.client,
+    member: operation.member,
+    text: `#${operation.id} ${describe(operation)}: ${told}`,
+    fromMs: operation.invokedUs / 1000,
+    toMs: operation.returnedUs / 1000,
+    outcome: outcome.kind,
+  };
+}
+
+function describe({ request }: Operation): string {
+  if (request.kind === 'put') {
+    return `put ${toLatin1(request.request.key)} = ${toLatin1(request.request.value)}`;
+  }
+  if ('request' in request && 'key' in request.request) {
+    return `${request.kind} ${toLatin1(request.request.key)}`;
+  }
+  if ('id' in request) return `${request.kind} ${request.id}`;
+  return request.kind === 'compact' ? `compact ${request.revision}` : request.kind;
+}
