@@ -84,7 +84,7 @@ export function countOwnVote(raft: RaftState): void {
 /** A voter answered the election in progress. */
 export function handleVoteResponse(raft: RaftState, message: VoteResponseMessage): void {
   const expected = raft.role === 'preCandidate' ? 'preVoteResponse' : 'voteResponse';
-  if (message.type !== expected) return;
+  if (message.type !== expected || raft.peer(message.from) === undefined) return;
   if (message.rejected && learnCommit(raft, message)) return;
   countVote(raft, message.from, message.rejected);
 }

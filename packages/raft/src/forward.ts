@@ -18,6 +18,13 @@ import { admit, refuse } from './proposals.ts';
 import { SeenRequests } from './requests.ts';
 import type { FreshForward, RaftState } from './state.ts';
 
+/**
+ * Accepted proposals of this node whose end it has not seen; beyond it a follower refuses more as `full`.
+ *
+ * A leader is bounded by the bytes that are not committed; a follower may lag behind what it had others commit.
+ */
+export const MAX_UNDECIDED_OUTCOMES = 262_144;
+
 /** Queues a payload for the leader, or refuses it. */
 export function forwardLater(
   raft: RaftState,
@@ -28,6 +35,7 @@ export function forwardLater(
   const bytes = payloadBytes(payload);
   if (leader === NO_NODE) refuse(raft, token, { reason: 'noLeader' });
   else if (!config.forwardProposals) refuse(raft, token, { reason: 'notLeader' });
+  else if (raft.outcomes.count >= MAX_UNDECIDED_OUTCOMES) refuse(raft, token, { reason: 'full' });
   else if (raft.forwardBytes > 0 && raft.forwardBytes + bytes > config.maxUncommittedBytes) {
     refuse(raft, token, { reason: 'full' });
   } else {

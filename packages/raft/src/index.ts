@@ -75,6 +75,7 @@ export type {
 export type { PeerProgress, RaftStatus } from './status.ts';
 export type { ProgressState } from './progress.ts';
 export type { TraceEvent, TraceSink, VoteType } from './trace.ts';
+export { MAX_UNDECIDED_OUTCOMES } from './forward.ts';
 export { ENTRY_OVERHEAD_BYTES } from './log.ts';
 
 // For tests and tools: the algebra that the core is made of, and its checks.

@@ -26,6 +26,7 @@ const lastOf = (run: Run): LogIndex => run.first + run.tokens.length - 1;
  */
 export class OutcomeTracker {
   #runs: Run[] = [];
+  #count = 0;
   /** The largest term committed so far. */
   #committedTerm: Term = 0;
   /** Runs may be waiting that are older than that. */
@@ -35,8 +36,9 @@ export class OutcomeTracker {
     return this.#runs.length === 0;
   }
 
+  /** How many proposals are followed. */
   get count(): number {
-    return this.#runs.reduce((sum, run) => sum + run.tokens.length - run.settled, 0);
+    return this.#count;
   }
 
   /** Follows tokens of entries from `first` on, all of `term`. */
@@ -46,6 +48,7 @@ export class OutcomeTracker {
     const tail = this.#runs.at(-1);
     if (tail === undefined || lastOf(tail) < first) {
       this.#runs.push(run);
+      this.#count += tokens.length;
       return;
     }
     this.#merge(run, report);
@@ -68,6 +71,7 @@ export class OutcomeTracker {
     this.#runs = [...claims]
       .sort(([a], [b]) => a - b)
       .map(([index, { term, token }]) => ({ first: index, term, tokens: [token], settled: 0 }));
+    this.#count = claims.size;
   }
 
   /** Settles what `commit` decides; `termAt` tells the committed term, undefined when forgotten. */
@@ -75,7 +79,7 @@ export class OutcomeTracker {
     let done = 0;
     for (const run of this.#runs) {
       if (run.first + run.settled > commit) break;
-      settleThrough(run, commit, termAt, report);
+      this.#count -= settleThrough(run, commit, termAt, report);
       if (run.settled < run.tokens.length) break;
       done++;
     }
@@ -94,7 +98,8 @@ export class OutcomeTracker {
     const older = this.#runs.filter((run) => run.term < this.#committedTerm);
     if (older.length === 0) return;
     this.#runs = this.#runs.filter((run) => run.term >= this.#committedTerm);
-    for (const run of older) settleThrough(run, lastOf(run), () => this.#committedTerm, report);
+    const newer = (): Term => this.#committedTerm;
+    for (const run of older) this.#count -= settleThrough(run, lastOf(run), newer, report);
   }
 
   /** A snapshot takes the log's place: what it committed on the way cannot be seen any more. */
@@ -116,6 +121,7 @@ export class OutcomeTracker {
       });
     }
     this.#runs = [];
+    this.#count = 0;
   }
 
   /** The state as text, for `keyOf`. */
@@ -129,25 +135,27 @@ export class OutcomeTracker {
   clone(): OutcomeTracker {
     const copy = new OutcomeTracker();
     copy.#runs = this.#runs.map((run) => ({ ...run }));
+    copy.#count = this.#count;
     copy.#committedTerm = this.#committedTerm;
     copy.#hasOlder = this.#hasOlder;
     return copy;
   }
 }
 
-/** Settles the tokens of a run through `index`. */
+/** Settles the tokens of a run through `index`; returns how many. */
 function settleThrough(
   run: Run,
   index: LogIndex,
   termAt: (index: LogIndex) => Term | undefined,
   report: Report,
-): void {
-  const { term, tokens } = run;
+): number {
+  const { term, tokens, settled } = run;
   for (; run.settled < tokens.length && run.first + run.settled <= index; run.settled++) {
     const at = run.first + run.settled;
     const token = tokens[run.settled];
     if (token !== undefined) report(token, { kind: verdict(termAt(at), term), index: at, term });
   }
+  return run.settled - settled;
 }
 
 function verdict(committed: Term | undefined, accepted: Term): 'committed' | 'lost' | 'unknown' {

@@ -40,6 +40,8 @@ describe('outcomes of accepted proposals', () => {
         }
         for (let commit = 0; commit <= log.length; commit++) {
           tracker.commit(commit, (index) => (index === 0 ? 0 : log[index - 1]), report);
+          expect(tracker.count).toBe(entries.size - told.size);
+          expect(tracker.clone().count).toBe(tracker.count);
           for (const [token, { index, term }] of entries) {
             const outcomes = told.get(token) ?? [];
             expect(outcomes.length).toBeLessThanOrEqual(1);

@@ -1,6 +1,6 @@
 /** Every token gets its answers: what becomes of requests when messages, leaders or nodes are lost. */
 import { describe, expect, test } from 'vitest';
-import type { ForwardMessage } from '@etcd-ts/raft';
+import { type ForwardMessage, MAX_UNDECIDED_OUTCOMES } from '@etcd-ts/raft';
 import { Cluster, command } from './cluster.ts';
 import {
   append,
@@ -14,6 +14,7 @@ import {
 } from './single.ts';
 
 const TICK = { type: 'tick' } as const;
+const EMPTY = new Uint8Array(0);
 
 function following() {
   const node = single();
@@ -93,6 +94,26 @@ describe('a proposal at a follower', () => {
     expect(second.commands()).toEqual(['x']);
     receive(second, ...held);
     expect(second.outcomes.get(7)?.map(({ kind }) => kind)).toEqual(['accepted', 'committed']);
+  });
+
+  test('is refused when too many before it are accepted and not yet seen committed here', () => {
+    const { core } = following();
+    const proposals = Array.from({ length: MAX_UNDECIDED_OUTCOMES }, (_, token) => ({
+      token,
+      data: EMPTY,
+    }));
+    const requests = core
+      .step({ type: 'propose', proposals })
+      .flatMap((effect) => (effect.type === 'send' ? only(effect.messages, 'forward') : []));
+    const results = requests
+      .flatMap(({ ids }) => ids)
+      .map((id, i) => ({ id, accepted: true, index: 2 + i }) as const);
+    expect(results).toHaveLength(MAX_UNDECIDED_OUTCOMES);
+    const message = { type: 'forwardResponse', from: 2n, to: 1n, term: 1, results } as const;
+    core.step({ type: 'message', message });
+    expect(core.status().pendingOutcomes).toBe(MAX_UNDECIDED_OUTCOMES);
+    const [refused] = core.step({ type: 'propose', proposals: [{ token: 1, data: EMPTY }] });
+    expect(refused).toMatchObject({ outcome: { kind: 'refused', reason: 'full' } });
   });
 
   test('waits for its answer within the bytes that may be uncommitted', () => {

@@ -108,6 +108,13 @@ describe('§3.4 leader election', () => {
     expect(node.core.role).toBe('candidate');
   });
 
+  test('the vote of a stranger counts for nothing', () => {
+    const node = single({ voters: [1, 2, 3], config: NO_PRE_VOTE });
+    node.step({ type: 'campaign' });
+    receive(node, voteResponse({ from: 8n }), voteResponse({ from: 9n }));
+    expect(node.core.role).toBe('candidate');
+  });
+
   test('each server votes for at most one candidate in a term, first come, first served', () => {
     const node = single({ config: NO_PRE_VOTE });
     const answers = receive(node, vote({ from: 2n }), vote({ from: 3n }), vote({ from: 2n }));
