@@ -67,6 +67,8 @@ export class SimNode {
   /** Contents of snapshots that arrived, by index and term: a group that installs one finds it here. */
   readonly #staged = new Map<string, SimSnapshot>();
   #page: readonly Entry[] = [];
+  /** Inputs that wait to be stepped together. */
+  #inbox: Input[] = [];
   /** The state machine now. */
   #machine: SimSnapshot;
   #config: RaftConfig;
@@ -144,6 +146,7 @@ export class SimNode {
     this.#unacknowledged = [];
     this.#staged.clear();
     this.#page = [];
+    this.#inbox = [];
     this.up = false;
   }
 
@@ -182,9 +185,17 @@ export class SimNode {
     this.restart();
   }
 
-  /** Steps the core and does at once what needs no disk. */
+  /** Keeps an input back until the next step, or until there are `count`. */
+  enqueue(input: Input, count: number): void {
+    if (this.#inbox.length + 1 >= count) this.step(input);
+    else this.#inbox.push(input);
+  }
+
+  /** Steps the core with all that waits and this input, and does at once what needs no disk. */
   step(input: Input): void {
-    const effects = this.core.step(input);
+    const inputs = [...this.#inbox, input];
+    this.#inbox = [];
+    const effects = inputs.length === 1 ? this.core.step(input) : this.core.stepAll(inputs);
     for (const effect of effects) this.#perform(effect);
     this.#observe();
     // What is answered is judged by what the observer has seen of this very step.
@@ -375,7 +386,9 @@ export class SimNode {
       };
     }
     const last = entries.at(-1);
-    if (last !== undefined) this.step({ type: 'applied', index: last.index });
+    if (last === undefined) return;
+    this.step({ type: 'applied', index: last.index });
+    if (this.#world.random.perMille(50)) this.step({ type: 'applied', index: last.index - 1 });
   }
 
   #configured(index: LogIndex, confState: ConfState): void {

@@ -7,6 +7,8 @@ export interface SimPlan {
   readonly nodeCount: number;
   readonly voterCount: number;
   readonly steps: number;
+  /** Messages and requests that a node steps together, at most; 1: each by itself. */
+  readonly batchMax: number;
   readonly preVote: boolean;
   readonly checkQuorum: boolean;
   readonly stepDownOnRemoval: boolean;
@@ -110,6 +112,7 @@ export function planFor(seed: number, overrides: Partial<SimPlan> = {}): SimPlan
     nodeCount: voterCount + random.below(3),
     voterCount,
     steps: 3000,
+    batchMax: random.perMille(300) ? 8 : 1,
     preVote: random.perMille(500),
     checkQuorum,
     readsByLease,

@@ -70,6 +70,7 @@ export class Simulation implements SimWorld {
   readonly #trace: string[] = [];
   readonly #counts: Record<SimEvent, number>;
   #elections = 0;
+  #isHealing = false;
   #healingTicks = 0;
   #command = 0;
 
@@ -124,6 +125,7 @@ export class Simulation implements SimWorld {
     try {
       for (let step = 0; step < this.plan.steps; step++) this.#step();
       this.#note('healing');
+      this.#isHealing = true;
       this.#healingTicks = heal(this);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
@@ -190,10 +192,13 @@ export class Simulation implements SimWorld {
     if (this.#trace.length > TRACE_KEPT) this.#trace.splice(0, TRACE_KEPT / 2);
   }
 
-  /** Steps a node and notes when it is elected. */
+  /** Steps a node, or lets it wait for more to step together, and notes when it is elected. */
   stepNode(node: SimNode, input: Input): void {
     const wasLeader = node.status.role === 'leader';
-    node.step(input);
+    const mayWait = input.type === 'message' || input.type === 'propose' || input.type === 'read';
+    const { batchMax } = this.plan;
+    if (this.#isHealing || batchMax === 1 || !mayWait) node.step(input);
+    else node.enqueue(input, 1 + this.random.below(batchMax));
     if (!wasLeader && node.status.role === 'leader') {
       this.#elections++;
       this.#note(`${node.name} leads term ${node.status.term}`);
