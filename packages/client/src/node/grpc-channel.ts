@@ -1,18 +1,11 @@
-/** A Channel over gRPC, by @grpc/grpc-js. */
+/** A Channel over gRPC: one HTTP/2 connection to one member, made when it is needed and anew when it was lost. */
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import {
-  Client,
-  credentials,
-  type ChannelCredentials,
-  type ClientOptions,
-  Metadata,
-} from '@grpc/grpc-js';
-import {
+  CallDeadlines,
   type CallOptions,
   type Channel,
-  DecodeError,
   EtcdError,
-  type MessageCodec,
-  MessageQueue,
+  type MethodName,
   type RequestOf,
   type ResponseOf,
   RPC_TABLE,
@@ -20,45 +13,58 @@ import {
   type StreamMethodName,
   type UnaryMethodName,
 } from '@etcd-ts/protocol';
-import { fromGrpc } from './grpc-error.ts';
-import { GrpcStream } from './grpc-stream.ts';
+import { formatTimeout, headerBlock, HeaderSet } from '@etcd-ts/protocol/http2';
 import { signalError } from '../backoff.ts';
+import { ChannelStream } from '../grpc/channel-stream.ts';
+import { type ChannelCall, UnaryCall } from '../grpc/unary-call.ts';
+import { GrpcConnection } from './grpc-connection.ts';
+import { backgroundClock } from './system-clock.ts';
 
 /** What a gRPC channel may be told. */
 export interface GrpcChannelOptions {
-  /** TLS of the connection. @defaultValue none */
-  readonly credentials?: ChannelCredentials;
-  /** Time between pings on a connection with calls, to notice that its host is gone. @defaultValue 10000 */
+  /** TLS of the connection, as node:tls takes it. @defaultValue none, but for URLs that begin with https */
+  readonly tls?: TlsOptions;
+  /** Silence on a connection with calls after which the server is asked for a sign of life. @defaultValue 10000 */
   readonly keepAliveIntervalMs?: number;
-  /** Time for the answer to a ping before the connection is given up. @defaultValue 5000 */
+  /** Time for the answer before the connection is given up. @defaultValue 5000 */
   readonly keepAliveTimeoutMs?: number;
 }
 
-interface Cancellable {
-  cancel(): void;
-}
+/** Calls that wait for a connection or for room on it; one more fails with RESOURCE_EXHAUSTED. */
+export const MAX_WAITING_CALLS = 100_000;
 
-/** A connection to one `host:port`. It connects by itself when it is first used, and again when it was lost. */
+/** Sets of headers that a channel remembers, one for each method and metadata. */
+const MAX_HEADER_SETS = 256;
+
+const DEFAULT_PORT = 2379;
+const NOTHING: Uint8Array = new Uint8Array(0);
+const VALID_METADATA = /^[ -~]*$/;
+
+/** A channel to one `host:port` or URL. */
 export class GrpcChannel implements Channel {
-  readonly #client: Client;
-  readonly #open = new Set<Cancellable>();
+  readonly #authority: string;
+  readonly #target: {
+    readonly host: string;
+    readonly port: number;
+    readonly tls: TlsOptions | undefined;
+  };
+  readonly #options: GrpcChannelOptions;
+  readonly #deadlines = new CallDeadlines(backgroundClock);
+  readonly #open = new Set<ChannelCall>();
+  readonly #headerSets = new Map<string, HeaderSet>();
+  /** Calls without a stream yet, in order. */
+  #waiting: ChannelCall[] = [];
+  #connection: GrpcConnection | undefined;
   #isClosed = false;
 
   constructor(endpoint: string, options: GrpcChannelOptions = {}) {
-    const clientOptions: ClientOptions = {
-      'grpc.max_receive_message_length': -1,
-      'grpc.max_send_message_length': -1,
-      'grpc.keepalive_time_ms': options.keepAliveIntervalMs ?? 10_000,
-      'grpc.keepalive_timeout_ms': options.keepAliveTimeoutMs ?? 5_000,
-      'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 1_000,
-      'grpc.use_local_subchannel_pool': 1,
-    };
-    this.#client = new Client(
-      endpoint.replace(/^https?:\/\//, ''),
-      options.credentials ?? credentials.createInsecure(),
-      clientOptions,
-    );
+    const url = new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`);
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const isTls = url.protocol === 'https:' || options.tls !== undefined;
+    const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
+    this.#authority = url.host;
+    this.#target = { host, port, tls: isTls ? { servername: host, ...options.tls } : undefined };
+    this.#options = options;
   }
 
   /** See {@link Channel.unary}. */
@@ -69,35 +75,9 @@ export class GrpcChannel implements Channel {
   ): Promise<ResponseOf<Method>> {
     const refusal = this.#refusal(options);
     if (refusal !== undefined) return Promise.reject(refusal);
-    const rpc = RPC_TABLE[method];
-    const { signal } = options;
     return new Promise((resolve, reject) => {
-      const call = this.#client.makeUnaryRequest(
-        `/${method}`,
-        encoderOf(rpc.request),
-        decoderOf(rpc.response),
-        request,
-        metadataOf(options),
-        callOptions(options),
-        (error, response) => {
-          this.#open.delete(entry);
-          signal?.removeEventListener('abort', onAbort);
-          if (response !== undefined && error === null) resolve(response);
-          else reject(error === null ? new EtcdError('INTERNAL') : fromGrpc(error));
-        },
-      );
-      const onAbort = (): void => {
-        if (signal !== undefined) reject(signalError(signal));
-        call.cancel();
-      };
-      const entry = {
-        cancel: (): void => {
-          reject(closedError());
-          call.cancel();
-        },
-      };
-      this.#open.add(entry);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const call = new UnaryCall(RPC_TABLE[method], request, { resolve, reject });
+      this.#start(method, call, options);
     });
   }
 
@@ -106,93 +86,130 @@ export class GrpcChannel implements Channel {
     method: Method,
     options: CallOptions = {},
   ): StreamCall<RequestOf<Method>, ResponseOf<Method>> {
+    const call = new ChannelStream(RPC_TABLE[method]);
     const refusal = this.#refusal(options);
-    if (refusal !== undefined) return refusedStream(refusal);
-    const rpc = RPC_TABLE[method];
-    const call = this.#client.makeBidiStreamRequest(
-      `/${method}`,
-      encoderOf(rpc.request),
-      decoderOf(rpc.response),
-      metadataOf(options),
-      callOptions(options),
-    );
-    const { signal } = options;
-    const onAbort = (): void => {
-      if (signal !== undefined) stream.fail(signalError(signal));
-    };
-    const entry = { cancel: (): void => stream.fail(closedError()) };
-    const stream = new GrpcStream<RequestOf<Method>, ResponseOf<Method>>(call, () => {
-      this.#open.delete(entry);
-      signal?.removeEventListener('abort', onAbort);
-    });
-    this.#open.add(entry);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    return stream;
+    if (refusal === undefined) this.#start(method, call, options);
+    else call.fail(refusal);
+    return call;
   }
 
   /** See {@link Channel.close}. */
   close(): Promise<void> {
     this.#isClosed = true;
-    for (const call of this.#open) call.cancel();
-    this.#client.close();
+    const closed = new EtcdError('CANCELED', { message: 'the channel is closed' });
+    for (const call of this.#open) call.fail(closed);
+    this.#waiting = [];
+    this.#deadlines.close();
+    this.#connection?.http2.drain();
+    this.#connection = undefined;
     return Promise.resolve();
   }
 
-  #refusal({ signal, timeoutMs }: CallOptions): EtcdError | undefined {
-    if (this.#isClosed) return closedError();
+  #refusal({ signal, timeoutMs, metadata }: CallOptions): EtcdError | undefined {
+    if (this.#isClosed) {
+      return new EtcdError('CANCELED', { message: 'the channel is closed', mayHaveApplied: false });
+    }
     if (signal?.aborted === true) return signalError(signal, false);
     if (timeoutMs !== undefined && !(timeoutMs > 0)) {
       return new EtcdError('DEADLINE_EXCEEDED', { mayHaveApplied: false });
     }
-    return undefined;
+    for (const [name, value] of metadata ?? []) {
+      if (VALID_METADATA.test(value) && /^[a-z0-9_.-]+$/.test(name)) continue;
+      return new EtcdError('INVALID_ARGUMENT', { message: `metadata ${name} is not plain ASCII` });
+    }
+    if (this.#waiting.length < MAX_WAITING_CALLS) return undefined;
+    return new EtcdError('RESOURCE_EXHAUSTED', {
+      message: `too many calls wait for a connection: ${this.#waiting.length} (limit ${MAX_WAITING_CALLS})`,
+    });
+  }
+
+  /** Sends a call as soon as there is a connection with room, and lets signal and deadline end it. */
+  #start(method: MethodName, call: ChannelCall, options: CallOptions): void {
+    const { signal, timeoutMs } = options;
+    const onAbort = (): void => {
+      if (signal !== undefined) call.fail(signalError(signal, call.isSent));
+    };
+    const deadline =
+      timeoutMs !== undefined && Number.isFinite(timeoutMs)
+        ? this.#deadlines.set(timeoutMs, () =>
+            call.fail(new EtcdError('DEADLINE_EXCEEDED', { mayHaveApplied: call.isSent })),
+          )
+        : undefined;
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (this.#open.size === 0) this.#connection?.setActive(true);
+    this.#open.add(call);
+    call.prepare(this.#headersOf(method, options.metadata), timeoutBlock(timeoutMs), () => {
+      this.#open.delete(call);
+      signal?.removeEventListener('abort', onAbort);
+      if (deadline !== undefined) this.#deadlines.clear(deadline);
+      if (this.#open.size === 0) this.#connection?.setActive(false);
+    });
+    this.#waiting.push(call);
+    this.#dispatch();
+  }
+
+  /** Gives waiting calls their streams, in order, as long as there is room. */
+  #dispatch(): void {
+    const connection = this.#usableConnection();
+    let sent = 0;
+    while (sent < this.#waiting.length && connection.http2.hasRoom) {
+      this.#waiting[sent]?.openOn(connection.http2);
+      sent++;
+    }
+    if (sent > 0) this.#waiting = this.#waiting.slice(sent);
+  }
+
+  #usableConnection(): GrpcConnection {
+    if (this.#connection?.http2.isUsable === true) return this.#connection;
+    const connection: GrpcConnection = new GrpcConnection({
+      ...this.#target,
+      keepAliveIntervalMs: this.#options.keepAliveIntervalMs ?? 10_000,
+      keepAliveTimeoutMs: this.#options.keepAliveTimeoutMs ?? 5_000,
+      onChange: () => {
+        if (this.#waiting.length > 0) this.#dispatch();
+      },
+      onClosed: (error) => this.#onClosed(connection, error),
+    });
+    this.#connection = connection;
+    return connection;
+  }
+
+  /** A connection is gone. When it never came about, what waits for it fails; else it waits for the next one. */
+  #onClosed(connection: GrpcConnection, error: EtcdError | undefined): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    if (error !== undefined) {
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const call of waiting) call.fail(error);
+    } else if (this.#waiting.length > 0) {
+      this.#dispatch();
+    }
+  }
+
+  #headersOf(method: MethodName, metadata: CallOptions['metadata']): HeaderSet {
+    let key: string = method;
+    for (const [name, value] of metadata ?? []) key += `\n${name}: ${value}`;
+    let set = this.#headerSets.get(key);
+    if (set !== undefined) return set;
+    set = new HeaderSet([
+      [':method', 'POST'],
+      [':scheme', this.#target.tls === undefined ? 'http' : 'https'],
+      [':path', `/${method}`],
+      [':authority', this.#authority],
+      ['content-type', 'application/grpc'],
+      ['te', 'trailers'],
+      ['user-agent', 'etcd-ts'],
+      ...(metadata ?? []),
+    ]);
+    if (this.#headerSets.size >= MAX_HEADER_SETS) this.#headerSets.clear();
+    this.#headerSets.set(key, set);
+    return set;
   }
 }
 
-/** A stream that was never opened. */
-function refusedStream<Request, Response>(error: EtcdError): StreamCall<Request, Response> {
-  const responses = new MessageQueue<Response>(1);
-  responses.abort(error);
-  return {
-    send: () => false,
-    drained: () => Promise.resolve(),
-    end: () => undefined,
-    responses,
-    cancel: () => undefined,
-  };
-}
-
-function callOptions({ timeoutMs }: CallOptions): { deadline?: number } {
-  if (timeoutMs === undefined || !Number.isFinite(timeoutMs)) return {};
-  return { deadline: Date.now() + timeoutMs };
-}
-
-function metadataOf({ metadata }: CallOptions): Metadata {
-  const result = new Metadata();
-  for (const [name, value] of metadata ?? []) result.set(name, value);
-  return result;
-}
-
-function encoderOf<Message>(codec: MessageCodec<Message>): (message: Message) => Buffer {
-  return (message) => {
-    const bytes = codec.encode(message);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  };
-}
-
-function decoderOf<Message>(codec: MessageCodec<Message>): (bytes: Buffer) => Message {
-  return (bytes) => {
-    try {
-      return codec.decode(bytes);
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      throw new EtcdError('INTERNAL', {
-        message: `malformed response: ${error.message}`,
-        cause: error,
-      });
-    }
-  };
-}
-
-function closedError(): EtcdError {
-  return new EtcdError('CANCELED', { message: 'the channel is closed' });
+/** The header `grpc-timeout`, which is each call's own. */
+function timeoutBlock(timeoutMs: number | undefined): Uint8Array {
+  if (timeoutMs === undefined || !Number.isFinite(timeoutMs)) return NOTHING;
+  return headerBlock([['grpc-timeout', formatTimeout(timeoutMs)]]);
 }

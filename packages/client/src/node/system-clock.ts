@@ -11,6 +11,15 @@ export const systemClock: Clock = {
   },
 };
 
+/** The same, with timers that do not keep the process running. */
+export const backgroundClock: Clock = {
+  monotonicMs: () => performance.now(),
+  after: (delayMs, callback) => {
+    const timer = setTimeout(callback, delayMs).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
 const word = new Uint32Array(1);
 
 /** The randomness of this machine. */

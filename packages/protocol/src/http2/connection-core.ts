@@ -62,6 +62,8 @@ export interface Http2Role {
   /** The peer takes no new streams; those above `lastStreamId` were not looked at. */
   onGoAway(lastStreamId: number, code: number, text: string): void;
   onSetting(identifier: number, value: number): void;
+  /** The peer's settings were taken; the first time, the connection may be used. */
+  onSettings(): void;
   /** A frame of a stream was put out. */
   onSent(): void;
   /** A stream is gone. */
@@ -354,6 +356,7 @@ export class Http2Core {
     }
     this.#writer.settings([]);
     this.#announceOutput();
+    this.#role.onSettings();
   }
 
   #onInitialWindow(bytes: number): void {

@@ -99,6 +99,7 @@ export class Http2Connection {
       onPingAck: () => undefined,
       onGoAway: () => undefined,
       onSetting: () => undefined,
+      onSettings: () => undefined,
       onSent: () => this.#options.pings.forgive(),
       onRemoved: () => this.#finishWhenDrained(),
       onOutput: () => this.#user.onOutput(),

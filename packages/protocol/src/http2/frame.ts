@@ -40,6 +40,8 @@ export const Flag = {
 
 /** Settings that we send or heed (section 6.5.2). */
 export const Setting = {
+  HEADER_TABLE_SIZE: 1,
+  ENABLE_PUSH: 2,
   MAX_CONCURRENT_STREAMS: 3,
   INITIAL_WINDOW_SIZE: 4,
   MAX_FRAME_SIZE: 5,

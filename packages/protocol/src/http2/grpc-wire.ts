@@ -136,3 +136,25 @@ export function encodeStatusText(text: string): string {
   }
   return encoded;
 }
+
+/** The status text that a header `grpc-message` holds; what is not validly encoded stays as it is. */
+export function decodeStatusText(text: string): string {
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text.replace(/%(?![0-9a-fA-F]{2})/g, '%25'));
+  } catch {
+    return text;
+  }
+}
+
+/** Digits that the header `grpc-timeout` may have. */
+const MAX_TIMEOUT_VALUE = 99_999_999;
+
+/** A time-out as the header `grpc-timeout`, rounded up, in the smallest unit that has room for it. */
+export function formatTimeout(timeoutMs: number): string {
+  const ms = Math.max(1, Math.ceil(timeoutMs));
+  if (ms <= MAX_TIMEOUT_VALUE) return `${ms}m`;
+  const seconds = Math.ceil(ms / 1_000);
+  if (seconds <= MAX_TIMEOUT_VALUE) return `${seconds}S`;
+  return `${Math.min(MAX_TIMEOUT_VALUE, Math.ceil(seconds / 3_600))}H`;
+}

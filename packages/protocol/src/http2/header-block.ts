@@ -19,6 +19,11 @@ export function headerBlock(headers: readonly (readonly [string, string])[]): Ui
   return concatBytes(parts);
 }
 
+/** A header that the peer is to keep in its table, spelt out for the last time. */
+export function keptHeader([name, value]: readonly [string, string]): Uint8Array {
+  return concatBytes([new Uint8Array([0x40]), text(name), text(value)]);
+}
+
 /** A string that is spelt out: its length, then its bytes. */
 function text(value: string): Uint8Array {
   const bytes = encoder.encode(value);
@@ -26,9 +31,15 @@ function text(value: string): Uint8Array {
 }
 
 function length(value: number): Uint8Array {
-  if (value < 0x7f) return new Uint8Array([value]);
-  const bytes = [0x7f];
-  let rest = value - 0x7f;
+  return prefixed(0, 7, value);
+}
+
+/** An integer that shares its first byte with the bits given (RFC 7541 section 5.1). */
+export function prefixed(bits: number, prefixBits: number, value: number): Uint8Array {
+  const limit = (1 << prefixBits) - 1;
+  if (value < limit) return new Uint8Array([bits | value]);
+  const bytes = [bits | limit];
+  let rest = value - limit;
   for (; rest >= 0x80; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
   bytes.push(rest);
   return new Uint8Array(bytes);

@@ -14,7 +14,8 @@ export const MAX_TABLE_BYTES = 4096;
 /** Names and values of one header list, with 32 bytes for each; a token and some metadata fit many times. */
 export const MAX_HEADER_LIST_BYTES: number = 64 * 1024;
 
-const ENTRY_OVERHEAD_BYTES = 32;
+/** What an entry counts for besides its name and value (section 4.1). */
+export const ENTRY_OVERHEAD_BYTES = 32;
 
 /** Names and values in turn: name, value, name, value … One character per byte. */
 export type HeaderList = readonly string[];
@@ -82,6 +83,9 @@ const STATIC_TABLE: readonly (readonly [string, string])[] = [
   ['via', ''],
   ['www-authenticate', ''],
 ];
+
+/** Entries of the static table; the dynamic one begins after it. */
+export const STATIC_TABLE_LENGTH: number = STATIC_TABLE.length;
 
 /** The decoder of one connection, with its dynamic table. */
 export class HpackDecoder {

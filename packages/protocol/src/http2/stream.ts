@@ -77,6 +77,11 @@ export class Http2Stream {
     return this.#isClosed;
   }
 
+  /** Our side has sent its last frame. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   get hasSentHeaders(): boolean {
     return this.#hasRespondedHeaders;
   }

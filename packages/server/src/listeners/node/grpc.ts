@@ -1,8 +1,8 @@
 /**
  * The gRPC door: serves the handlers over connections that somebody else accepts.
  *
- * HTTP/2 is spoken here by `../http2/`, not by node:http2 or @grpc/grpc-js: those cost more per call than the whole
- * rest of a put, word refusals otherwise than grpc-go, and let a connection do more than it may.
+ * HTTP/2 is spoken by `@etcd-ts/protocol/http2`, not by node:http2 or @grpc/grpc-js: those cost more per call than the
+ * whole rest of a put, word refusals otherwise than grpc-go, and let a connection do more than it may.
  */
 import type { Socket } from 'node:net';
 import { CallDeadlines, EtcdError, type Handlers } from '@etcd-ts/protocol';
