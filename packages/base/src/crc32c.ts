@@ -1,4 +1,6 @@
 const POLYNOMIAL = 0x82f63b78;
+/** Bytes of a step of {@link crc32cWords}; {@link crc32c} takes half of it. */
+const SLICES = 16;
 const TABLES: readonly Uint32Array[] = makeTables();
 
 function makeTables(): Uint32Array[] {
@@ -9,7 +11,7 @@ function makeTables(): Uint32Array[] {
     first[byte] = crc;
   }
   const tables = [first];
-  for (let slice = 1; slice < 8; slice++) {
+  for (let slice = 1; slice < SLICES; slice++) {
     const previous = tables[slice - 1] as Uint32Array;
     const table = new Uint32Array(256);
     for (let byte = 0; byte < 256; byte++) {
@@ -21,7 +23,15 @@ function makeTables(): Uint32Array[] {
   return tables;
 }
 
-const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as [
+const [T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14, T15] = TABLES as [
+  Uint32Array,
+  Uint32Array,
+  Uint32Array,
+  Uint32Array,
+  Uint32Array,
+  Uint32Array,
+  Uint32Array,
+  Uint32Array,
   Uint32Array,
   Uint32Array,
   Uint32Array,
@@ -66,5 +76,48 @@ export function crc32c(
       (T0[bytes[i + 7] as number] as number);
   }
   for (; i < end; i++) crc = (crc >>> 8) ^ (T0[(crc ^ (bytes[i] as number)) & 0xff] as number);
+  return ~crc >>> 0;
+}
+
+/**
+ * {@link crc32c} of words [start, end), each four bytes in little-endian order: half the time, for bytes that lie at
+ * multiples of four.
+ *
+ * @returns An unsigned 32-bit number.
+ */
+export function crc32cWords(words: Int32Array, start: number, end: number): number {
+  let crc = ~0;
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
+    const a = crc ^ (words[i] as number);
+    const b = words[i + 1] as number;
+    const c = words[i + 2] as number;
+    const d = words[i + 3] as number;
+    crc =
+      (T15[a & 0xff] as number) ^
+      (T14[(a >>> 8) & 0xff] as number) ^
+      (T13[(a >>> 16) & 0xff] as number) ^
+      (T12[a >>> 24] as number) ^
+      (T11[b & 0xff] as number) ^
+      (T10[(b >>> 8) & 0xff] as number) ^
+      (T9[(b >>> 16) & 0xff] as number) ^
+      (T8[b >>> 24] as number) ^
+      (T7[c & 0xff] as number) ^
+      (T6[(c >>> 8) & 0xff] as number) ^
+      (T5[(c >>> 16) & 0xff] as number) ^
+      (T4[c >>> 24] as number) ^
+      (T3[d & 0xff] as number) ^
+      (T2[(d >>> 8) & 0xff] as number) ^
+      (T1[(d >>> 16) & 0xff] as number) ^
+      (T0[d >>> 24] as number);
+  }
+  for (; i < end; i++) {
+    const a = crc ^ (words[i] as number);
+    crc =
+      (T3[a & 0xff] as number) ^
+      (T2[(a >>> 8) & 0xff] as number) ^
+      (T1[(a >>> 16) & 0xff] as number) ^
+      (T0[a >>> 24] as number);
+  }
   return ~crc >>> 0;
 }

@@ -20,5 +20,5 @@ export {
   toLatin1,
   utf8,
 } from './bytes.ts';
-export { crc32c } from './crc32c.ts';
+export { crc32c, crc32cWords } from './crc32c.ts';
 export { type Deferred, deferred } from './deferred.ts';

@@ -5,6 +5,7 @@ import {
   compareBytes,
   concatBytes,
   crc32c,
+  crc32cWords,
   equalBytes,
   fromLatin1,
   InvariantError,
@@ -27,6 +28,21 @@ test('crc32c of a whole equals the chained crc32c of its parts', () => {
     fc.property(bytes(), bytes(), (a, b) => {
       expect(crc32c(b, crc32c(a))).toBe(crc32c(concatBytes([a, b])));
     }),
+  );
+});
+
+test('crc32cWords gives what crc32c gives, wherever it begins and ends', () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 160, maxLength: 160 }),
+      fc.nat(40),
+      fc.nat(40),
+      (all, a, b) => {
+        const [start, end] = [Math.min(a, b), Math.max(a, b)];
+        const words = new Int32Array(all.slice().buffer);
+        expect(crc32cWords(words, start, end)).toBe(crc32c(all, 0, 4 * start, 4 * end));
+      },
+    ),
   );
 });
 

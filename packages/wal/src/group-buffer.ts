@@ -19,19 +19,19 @@ import {
   frameBytes,
   MAX_PAYLOAD_BYTES,
   RECORD_TYPE,
+  recordBytes,
   type RecordType,
   sealFrame,
 } from './record.ts';
 
-const INITIAL_CAPACITY_BYTES = 64 * 1024;
+const INITIAL_CAPACITY_BYTES = 4 * 1024;
 
 /** A buffer that has grown beyond this is given back once it is empty. */
 const RETAINED_CAPACITY_BYTES = 4 * 1024 * 1024;
 
 /** Encoded groups that wait to be written. */
 export class GroupBuffer {
-  #bytes = new Uint8Array(INITIAL_CAPACITY_BYTES);
-  #view = new DataView(this.#bytes.buffer);
+  #records = recordBytes(new ArrayBuffer(INITIAL_CAPACITY_BYTES));
   #length = 0;
   #crc: number;
   /** Records of the group at hand that are still to come. */
@@ -63,7 +63,8 @@ export class GroupBuffer {
     }
     for (const entry of entries) this.#entry(entry);
     if (hardState !== undefined) {
-      putHardState(this.#view, this.#reserve(HARD_STATE_BYTES), hardState);
+      const at = this.#reserve(HARD_STATE_BYTES);
+      putHardState(this.#records.view, at, hardState);
       this.#seal(RECORD_TYPE.hardState, HARD_STATE_BYTES);
     }
     assert(this.#remaining === 0, 'a group ends with its last record');
@@ -79,9 +80,9 @@ export class GroupBuffer {
 
   /** Hands what waits to `write`, and is empty then. The bytes are valid during the call alone. */
   drain(write: (bytes: Uint8Array) => void): void {
-    write(this.#bytes.subarray(0, this.#length));
+    write(this.#records.bytes.subarray(0, this.#length));
     this.#length = 0;
-    if (this.#bytes.length > RETAINED_CAPACITY_BYTES) this.#resize(INITIAL_CAPACITY_BYTES);
+    if (this.#records.bytes.length > RETAINED_CAPACITY_BYTES) this.#resize(INITIAL_CAPACITY_BYTES);
   }
 
   /** What follows continues another record: the header of a new segment. */
@@ -95,13 +96,13 @@ export class GroupBuffer {
       case 'command': {
         const { data } = payload;
         const at = this.#reserve(ENTRY_HEADER_BYTES + data.length);
-        this.#bytes.set(data, at + ENTRY_HEADER_BYTES);
+        this.#records.bytes.set(data, at + ENTRY_HEADER_BYTES);
         return this.#entryHead(RECORD_TYPE.commandEntry, at, index, term, data.length);
       }
       case 'config': {
         const change = encodeConfigChange(payload.change);
         const at = this.#reserve(ENTRY_HEADER_BYTES + change.length);
-        this.#bytes.set(change, at + ENTRY_HEADER_BYTES);
+        this.#records.bytes.set(change, at + ENTRY_HEADER_BYTES);
         return this.#entryHead(RECORD_TYPE.configEntry, at, index, term, change.length);
       }
       case 'empty': {
@@ -112,26 +113,32 @@ export class GroupBuffer {
   }
 
   #entryHead(type: RecordType, at: number, index: number, term: number, dataBytes: number): void {
-    putNumber(this.#view, at, index);
-    putNumber(this.#view, at + 8, term);
+    putNumber(this.#records.view, at, index);
+    putNumber(this.#records.view, at + 8, term);
     this.#seal(type, ENTRY_HEADER_BYTES + dataBytes);
   }
 
   #structured(type: RecordType, payload: Uint8Array): void {
-    this.#bytes.set(payload, this.#reserve(payload.length));
+    const at = this.#reserve(payload.length);
+    this.#records.bytes.set(payload, at);
     this.#seal(type, payload.length);
   }
 
-  /** Makes room for a frame, and returns where its payload goes. */
+  /**
+   * Makes room for a frame, and returns where its payload goes.
+   *
+   * Growing replaces `#records`: reserve first, then look at it.
+   */
   #reserve(payloadBytes: number): number {
     const needed = this.#length + frameBytes(payloadBytes);
-    if (needed > this.#bytes.length) this.#resize(Math.max(needed, this.#bytes.length * 2));
+    if (needed > this.#records.bytes.length)
+      this.#resize(Math.max(needed, this.#records.bytes.length * 2));
     return this.#length + FRAME_HEADER_BYTES;
   }
 
   #seal(type: RecordType, payloadBytes: number): void {
     this.#remaining -= 1;
-    this.#crc = sealFrame(this.#bytes, this.#view, this.#length, {
+    this.#crc = sealFrame(this.#records, this.#length, {
       type,
       endsGroup: this.#remaining === 0,
       previousCrc: this.#crc,
@@ -142,10 +149,9 @@ export class GroupBuffer {
   }
 
   #resize(capacityBytes: number): void {
-    const bytes = new Uint8Array(capacityBytes);
-    bytes.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer);
+    const records = recordBytes(new ArrayBuffer(capacityBytes));
+    records.bytes.set(this.#records.bytes.subarray(0, this.#length));
+    this.#records = records;
   }
 }
 

@@ -12,17 +12,11 @@ import {
   PayloadError,
   type SegmentHeader,
 } from './payload.ts';
-import { type Frame, RECORD_TYPE } from './record.ts';
+import { type Frame, RECORD_TYPE, type RecordBytes } from './record.ts';
 
 /** Commands are copied into blocks, so that a segment's bytes are not kept for a few entries: small ones first. */
 const FIRST_BLOCK_BYTES = 4 * 1024;
 const LAST_BLOCK_BYTES: number = 1024 * 1024;
-
-/** A segment's bytes with a view on them. */
-export interface SegmentBytes {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-}
 
 /** The log as of the groups taken so far. */
 export class LogBuilder {
@@ -73,11 +67,11 @@ export class LogBuilder {
    *
    * @throws PayloadError when one of them does not continue the log.
    */
-  take(segment: SegmentBytes, frames: readonly Frame[]): void {
+  take(segment: RecordBytes, frames: readonly Frame[]): void {
     for (const frame of frames) this.#record(segment, frame);
   }
 
-  #record({ bytes, view }: SegmentBytes, frame: Frame): void {
+  #record({ bytes, view }: RecordBytes, frame: Frame): void {
     const { type, payloadStart, payloadEnd } = frame;
     switch (type) {
       case RECORD_TYPE.segmentHeader:

@@ -7,7 +7,7 @@
  * - A frame proves itself (`crc`) and its place (`previous`, the checksum of the record before it).
  * - `syncedBytes` of a frame was durable before the frame was written: a frame is evidence about everything before it.
  */
-import { assert, crc32c } from '@etcd-ts/base';
+import { assert, crc32cWords } from '@etcd-ts/base';
 
 /** Frames begin at multiples of this. */
 export const ALIGNMENT_BYTES = 8;
@@ -63,6 +63,26 @@ export type FrameFailure =
   /** Checksum or padding do not fit. `end` is where the frame ends. */
   | { readonly kind: 'mismatch'; readonly end: number };
 
+/** Bytes of a segment, or on their way to one, as records are read and written: as bytes, as fields, as words. */
+export interface RecordBytes {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** Of every whole word: for the checksum. */
+  readonly words: Int32Array;
+}
+
+/** The three views of a whole buffer. */
+export function recordBytes(
+  buffer: ArrayBuffer,
+  lengthBytes: number = buffer.byteLength,
+): RecordBytes {
+  return {
+    bytes: new Uint8Array(buffer, 0, lengthBytes),
+    view: new DataView(buffer, 0, lengthBytes),
+    words: new Int32Array(buffer, 0, Math.floor(lengthBytes / 4)),
+  };
+}
+
 /** The length of a frame with such a payload, in bytes. */
 export function frameBytes(payloadBytes: number): number {
   const unpadded = FRAME_HEADER_BYTES + payloadBytes + 1;
@@ -84,8 +104,7 @@ export interface FrameHead {
  * @returns The frame's checksum.
  */
 export function sealFrame(
-  bytes: Uint8Array,
-  view: DataView,
+  { bytes, view, words }: RecordBytes,
   start: number,
   { type, endsGroup, previousCrc, syncedBytes, payloadBytes }: FrameHead,
 ): number {
@@ -93,12 +112,12 @@ export function sealFrame(
   assert(syncedBytes % ALIGNMENT_BYTES === 0, () => `synced through ${syncedBytes}, not aligned`);
   const payloadEnd = start + FRAME_HEADER_BYTES + payloadBytes;
   const end = start + frameBytes(payloadBytes);
-  bytes.fill(end - payloadEnd, payloadEnd, end);
+  for (let at = payloadEnd; at < end; at++) bytes[at] = end - payloadEnd;
   view.setUint32(start + 4, previousCrc, true);
   view.setUint32(start + 8, syncedBytes / ALIGNMENT_BYTES, true);
   const shape = payloadBytes + (endsGroup ? GROUP_END_BIT : 0) + type * 2 ** 28;
   view.setUint32(start + 12, shape, true);
-  const crc = crc32c(bytes, 0, start + 4, end);
+  const crc = crc32cWords(words, (start + 4) / 4, end / 4);
   view.setUint32(start, crc, true);
   return crc;
 }
@@ -107,7 +126,8 @@ export function sealFrame(
  * Reads the frame at `start` of a segment's bytes. It is proved by its checksum; whether it stands in its place is for the
  * caller to see by `previousCrc`.
  */
-export function readFrame(bytes: Uint8Array, view: DataView, start: number): Frame | FrameFailure {
+export function readFrame(segment: RecordBytes, start: number): Frame | FrameFailure {
+  const { bytes, view, words } = segment;
   if (start + FRAME_HEADER_BYTES > bytes.length) {
     return isZero(bytes, start, bytes.length)
       ? { kind: 'blank' }
@@ -124,7 +144,7 @@ export function readFrame(bytes: Uint8Array, view: DataView, start: number): Fra
   const end = start + frameBytes(payloadBytes);
   if (end > bytes.length) return { kind: 'short', end };
   const crc = view.getUint32(start, true);
-  if (!isPadded(bytes, payloadEnd, end) || crc32c(bytes, 0, start + 4, end) !== crc) {
+  if (!isPadded(bytes, payloadEnd, end) || crc32cWords(words, (start + 4) / 4, end / 4) !== crc) {
     return { kind: 'mismatch', end };
   }
   return {

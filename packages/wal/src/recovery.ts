@@ -7,10 +7,10 @@ import { assert } from '@etcd-ts/base';
 import type { HardState, SnapshotMeta } from '@etcd-ts/raft';
 import type { RecoveredLog, WalMetadata, WalRepair } from './contents.ts';
 import type { Disk } from './disk.ts';
-import { LogBuilder, type SegmentBytes } from './log-builder.ts';
+import { LogBuilder } from './log-builder.ts';
 import type { LogTerms } from './log-terms.ts';
 import { decodeSegmentHeader, PayloadError, type SegmentHeader } from './payload.ts';
-import { type Frame, readFrame, RECORD_TYPE } from './record.ts';
+import { type Frame, readFrame, RECORD_TYPE, type RecordBytes, recordBytes } from './record.ts';
 import { type ScanEnd, scanRecords } from './scan.ts';
 import {
   decodePrelude,
@@ -56,7 +56,7 @@ export interface LogImage {
   readonly end: LogEnd;
 }
 
-interface OpenedSegment extends SegmentBytes {
+interface OpenedSegment extends RecordBytes {
   readonly name: SegmentName;
   readonly path: string;
   readonly header: SegmentHeader;
@@ -98,7 +98,7 @@ function imageOf(
   metadata: WalMetadata,
 ): LogImage {
   const { path } = segment;
-  const verdict = judgeTail(segment.bytes, segment.view, end);
+  const verdict = judgeTail(segment, end);
   if (verdict.kind === 'corrupt') {
     throw corrupt(path, verdict.offsetBytes, verdict.reason);
   }
@@ -211,7 +211,8 @@ async function openSegment(
   limitBytes: number,
 ): Promise<OpenedSegment> {
   const path = `${directory}/${segmentFileName(name)}`;
-  const bytes = await readBytes(disk, path, limitBytes);
+  const segment = await readBytes(disk, path, limitBytes);
+  const { bytes } = segment;
   const prelude = decodePrelude(bytes);
   if ('reason' in prelude) throw corrupt(path, 0, prelude.reason);
   if (prelude.version !== FORMAT_VERSION) {
@@ -221,8 +222,7 @@ async function openSegment(
       reason: `format version ${prelude.version}; this program reads version ${FORMAT_VERSION}`,
     });
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const headerFrame = readFrame(bytes, view, PRELUDE_BYTES);
+  const headerFrame = readFrame(segment, PRELUDE_BYTES);
   if ('kind' in headerFrame) {
     if (headerFrame.kind === 'short' && limitBytes < MAX_SEGMENT_FILE_BYTES) {
       return openSegment(disk, directory, name, Number.POSITIVE_INFINITY);
@@ -234,7 +234,7 @@ async function openSegment(
     const said = segmentFileName(header);
     throw corrupt(path, PRELUDE_BYTES, `segment header says that the file is ${said}`);
   }
-  return { name, path, bytes, view, header, headerFrame };
+  return { name, path, ...segment, header, headerFrame };
 }
 
 function readHeader(path: string, bytes: Uint8Array, frame: Frame): SegmentHeader {
@@ -249,9 +249,9 @@ function readHeader(path: string, bytes: Uint8Array, frame: Frame): SegmentHeade
 }
 
 function scanInto(builder: LogBuilder, segment: OpenedSegment): ScanEnd {
-  const { bytes, view, headerFrame, path } = segment;
+  const { headerFrame, path } = segment;
   let groupStart = headerFrame.end;
-  return scanRecords(bytes, view, headerFrame.end, headerFrame.crc, (frames) => {
+  return scanRecords(segment, headerFrame.end, headerFrame.crc, (frames) => {
     try {
       builder.take(segment, frames);
     } catch (cause) {
@@ -288,7 +288,7 @@ export function describeOwner({ clusterId, memberId }: WalMetadata): string {
 }
 
 /** All of a file, or its first bytes. */
-async function readBytes(disk: Disk, path: string, limitBytes: number): Promise<Uint8Array> {
+async function readBytes(disk: Disk, path: string, limitBytes: number): Promise<RecordBytes> {
   const file = await disk.open(path, 'read');
   try {
     const sizeBytes = await file.size();
@@ -302,7 +302,7 @@ async function readBytes(disk: Disk, path: string, limitBytes: number): Promise<
       if (count === 0) break;
       done += count;
     }
-    return done === bytes.length ? bytes : bytes.subarray(0, done);
+    return recordBytes(bytes.buffer, done);
   } finally {
     await file.close();
   }

@@ -1,5 +1,5 @@
 /** Reading the records of one segment in order, group by group, up to the first that is not in its place. */
-import type { Frame, FrameFailure } from './record.ts';
+import type { Frame, FrameFailure, RecordBytes } from './record.ts';
 import { readFrame, RECORD_TYPE } from './record.ts';
 
 /** A frame that proves itself but does not continue the chain: a stale record, or one of another place. */
@@ -28,8 +28,7 @@ export interface ScanEnd {
  * @param onGroup Called with the frames of every complete group, in order.
  */
 export function scanRecords(
-  bytes: Uint8Array,
-  view: DataView,
+  segment: RecordBytes,
   start: number,
   crc: number,
   onGroup: (frames: readonly Frame[]) => void,
@@ -39,7 +38,7 @@ export function scanRecords(
   let at = start;
   let chain = crc;
   for (;;) {
-    const frame = readFrame(bytes, view, at);
+    const frame = readFrame(segment, at);
     if ('kind' in frame) return { ...complete, stoppedAtBytes: at, failure: frame };
     if (frame.previousCrc !== chain || frame.type === RECORD_TYPE.segmentHeader) {
       return { ...complete, stoppedAtBytes: at, failure: { kind: 'misplaced', frame } };

@@ -2,7 +2,7 @@
 import { assert, crc32c } from '@etcd-ts/base';
 import type { Disk, DiskFile } from './disk.ts';
 import { encodeSegmentHeader, type SegmentHeader } from './payload.ts';
-import { FRAME_HEADER_BYTES, frameBytes, RECORD_TYPE, sealFrame } from './record.ts';
+import { FRAME_HEADER_BYTES, frameBytes, RECORD_TYPE, recordBytes, sealFrame } from './record.ts';
 
 /** The version of the format that this code writes, and the newest that it reads. */
 export const FORMAT_VERSION = 1;
@@ -127,10 +127,11 @@ export function encodeSegmentStart(
 ): { readonly bytes: Uint8Array; readonly crc: number } {
   assert(header.sequence > 0 || previousCrc === 0, 'the first segment continues nothing');
   const payload = encodeSegmentHeader(header);
-  const bytes = new Uint8Array(PRELUDE_BYTES + frameBytes(payload.length));
+  const start = recordBytes(new ArrayBuffer(PRELUDE_BYTES + frameBytes(payload.length)));
+  const { bytes } = start;
   bytes.set(encodePrelude());
   bytes.set(payload, PRELUDE_BYTES + FRAME_HEADER_BYTES);
-  const crc = sealFrame(bytes, new DataView(bytes.buffer), PRELUDE_BYTES, {
+  const crc = sealFrame(start, PRELUDE_BYTES, {
     type: RECORD_TYPE.segmentHeader,
     endsGroup: true,
     previousCrc,

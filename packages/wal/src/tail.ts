@@ -11,7 +11,13 @@
  * that leaves a sector looking unfinished cannot be told from an unfinished write.
  */
 import { SECTOR_BYTES } from './disk.ts';
-import { ALIGNMENT_BYTES, FRAME_HEADER_BYTES, isZero, readFrame } from './record.ts';
+import {
+  ALIGNMENT_BYTES,
+  FRAME_HEADER_BYTES,
+  isZero,
+  readFrame,
+  type RecordBytes,
+} from './record.ts';
 import type { ScanEnd } from './scan.ts';
 
 /** What stands behind a log's last complete group. */
@@ -21,7 +27,8 @@ export type TailVerdict =
   | { readonly kind: 'corrupt'; readonly offsetBytes: number; readonly reason: string };
 
 /** Judges the last segment of a log by where its scan ended. */
-export function judgeTail(bytes: Uint8Array, view: DataView, end: ScanEnd): TailVerdict {
+export function judgeTail(segment: RecordBytes, end: ScanEnd): TailVerdict {
+  const { bytes } = segment;
   const writtenEnd = lastWrittenByte(bytes, end.endBytes);
   const offsetBytes = end.stoppedAtBytes;
   if (writtenEnd === end.endBytes) return { kind: 'clean' };
@@ -32,7 +39,7 @@ export function judgeTail(bytes: Uint8Array, view: DataView, end: ScanEnd): Tail
       'it is stale or belongs to another place';
     return { kind: 'corrupt', offsetBytes, reason };
   }
-  const witness = findWitness(bytes, view, end.endBytes, writtenEnd);
+  const witness = findWitness(segment, end.endBytes, writtenEnd);
   if (witness !== undefined) {
     const reason =
       `${describe(failure.kind)}, but the record at byte ${witness.atBytes} says that everything before byte ` +
@@ -77,16 +84,15 @@ interface Witness {
 
 /** A record behind the log's end that was written when bytes behind that end were durable. */
 function findWitness(
-  bytes: Uint8Array,
-  view: DataView,
+  segment: RecordBytes,
   endBytes: number,
   writtenEnd: number,
 ): Witness | undefined {
   const last = writtenEnd - FRAME_HEADER_BYTES;
   for (let at = endBytes; at <= last; at += ALIGNMENT_BYTES) {
-    const syncedBytes = view.getUint32(at + 8, true) * ALIGNMENT_BYTES;
+    const syncedBytes = segment.view.getUint32(at + 8, true) * ALIGNMENT_BYTES;
     if (syncedBytes <= endBytes || syncedBytes > at) continue;
-    if (!('kind' in readFrame(bytes, view, at))) return { atBytes: at, syncedBytes };
+    if (!('kind' in readFrame(segment, at))) return { atBytes: at, syncedBytes };
   }
   return undefined;
 }

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { type OpenedWal, readWal, SECTOR_BYTES, WalError } from '@etcd-ts/wal';
 import { CrashDisk } from '@etcd-ts/wal/testing';
-import { type Frame, FRAME_HEADER_BYTES, readFrame } from '../src/record.ts';
+import { type Frame, FRAME_HEADER_BYTES, readFrame, recordBytes } from '../src/record.ts';
 import { PRELUDE_BYTES } from '../src/segment.ts';
 import {
   command,
@@ -184,9 +184,9 @@ describe('a log whose process was killed', () => {
   test('is refused when a whole record of another place stands at its end', async () => {
     const { disk, path, bytes } = await written('killed');
     const end = writtenEnd(bytes);
-    const view = new DataView(bytes.buffer);
-    let frame = readFrame(bytes, view, PRELUDE_BYTES) as Frame;
-    for (let next = frame; !('kind' in next); next = readFrame(bytes, view, next.end) as Frame)
+    const records = recordBytes(bytes.slice().buffer);
+    let frame = readFrame(records, PRELUDE_BYTES) as Frame;
+    for (let next = frame; !('kind' in next); next = readFrame(records, next.end) as Frame)
       frame = next;
     const damaged = bytes.slice();
     damaged.set(bytes.subarray(frame.payloadStart - FRAME_HEADER_BYTES, frame.end), end);

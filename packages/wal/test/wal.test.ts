@@ -121,6 +121,20 @@ describe('group commit', () => {
     expect(after.pendingBytes).toBe(0);
   });
 
+  test('a group is as it was wherever the buffer had to grow for it', async () => {
+    for (let sizeBytes = 65_536 - 480; sizeBytes <= 65_536; sizeBytes += 8) {
+      const disk = new CrashDisk();
+      const { wal } = await open(disk);
+      const entry = command(1, 1, 'x'.repeat(sizeBytes - 48));
+      const group = { entries: [entry], hardState: hardState(1, 1) };
+      const next = { snapshot: mark(1, 1), entries: [command(2, 7)], hardState: hardState(7, 2) };
+      await Promise.all([wal.append(group, SYNC), wal.append(next, SYNC)]);
+      disk.crash();
+      const opened = await open(disk);
+      expect(recoveredOf(opened), `${sizeBytes}`).toEqual(expectedLog([group, next]));
+    }
+  });
+
   test('what is said to be done survives the crash that follows at once', async () => {
     const disk = new CrashDisk();
     const { wal } = await open(disk);
