@@ -5,7 +5,7 @@ export const PAGE_SCRIPT: string = String.raw`
   const canvas = document.getElementById('lanes');
   const tip = document.getElementById('tip');
   const pen = canvas.getContext('2d');
-  const LEFT = 92, TOP = 30, MEMBER = 44, CLIENT = 18, FAULT = 14, GAP = 12;
+  const LEFT = 92, TOP = 30, MEMBER = 44, CLIENT = 18, FAULT = 16, GAP = 12;
   const dark = matchMedia('(prefers-color-scheme: dark)');
   const paint = () => dark.matches
     ? { ink: '#e8e6e1', soft: '#8b8e94', line: '#2c2f34', leader: '#3f6fb5', follower: '#2b3138', none: '#5c4a24',
@@ -58,6 +58,10 @@ export const PAGE_SCRIPT: string = String.raw`
     for (const fault of run.faults) {
       box(fault.fromMs, fault.toMs, faultTop + fault.row * FAULT, FAULT - 3, ink.fault,
         fault.kind + ' ' + fault.fromMs + ' to ' + fault.toMs + ' ms ' + fault.text);
+      const shown = Math.min(width - 12, x(fault.toMs)) - Math.max(LEFT, x(fault.fromMs));
+      if (shown < pen.measureText(fault.kind).width + 8) continue;
+      pen.fillStyle = ink.ink;
+      pen.fillText(fault.kind, Math.max(LEFT, x(fault.fromMs)) + 4, faultTop + fault.row * FAULT + 6);
     }
     label('faults', faultTop + 6, ink.soft);
     for (const member of run.members) drawMember(member, ink);
@@ -92,8 +96,9 @@ export const PAGE_SCRIPT: string = String.raw`
     const y = laneY(member.number);
     label('member ' + member.number, y + MEMBER / 2, ink.ink);
     box(0, run.endMs, y, MEMBER, ink.down, '');
-    for (const life of member.lives) {
-      const roles = member.roles.filter((each) => each.atMs < life.toMs);
+    for (const [i, life] of member.lives.entries()) {
+      const begun = i === 0 ? 0 : member.lives[i - 1].toMs;
+      const roles = member.roles.filter((each) => each.atMs >= begun && each.atMs < life.toMs);
       const first = roles.findLast((each) => each.atMs <= life.fromMs);
       const spans = [{ ...(first || { term: 0 }), atMs: life.fromMs }, ...roles.filter((each) => each.atMs > life.fromMs)];
       spans.forEach((span, i) => {
