@@ -43,7 +43,11 @@ export const MUTANTS: readonly Mutant[] = [
     ['a checkpoint rounds down', 'Math.ceil(leftMs / 1000)', 'Math.floor(leftMs / 1000)'],
     ['a batch has no limit of leases', 'ids.length >= limits.maxLeases ||', ''],
     ['a batch has no limit of keys', ' || (ids.length > 0 && keys > limits.maxKeys)', ''],
-    ['a short lease is checkpointed', 'leftMs > CHECKPOINT_INTERVAL_MS', 'leftMs > 0'],
+    [
+      'a lease is checkpointed once and never again',
+      '      this.#scheduleCheckpoint(next.id, nowMs, leftMs);\n',
+      '',
+    ],
     ['a demoted clock goes on observing', '    this.#stopObserving();\n', ''],
   ),
   ...mutants(

@@ -26,6 +26,8 @@ const HISTORY: readonly Command[] = [
   put('a', 7n),
   put('b', -8n),
   put('c'),
+  { kind: 'leaseGrant', request: { ID: 11n, TTL: 60 } },
+  { kind: 'leaseRevoke', request: { ID: 11n } },
   {
     kind: 'leaseCheckpoint',
     checkpoints: [{ id: -8n, remainingTtlSeconds: 300 }],

@@ -30,7 +30,7 @@ export function guarded(node: NodePort, identity: Identity, handlers: Handlers):
       method,
       RPC_TABLE[method].kind === 'unary'
         ? guardedUnary({ node, identity, method }, handler as UnaryHandler<unknown, unknown>)
-        : guardedStream(node, handler as StreamHandler<unknown, unknown>),
+        : guardedStream({ node, identity, method }, handler as StreamHandler<unknown, unknown>),
     ]),
   );
 }
@@ -69,11 +69,14 @@ async function judge(
 }
 
 function guardedStream(
-  node: NodePort,
+  { node, identity, method }: { node: NodePort; identity: Identity; method: MethodName },
   handler: StreamHandler<unknown, unknown>,
 ): StreamHandler<unknown, unknown> {
   return async (requests, context, responses) => {
-    if (node.status().isLearner) throw new EtcdError('NOT_SUPPORTED_FOR_LEARNER');
+    if (node.status().isLearner && method !== 'etcdserverpb.Maintenance/Snapshot') {
+      throw new EtcdError('NOT_SUPPORTED_FOR_LEARNER');
+    }
+    if (identity.isRequired) await judge(identity, { method, request: undefined }, context);
     if (!requiresLeader(context)) {
       await handler(requests, context, responses);
       return;

@@ -15,6 +15,7 @@ import type { NodePort } from '../node-port.ts';
 import { headerNow, stamp } from './header.ts';
 import { expectKind } from './kv.ts';
 import type { QuotaGuard } from './quota-guard.ts';
+import { sendSnapshot } from './snapshot.ts';
 import { nextTurn } from './turns.ts';
 import { ETCD_VERSION, STORAGE_VERSION } from './version.ts';
 
@@ -38,6 +39,11 @@ export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers
       return Promise.resolve({ header: headerNow(node), hash });
     },
     'etcdserverpb.Maintenance/HashKV': (request) => hashKv(node, request),
+    'etcdserverpb.Maintenance/Snapshot': async (requests, context, responses) => {
+      for await (const _ of requests) {
+        await sendSnapshot(node, { signal: context.signal, responses });
+      }
+    },
     'etcdserverpb.Maintenance/MoveLeader': async ({ targetID }, context) => {
       await moveLeader(node, targetID, context.signal);
       return { header: undefined };

@@ -1,0 +1,63 @@
+/**
+ * Maintenance.Snapshot: the whole state as of one entry, in chunks that say how many bytes are left, and behind them
+ * the SHA-256 of it all (etcd server/etcdserver/api/v3rpc/maintenance.go).
+ *
+ * The bytes are the store's own snapshot format; two members give the same bytes for the same state.
+ */
+import { snapshotStore } from '@etcd-ts/mvcc';
+import type { ResponseSink, SnapshotResponse } from '@etcd-ts/protocol';
+import type { NodePort } from '../node-port.ts';
+import { Sha256 } from './sha256.ts';
+import { nextTurn } from './turns.ts';
+import { STORAGE_VERSION } from './version.ts';
+
+/** Bytes of a chunk (etcd snapshotSendBufferSize). */
+const CHUNK_BYTES = 32 * 1024;
+
+/** Where a snapshot goes. */
+export interface SnapshotTarget {
+  readonly signal: AbortSignal;
+  readonly responses: ResponseSink<SnapshotResponse>;
+}
+
+/**
+ * Sends a snapshot of the state as it is now, while writes go on.
+ *
+ * @throws EtcdError what kept the state from being read to its end.
+ */
+export async function sendSnapshot(
+  node: NodePort,
+  { signal, responses }: SnapshotTarget,
+): Promise<void> {
+  const { store } = node.state;
+  // Twice the same copy: how much is left must be known with the first chunk, and a copy is never held in memory.
+  const [sizing, sending] = [snapshotStore(store), snapshotStore(store)];
+  let leftBytes = 0;
+  for await (const piece of sizing.chunks) {
+    leftBytes += piece.length;
+    if (signal.aborted) break;
+  }
+  const hash = new Sha256();
+  const send = async (blob: Uint8Array): Promise<void> => {
+    const response = {
+      header: undefined,
+      remainingBytes: leftBytes,
+      blob,
+      version: STORAGE_VERSION,
+    };
+    if (!responses.send(response)) await responses.drained();
+  };
+  for await (const piece of sending.chunks) {
+    for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
+      const blob = piece.subarray(at, at + CHUNK_BYTES);
+      hash.update(blob);
+      leftBytes -= blob.length;
+      await send(blob);
+      if (signal.aborted) return;
+    }
+    await nextTurn(node.clock);
+  }
+  const digest = hash.digest();
+  leftBytes = 0;
+  await send(digest);
+}
