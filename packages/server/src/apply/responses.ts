@@ -25,19 +25,23 @@ export function revisionHeader(revision: number): ResponseHeader {
   return { clusterId: 0n, memberId: 0n, revision, raftTerm: 0 };
 }
 
+/** A range's result as its response. */
 export function rangeResponse({ revision, kvs, more, count }: RangeResult): RangeResponse {
   return { header: revisionHeader(revision), kvs, more, count };
 }
 
+/** A put's result as its response. */
 export function putResponse({ revision, prevKv }: PutResult): PutResponse {
   return { header: revisionHeader(revision), prevKv };
 }
 
+/** A deletion's result as its response. */
 export function deleteRangeResponse(result: DeleteRangeResult): DeleteRangeResponse {
   const { revision, deleted, prevKvs } = result;
   return { header: revisionHeader(revision), deleted, prevKvs };
 }
 
+/** A transaction's result as its response. */
 export function txnResponse({ revision, succeeded, responses }: TxnResult): TxnResponse {
   return { header: revisionHeader(revision), succeeded, responses: responses.map(responseOp) };
 }

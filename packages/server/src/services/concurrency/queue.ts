@@ -140,19 +140,23 @@ export function createdAt(key: Uint8Array, revision: number): Compare {
   });
 }
 
+/** A put as an operation of a transaction. */
 export function putOp(key: Uint8Array, value: Uint8Array, lease: bigint): RequestOp {
   const request = PutRequest.fromPartial({ key, value, lease });
   return { request: { $case: 'requestPut', value: request } };
 }
 
+/** A range as an operation of a transaction. */
 export function rangeOp(request: RangeRequest): RequestOp {
   return { request: { $case: 'requestRange', value: request } };
 }
 
+/** The read of one key as an operation of a transaction. */
 export function getOp(key: Uint8Array): RequestOp {
   return rangeOp(RangeRequest.fromPartial({ key }));
 }
 
+/** The deletion of one key as an operation of a transaction. */
 export function deleteOp(key: Uint8Array): RequestOp {
   return {
     request: { $case: 'requestDeleteRange', value: DeleteRangeRequest.fromPartial({ key }) },
