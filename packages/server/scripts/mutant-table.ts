@@ -11,7 +11,12 @@ export interface Mutant {
   readonly tests: readonly string[];
 }
 
-const LEASES = ['lease-clock.test.ts', 'services/lease.test.ts', 'replicated-state.test.ts'];
+const LEASES = [
+  'lease-clock.test.ts',
+  'services/lease.test.ts',
+  'replicated-state.test.ts',
+  'leases.property.test.ts',
+];
 const WATCH = ['services/watch.test.ts'];
 const KV = ['services/kv.test.ts'];
 const ALARMS = ['services/maintenance.test.ts'];

@@ -139,8 +139,31 @@ describe('expiry', () => {
     const h = await harness();
     await h.grant(7n, 5);
     h.node.setStatus({ isLeader: false, leader: memberId(9n), term: 3 });
+    expect(h.node.time.pendingTimers).toBe(0);
     await h.node.time.advance(60_000);
+    expect(h.node.proposed.map(({ kind }) => kind)).toEqual(['leaseGrant']);
     expect(h.node.state.lessor.exists(7n)).toBe(true);
+  });
+
+  test('while a batch is under way no other is proposed', async () => {
+    const h = await harness();
+    await h.grant(7n, 5);
+    await h.grant(8n, 6);
+    let release: () => void = () => undefined;
+    h.node.beforeApply = () =>
+      new Promise((resolve) => {
+        release = resolve;
+      });
+    await h.node.time.advance(5_000);
+    const batches = () => h.node.proposed.filter(({ kind }) => kind === 'leaseRevokeExpired');
+    // Another lease comes, which wakes the keeper, and the second one's time is over.
+    h.node.apply({ kind: 'leaseGrant', request: { ID: 10n, TTL: 1 } });
+    await h.node.time.advance(1_000);
+    expect(batches()).toHaveLength(1);
+    h.node.beforeApply = () => Promise.resolve();
+    release();
+    await turns(20);
+    expect(batches()).toHaveLength(2);
   });
 
   test('a batch of a leader that was deposed meanwhile has no effect', async () => {
