@@ -174,6 +174,27 @@ describe('the simulated disk', () => {
     }
   });
 
+  it('lets one bit of a file go bad, never at its end', async () => {
+    const changed = new Set<number>();
+    for (let seed = 0; seed < 30; seed++) {
+      const { world, image, boot } = machine(seed);
+      const { disk } = boot();
+      await drive(world, async () => {
+        await disk.makeDirectory('/d');
+        const file = await disk.open('/d/f.wal', 'create');
+        file.write(0, sectors(8, 1));
+        await file.sync();
+        expect(image.rot(world.random('rot'), '.other')).toBe(false);
+        expect(image.rot(world.random('rot'), '.wal')).toBe(true);
+        const bytes = await contentOf(disk, '/d/f.wal');
+        const bad = [...bytes.keys()].filter((i) => bytes[i] !== 1);
+        expect(bad.length).toBe(1);
+        changed.add(Math.floor(bad[0]! / 512));
+      });
+    }
+    expect([...changed].sort()).toEqual([0, 1, 2, 3]);
+  });
+
   it('refuses a second claim on a directory until the first process is gone', async () => {
     const { world, boot } = machine(1);
     const first = boot();

@@ -12,7 +12,7 @@ const dataOf = (page: string): Timeline => {
   return JSON.parse(text!) as Timeline;
 };
 
-describe('the page about a run', () => {
+describe('the page about a run', { timeout: 120_000 }, () => {
   it('holds everything that happened, and nothing from elsewhere', async () => {
     const collector = new TimelineCollector();
     const plan = generatePlan(3, 'crash');

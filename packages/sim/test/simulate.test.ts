@@ -39,7 +39,7 @@ const runWorkers = (seed: number, looksFirst: boolean): Promise<void> =>
     if (twice.length > 0) throw new Error(`ran twice: ${twice.join()}`);
   });
 
-describe('simulate', () => {
+describe('simulate', { timeout: 120_000 }, () => {
   it('gives a scenario a cluster that works', async () => {
     const value = await simulate({ seed: 1, durationMs: 2_000 }, async (cluster) => {
       const client = cluster.client();

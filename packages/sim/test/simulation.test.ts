@@ -11,7 +11,10 @@ const found = async (seed: number, profile: string): Promise<string[]> => {
   return violations.map((each) => `${each.invariant}: ${each.message}`);
 };
 
-describe('the cluster under simulation', () => {
+// A run takes as long as the machine lets it; how long says nothing about the run.
+const timeout = 120_000;
+
+describe('the cluster under simulation', { timeout }, () => {
   const profiles = Object.keys(PROFILES).filter((name) => name !== 'busy');
   const seeds = profiles.flatMap((profile) => [1, 2, 3].map((seed) => ({ profile, seed })));
   it.each(seeds)(
@@ -47,7 +50,7 @@ describe('the cluster under simulation', () => {
   });
 });
 
-describe('what the simulator once found', () => {
+describe('what the simulator once found', { timeout }, () => {
   const folder = new URL('../incidents/', import.meta.url);
   const plans = readdirSync(folder).filter((name) => name.endsWith('.json'));
   it.each(plans)('stays mended: %s', async (name) => {

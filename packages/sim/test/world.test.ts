@@ -83,7 +83,7 @@ describe('a driven world', () => {
     expect(other.digest).not.toBe(first.digest);
   });
 
-  it('has the same trace hash in another process', async () => {
+  it('has the same trace hash in another process', { timeout: 120_000 }, async () => {
     const script = fileURLToPath(new URL('fixtures/busy-world.ts', import.meta.url));
     const tsx = createRequire(import.meta.url).resolve('tsx');
     const { stdout } = await promisify(execFile)(

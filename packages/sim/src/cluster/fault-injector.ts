@@ -101,6 +101,8 @@ export class FaultInjector {
         world.trace('defragment');
         void this.#defragment(this.#cluster.resolve(fault.target));
         return () => undefined;
+      case 'bitRot':
+        return this.#rot(this.#cluster.member(fault.target));
       case 'replace':
         this.operator.replace(this.#cluster.member(fault.target), fault.asLearner);
         return () => undefined;
@@ -250,6 +252,20 @@ export class FaultInjector {
           clock.timerLatenessMeanUs = 0;
         };
     }
+  }
+
+  /** The atlas: one member with bad sectors at a time, so that every entry keeps a clean majority. */
+  #rot(member: SimMember): Undo {
+    const { members } = this.#cluster;
+    const isTaken = members.some((each) => each.isRotten) || !this.operator.isIdle;
+    if (isTaken || member.isRetired) return () => undefined;
+    member.kill();
+    member.isRotten = member.disk.rot(this.#random, '.wal');
+    if (member.isRotten) {
+      member.onCorrupt = () => this.operator.replace(member, false);
+      this.counts.set('sectors rotten', (this.counts.get('sectors rotten') ?? 0) + 1);
+    }
+    return () => startAgain(member);
   }
 
   /** Holds back all links of the targets; lets them go one by one, in another order. */

@@ -179,6 +179,7 @@ function coverageOf(
     add('power losses', member.counts.powerLosses);
     add('starts', member.counts.starts);
     add('failed starts', member.counts.failedStarts);
+    add('corruption noticed', member.counts.corruptStarts);
   }
   add('messages lost', cluster.network.counts.lost);
   add('messages repeated', cluster.network.counts.repeated);

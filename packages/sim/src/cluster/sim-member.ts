@@ -59,12 +59,22 @@ export class SimMember {
   /** Faults that are on and may end it or keep it from starting. */
   excuses = 0;
   lastFailure: Error | undefined;
+  /** A sector of its log has gone bad since it was last replaced. */
+  isRotten = false;
+  /** Called when it refuses to start since what it has is corrupt, and had reason to. */
+  onCorrupt: (() => void) | undefined;
   /** Out of the cluster: nobody starts it. */
   isRetired = false;
   /** It joins a cluster that exists, in place of founding one. */
   isJoining = false;
   /** Power losses that the disk has seen, and starts that it has served. */
-  readonly counts: { powerLosses: number; starts: number; failedStarts: number } = {
+  readonly counts: {
+    powerLosses: number;
+    starts: number;
+    failedStarts: number;
+    corruptStarts: number;
+  } = {
+    corruptStarts: 0,
     powerLosses: 0,
     starts: 0,
     failedStarts: 0,
@@ -126,6 +136,8 @@ export class SimMember {
 
   /** A new disk, with nothing on it. */
   wipe(): void {
+    this.isRotten = false;
+    this.onCorrupt = undefined;
     this.disk = new DiskImage();
     this.databases = new DatabasesImage();
   }
@@ -179,6 +191,14 @@ export class SimMember {
   /** It ended by itself, or did not start. */
   #failed(process: SimProcess, reason: Error): void {
     this.lastFailure = reason;
+    if (this.isRotten && reason instanceof StartError && reason.code === 'CORRUPT_DATA') {
+      this.#parts.world.trace('corrupt', this.number);
+      this.counts.corruptStarts++;
+      this.#end();
+      this.isWanted = false;
+      this.onCorrupt?.();
+      return;
+    }
     this.#parts.world.trace('failed', this.number);
     if (this.excuses === 0 && !this.#waitsForTheOthers(reason)) {
       this.#parts.ghost.findings.add(

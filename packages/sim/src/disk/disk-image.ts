@@ -180,6 +180,35 @@ export class DiskImage {
     this.locks.clear();
   }
 
+  /**
+   * Turns one bit of a durable sector of a file into its opposite: what lies on the medium goes bad.
+   *
+   * The last sectors are left alone: a log whose very last write went bad cannot be told from one whose last write was
+   * torn, so nobody may lose more than one copy of it.
+   *
+   * @returns False when there is no file of this kind that is long enough.
+   */
+  rot(random: RandomStream, suffix: string): boolean {
+    const candidates: { readonly inode: Inode; readonly numbers: readonly number[] }[] = [];
+    for (const directory of this.directories.values()) {
+      for (const [name, inode] of directory.visible) {
+        if (!name.endsWith(suffix)) continue;
+        const written = [...inode.durable.keys()].filter((number) => !isBlank(inode, number));
+        const numbers = written.sort((a, b) => a - b).slice(0, -SPARED_SECTORS);
+        if (numbers.length > 0) candidates.push({ inode, numbers });
+      }
+    }
+    if (candidates.length === 0) return false;
+    const { inode, numbers } = random.pick(candidates);
+    const number = random.pick(numbers);
+    const sector = must(inode.durable.get(number), `sector ${number}`).slice();
+    const at = random.below(SECTOR_BYTES);
+    sector[at] = (sector[at] ?? 0) ^ (1 << random.below(8));
+    inode.durable.set(number, sector);
+    inode.cached.delete(number);
+    return true;
+  }
+
   /** Gives the file another name; across directories each of them keeps or loses its half. */
   rename(from: string, to: string): void {
     const inode = must(this.inode(from), `file ${from}`);
@@ -192,6 +221,13 @@ export class DiskImage {
       source?.change([away]);
     }
   }
+}
+
+/** Sectors at the end of a file that never go bad. */
+const SPARED_SECTORS = 4;
+
+function isBlank(inode: Inode, number: number): boolean {
+  return inode.durable.get(number)?.every((byte) => byte === 0) !== false;
 }
 
 /** The directory part of a path. */

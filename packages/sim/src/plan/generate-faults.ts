@@ -72,6 +72,8 @@ function drawFault(
       const asLearner = random.chance(0.5);
       return { ...times, kind, target: 1 + random.below(members), asLearner };
     }
+    case 'bitRot':
+      return { ...times, kind, target: 1 + random.below(members) };
     case 'grow':
       return { ...times, kind, asLearner: random.chance(0.5) };
     case 'ring':
@@ -91,4 +93,5 @@ const NEEDS_PEERS: ReadonlySet<PlannedFault['kind']> = new Set([
   'lossy',
   'transfer',
   'replace',
+  'bitRot',
 ] as const);

@@ -139,6 +139,8 @@ export type PlannedFault = { readonly atMs: number; readonly forMs: number } &
     /** The next sync fails; the member stops, and is restarted at the end. */
     | { readonly kind: 'syncError'; readonly target: Target }
     | { readonly kind: 'diskFull'; readonly target: Target }
+    /** While the member is down a sector of its log goes bad; when it says so, it is replaced. One member at a time. */
+    | { readonly kind: 'bitRot'; readonly target: number }
     | { readonly kind: 'drift'; readonly target: Target; readonly ppm: number }
     | { readonly kind: 'wallStep'; readonly target: Target; readonly stepMs: number }
     | { readonly kind: 'freezeClock'; readonly target: Target }
@@ -169,6 +171,7 @@ export const FAULT_KINDS = [
   'syncStall',
   'syncError',
   'diskFull',
+  'bitRot',
   'drift',
   'wallStep',
   'freezeClock',

@@ -66,6 +66,7 @@ const ALL_FAULTS: Profile['faults'] = {
   defragment: 1,
   replace: 2,
   grow: 2,
+  bitRot: 2,
 };
 
 const DEFAULT_PROFILE: Profile = {
@@ -139,6 +140,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
           syncStall: 4,
           syncError: 4,
           diskFull: 3,
+          bitRot: 4,
         },
         faultGapMs: [300, 2_500],
       },
