@@ -44,6 +44,7 @@ const NOTHING = new Uint8Array(0);
  * Invariants
  * - What was written leaves in order, then the trailers, then nothing.
  * - No more DATA leaves than the windows of stream and connection allow.
+ * - Nothing that waits is empty: an empty piece could never be sent and would hold up what follows.
  */
 export class Http2Stream {
   readonly id: number;
@@ -101,6 +102,7 @@ export class Http2Stream {
   /** Sends bytes, or keeps them until there is room. False: enough for now, wait for `onDrain`. */
   write(bytes: Uint8Array): boolean {
     if (this.#isClosed || this.#hasEnded) return false;
+    if (bytes.length === 0) return !this.#wantsDrain;
     if (this.#waitingBytes === 0 && bytes.length <= this.#sendableBytes()) {
       this.#send(bytes);
       return true;

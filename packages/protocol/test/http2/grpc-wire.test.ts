@@ -3,7 +3,9 @@ import { PutRequest } from '../../src/index.ts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  decodeStatusText,
   encodeStatusText,
+  formatTimeout,
   FrameReader,
   metadataOf,
   parseTimeoutMs,
@@ -97,6 +99,18 @@ describe('headers', () => {
     });
   }
 
+  test('a time-out is written so that it is read as at least as long', () => {
+    const ms = fc.oneof(fc.double({ min: 0.001, max: 1e13, noNaN: true }), fc.nat(1_000_000));
+    fc.assert(
+      fc.property(ms, (timeoutMs) => {
+        const text = formatTimeout(timeoutMs);
+        expect(text).toMatch(/^\d{1,8}[mSH]$/);
+        expect(parseTimeoutMs(text)).toBeGreaterThanOrEqual(timeoutMs);
+      }),
+    );
+    expect(formatTimeout(5_000)).toBe('5000m');
+  });
+
   test('a malformed time-out is not a number, none is none', () => {
     for (const text of ['', '5', 'S', '-1S', '1.5S', '123456789S', '5s'])
       expect(parseTimeoutMs(text)).toBeNaN();
@@ -122,8 +136,13 @@ describe('headers', () => {
       fc.property(fc.string({ unit: 'grapheme' }), (text) => {
         const encoded = encodeStatusText(text);
         expect(encoded).toMatch(/^[ -~]*$/);
-        expect(decodeURIComponent(encoded)).toBe(text);
+        expect(decodeStatusText(encoded)).toBe(text);
       }),
     );
+  });
+
+  test('a status text that is not well encoded stays readable', () => {
+    expect(decodeStatusText('100 % sure')).toBe('100 % sure');
+    expect(decodeStatusText('50%25 %ff')).toBe('50%25 %ff');
   });
 });
