@@ -528,6 +528,16 @@ const INDEX: readonly Mutant[] = [
   },
 ];
 
+const FILTER: readonly Mutant[] = [
+  {
+    name: 'the filter of watched keys forgets a key that one of two has left',
+    area: 'watch',
+    file: 'key-filter.ts',
+    find: 'if (count < COUNT_MAX) this.#counts[place] = count - 1;',
+    replace: 'this.#counts[place] = 0;',
+  },
+];
+
 const STORAGE: readonly Mutant[] = [
   {
     name: 'an older record passes for the newest',
@@ -617,5 +627,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...HASH,
   ...WATCH,
   ...INDEX,
+  ...FILTER,
   ...STORAGE,
 ];

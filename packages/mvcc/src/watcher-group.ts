@@ -3,6 +3,7 @@
  * without asking the others.
  */
 import { IntervalTree } from './interval-tree.ts';
+import { KeyFilter } from './key-filter.ts';
 import type { KeyRange } from './key-range.ts';
 
 /** What a group needs to know of a watcher. */
@@ -17,6 +18,8 @@ export class WatcherGroup<W extends Watching> {
   /** A lone watcher of a key stands here itself; a set costs several hundred bytes. */
   readonly #byKey = new Map<string, W | Set<W>>();
   readonly #byRange: IntervalTree<W> = new IntervalTree();
+  /** Of the keys of `#byKey`. Most changes concern no watcher; the first to watch a single key makes it. */
+  #filter: KeyFilter | undefined;
   #size = 0;
 
   get size(): number {
@@ -29,6 +32,8 @@ export class WatcherGroup<W extends Watching> {
       this.#byRange.add(watcher.range, watcher);
       return;
     }
+    this.#filter ??= new KeyFilter();
+    this.#filter.add(watcher.key);
     const there = this.#byKey.get(watcher.key);
     if (there === undefined) this.#byKey.set(watcher.key, watcher);
     else if (there instanceof Set) there.add(watcher);
@@ -42,6 +47,7 @@ export class WatcherGroup<W extends Watching> {
       this.#byRange.delete(watcher.range, watcher);
       return;
     }
+    this.#filter?.delete(watcher.key);
     const there = this.#byKey.get(watcher.key);
     if (there instanceof Set && there.size > 1) there.delete(watcher);
     else this.#byKey.delete(watcher.key);
@@ -49,7 +55,7 @@ export class WatcherGroup<W extends Watching> {
 
   /** Adds to `into` everyone who watches the key: watchers of the key first, each kind in a fixed order. */
   collect(key: string, into: W[]): void {
-    const there = this.#byKey.size === 0 ? undefined : this.#byKey.get(key);
+    const there = this.#filter?.mayHave(key) === true ? this.#byKey.get(key) : undefined;
     if (there instanceof Set) into.push(...there);
     else if (there !== undefined) into.push(there);
     if (this.#byRange.size > 0) this.#byRange.collect(key, into);

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BTree, NODE_ENTRIES_MAX } from '../src/btree.ts';
 import { IntervalTree } from '../src/interval-tree.ts';
+import { KeyFilter } from '../src/key-filter.ts';
 import { KeyIndex } from '../src/key-index.ts';
 import { KeyTable } from '../src/key-table.ts';
 import { type KeyRange, rangeHas } from '../src/key-range.ts';
@@ -209,6 +210,20 @@ test('a watcher group finds who watches a key', () => {
     ),
     { numRuns: 100 },
   );
+});
+
+test('the key filter never says no to a key that was added, and forgets it with the last one', () => {
+  const filter = new KeyFilter();
+  const name = (i: number): string => `key ${i}`;
+  for (let i = 0; i < 1000; i++) filter.add(name(i));
+  for (let i = 0; i < 1000; i++) expect(filter.mayHave(name(i))).toBe(true);
+  const others = Array.from({ length: 1000 }, (_, i) => filter.mayHave(name(i + 5000)));
+  expect(others.filter(Boolean).length).toBeLessThan(100);
+  for (let i = 0; i < 70_000; i++) filter.add('often');
+  for (let i = 0; i < 70_000; i++) filter.delete('often');
+  expect(filter.mayHave('often')).toBe(true);
+  for (let i = 0; i < 1000; i++) filter.delete(name(i));
+  expect(filter.mayHave(name(1)) && filter.mayHave(name(2)) && filter.mayHave(name(3))).toBe(false);
 });
 
 test('the revision log keeps what a filtered array keeps', () => {
