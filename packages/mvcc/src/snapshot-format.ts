@@ -6,6 +6,7 @@
  *     header  type 1: name `etcd-ts mvcc snapshot`, value: format version (1 byte)
  *     meta    type 2: a named blob            record  type 3: a revision's record, by name
  *     end     type 4: name: number of frames before it (8); value: CRC-32C of all bytes before it (4)
+ *             and then nothing, or zeros
  *
  * Equal states give equal bytes: metas are in byte order, records in order of revision, and of a pending compaction
  * nothing shows. Damage in transit is found by the checksum; lengths are bounded, so that a damaged one allocates
@@ -89,6 +90,13 @@ export class SnapshotReader {
     const items: SnapshotItem[] = [];
     let at = 0;
     for (;;) {
+      if (this.#isEnded) {
+        // A file of snapshots is padded to whole pages.
+        if (all.subarray(at).some((byte) => byte !== 0)) {
+          throw new SnapshotError('snapshot goes on after its end');
+        }
+        at = all.length;
+      }
       const length = frameLength(all, at);
       if (length === undefined || at + length > all.length) break;
       this.#frame(all.subarray(at, at + length), items);
@@ -111,7 +119,6 @@ export class SnapshotReader {
     const nameEnd = FRAME_HEAD_BYTES + view.getUint32(1);
     const name = frame.slice(FRAME_HEAD_BYTES, nameEnd);
     const value = frame.slice(nameEnd);
-    if (this.#isEnded) throw new SnapshotError('snapshot goes on after its end');
     const type = frame[0];
     if (this.#frames === 0) checkHeader(type, name, value);
     else if (type === FRAME_END) this.#end(name, value);

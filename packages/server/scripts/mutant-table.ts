@@ -177,7 +177,6 @@ export const MUTANTS: readonly Mutant[] = [
       'if (watcher === undefined) return;\n      watchers',
       'if (watcher === undefined) continue;\n      watchers',
     ],
-    ['progress speaks without watchers', '    if (watchers.length === 0) return;\n', ''],
     [
       'progress comes to busy watchers too',
       'const revision = entry.isIdle\n',

@@ -2,7 +2,8 @@
  * Maintenance.Snapshot: the whole state as of one entry, in chunks that say how many bytes are left, and behind them
  * the SHA-256 of it all (etcd server/etcdserver/api/v3rpc/maintenance.go).
  *
- * The bytes are the store's own snapshot format; two members give the same bytes for the same state.
+ * The bytes are the store's own snapshot format, padded with zeros to whole pages as a database file is: etcd's tools
+ * know by the length whether the checksum is there. Two members give the same bytes for the same state.
  */
 import { snapshotStore } from '@etcd-ts/mvcc';
 import type { ResponseSink, SnapshotResponse } from '@etcd-ts/protocol';
@@ -13,6 +14,8 @@ import { STORAGE_VERSION } from './version.ts';
 
 /** Bytes of a chunk (etcd snapshotSendBufferSize). */
 const CHUNK_BYTES = 32 * 1024;
+/** What the length without the checksum is a multiple of (etcdutl snapshot: hasChecksum). */
+const PAGE_BYTES = 512;
 
 /** Where a snapshot goes. */
 export interface SnapshotTarget {
@@ -37,6 +40,8 @@ export async function sendSnapshot(
     leftBytes += piece.length;
     if (signal.aborted) break;
   }
+  const padding = new Uint8Array((PAGE_BYTES - (leftBytes % PAGE_BYTES)) % PAGE_BYTES);
+  leftBytes += padding.length;
   const hash = new Sha256();
   const send = async (blob: Uint8Array): Promise<void> => {
     const response = {
@@ -47,7 +52,7 @@ export async function sendSnapshot(
     };
     if (!responses.send(response)) await responses.drained();
   };
-  for await (const piece of sending.chunks) {
+  for await (const piece of withPadding(sending.chunks, padding)) {
     for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
       const blob = piece.subarray(at, at + CHUNK_BYTES);
       hash.update(blob);
@@ -60,4 +65,12 @@ export async function sendSnapshot(
   const digest = hash.digest();
   leftBytes = 0;
   await send(digest);
+}
+
+async function* withPadding(
+  chunks: AsyncIterable<Uint8Array>,
+  padding: Uint8Array,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* chunks;
+  yield padding;
 }

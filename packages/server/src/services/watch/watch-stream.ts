@@ -191,14 +191,13 @@ export class WatchStream {
     this.#send({ header: headerNow(this.#node), watchId: id, canceled: true });
   }
 
-  /** Answers a progress request, if every watcher has seen all there is; else, as etcd, says nothing. */
+  /** Answers a progress request, if there are watchers and all have seen all there is; else, as etcd, says nothing. */
   #progress(): void {
     const watchers: Watcher[] = [];
     for (const { watcher } of this.#entries.values()) {
       if (watcher === undefined) return;
       watchers.push(watcher);
     }
-    if (watchers.length === 0) return;
     const revision = this.#node.state.store.hub.progress(watchers);
     if (revision === undefined) return;
     this.#send({ header: headerAt(this.#node, revision), watchId: NO_WATCH_ID });
