@@ -159,6 +159,20 @@ describe('a start that cannot be', () => {
     await member.start('a');
   });
 
+  test('a database without its log is named and left alone', async () => {
+    const member = alone();
+    await member.start('a');
+    await member.client('a').put('k', 'v');
+    await member.node('a').stop();
+    const error = await failure(member.start('a', { walDir: 'elsewhere' }));
+    expect((error as StartError).code).toBe('CORRUPT_DATA');
+    expect((error as StartError).message).toMatch(
+      /^the database db-0000000000000001 holds entries through \d+, and there is no log in elsewhere/,
+    );
+    await member.start('a');
+    expect((await member.client('a').get('k'))?.text).toBe('v');
+  });
+
   test('a state that the log no longer reaches is refused with what is there', async () => {
     const member = alone({
       snapshotCount: 20,

@@ -12,7 +12,7 @@ import { ETCD_VERSION } from '../services/version.ts';
 import { pause } from '../services/turns.ts';
 import { type Database, fillDatabase, removeDatabases } from '../state/databases.ts';
 import { joinCluster } from './join.ts';
-import type { FetchedState, WantedState } from './recovery.ts';
+import type { FetchedState, WantedState } from './recovery-parts.ts';
 
 /** A peer that is not connected within so long is passed over, in milliseconds. */
 const CONNECT_LIMIT_MS = 5_000;
