@@ -533,8 +533,8 @@ const FILTER: readonly Mutant[] = [
     name: 'the filter of watched keys forgets a key that one of two has left',
     area: 'watch',
     file: 'key-filter.ts',
-    find: 'if (count < COUNT_MAX) this.#counts[place] = count - 1;',
-    replace: 'this.#counts[place] = 0;',
+    find: '    if (count === 1) {\n',
+    replace: '    {\n',
   },
 ];
 

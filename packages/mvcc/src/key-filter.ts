@@ -11,14 +11,17 @@ const COUNT_MAX = 0xffff;
 /** Characters looked at, from the end, where keys of one kind differ. */
 const TAIL_LENGTH = 8;
 
-/** See the file's head. 128 KiB. */
+/** See the file's head. 136 KiB, of which a question touches 8. */
 export class KeyFilter {
+  /** One bit a place: its count is not 0. Small, so that it stays in the processor's nearest cache. */
+  readonly #taken: Uint32Array<ArrayBuffer> = new Uint32Array(PLACES / 32);
   readonly #counts: Uint16Array<ArrayBuffer> = new Uint16Array(PLACES);
 
   add(key: string): void {
     const place = placeOf(key);
     const count = this.#counts[place] as number;
     if (count < COUNT_MAX) this.#counts[place] = count + 1;
+    this.#taken[place >>> 5] = (this.#taken[place >>> 5] as number) | (1 << (place & 31));
   }
 
   /** The key must have been added. */
@@ -26,11 +29,15 @@ export class KeyFilter {
     const place = placeOf(key);
     const count = this.#counts[place] as number;
     if (count < COUNT_MAX) this.#counts[place] = count - 1;
+    if (count === 1) {
+      this.#taken[place >>> 5] = (this.#taken[place >>> 5] as number) & ~(1 << (place & 31));
+    }
   }
 
   /** False: the key is not in the set. */
   mayHave(key: string): boolean {
-    return this.#counts[placeOf(key)] !== 0;
+    const place = placeOf(key);
+    return (((this.#taken[place >>> 5] as number) >>> (place & 31)) & 1) === 1;
   }
 }
 
