@@ -135,6 +135,7 @@ describe('a transaction', () => {
       'two nested puts side by side, though they exclude each other',
       [then(opPut('a')), orElse(opPut('a'))],
     ],
+    ['two nested puts that may both happen', [then(opPut('a')), then(opPut('a'))]],
     ['a nested put and one beside it', [then(opPut('a')), opPut('a')]],
     [
       'a nested put inside what its parent deletes, in either order',

@@ -18,11 +18,13 @@ import {
 
 let store: MvccStore;
 const attached = new Map<string, bigint>();
+/** A lease of which one half is zero. */
+const WIDE = 1n << 40n;
 
 beforeEach(async () => {
   attached.clear();
   const leases = {
-    exists: (id: bigint) => id === 7n,
+    exists: (id: bigint) => id === 7n || id === WIDE,
     attach: (id: bigint, key: string) => void attached.set(key, id),
     detach: (_: bigint, key: string) => void attached.delete(key),
   };
@@ -105,6 +107,15 @@ describe('a put', () => {
     store.deleteRange(del('b'));
     expect(attached.size).toBe(0);
     expect(store.leasedKeys()).toEqual([]);
+  });
+
+  test('keeps a lease whose lower half is zero', () => {
+    store.put(put('a', '1', { lease: WIDE }));
+    expect(store.leasedKeys()).toEqual([{ key: 'a', lease: WIDE }]);
+    store.put(put('a', '', { ignoreValue: true, ignoreLease: true }));
+    expect(store.range(range('a', '', { keysOnly: true })).kvs[0]?.lease).toBe(WIDE);
+    store.deleteRange(del('a'));
+    expect(attached.size).toBe(0);
   });
 
   test('copies its bytes: the caller may go on writing to them', () => {
