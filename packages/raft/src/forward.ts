@@ -23,7 +23,7 @@ import type { FreshForward, RaftState } from './state.ts';
  *
  * A leader is bounded by the bytes that are not committed; a follower may lag behind what it had others commit.
  */
-export const MAX_UNDECIDED_OUTCOMES = 262_144;
+export const MAX_UNDECIDED_OUTCOMES = 65_536;
 
 /** Queues a payload for the leader, or refuses it. */
 export function forwardLater(
