@@ -26,11 +26,12 @@ import type {
   SnapshotMeta,
   Token,
 } from '@etcd-ts/raft';
-import type { Wal, WalGroup } from '@etcd-ts/wal';
+import type { Wal } from '@etcd-ts/wal';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { PeerTransport } from '../peers/peer-transport.ts';
 import type { Consensus, ConsensusHost, ConsensusStatus, FollowerProgress } from './consensus.ts';
+import { LogGroups } from './log-groups.ts';
 import { SnapshotOffers } from './snapshot-offers.ts';
 
 /** Bytes waiting for the disk beyond which appends of the leader are let fall; it sends them again. */
@@ -64,6 +65,7 @@ export class RaftConsensus implements Consensus {
   readonly #tickMs: number;
   readonly #advanceTicks: number;
   readonly #snapshots: SnapshotOffers;
+  readonly #groups: LogGroups;
   #host: ConsensusHost | undefined;
   #inputs: Input[] = [];
   #proposals: Proposal[] = [];
@@ -73,9 +75,6 @@ export class RaftConsensus implements Consensus {
   #nextTickMs = 0;
   /** What the core says of itself; forgotten with every step. */
   #status: ConsensusStatus | undefined;
-  /** Groups that are durable and not yet acknowledged, since a snapshot before them is being installed. */
-  readonly #durable: PersistEffect[] = [];
-  #installing = false;
 
   constructor(parts: RaftConsensusParts) {
     this.#core = parts.core;
@@ -86,6 +85,12 @@ export class RaftConsensus implements Consensus {
     this.#tickMs = parts.tickMs;
     this.#advanceTicks = parts.advanceTicks;
     this.#snapshots = new SnapshotOffers();
+    this.#groups = new LogGroups({
+      wal: parts.wal,
+      install: (snapshot) => this.#running().installSnapshot(snapshot),
+      persisted: (effect) => this.#persisted(effect),
+      failed: (error) => this.#fail(error),
+    });
   }
 
   start(host: ConsensusHost): void {
@@ -212,6 +217,7 @@ export class RaftConsensus implements Consensus {
     this.#inputs = [];
     this.#proposals = [];
     this.#snapshots.end();
+    this.#groups.end();
   }
 
   #input(input: Input): void {
@@ -290,49 +296,13 @@ export class RaftConsensus implements Consensus {
   }
 
   #persist(effect: PersistEffect): void {
-    const { snapshot, entries, hardState } = effect;
-    if (snapshot !== undefined) this.#snapshots.use(snapshot);
-    const group: WalGroup = {
-      entries,
-      ...(snapshot === undefined ? {} : { snapshot }),
-      ...(hardState === undefined ? {} : { hardState }),
-    };
-    this.#wal.write(group, effect.mustSync || snapshot !== undefined, (error) => {
-      if (error !== undefined) return this.#fail(error);
-      if (this.#ended) return;
-      this.#durable.push(effect);
-      this.#acknowledge();
-    });
+    if (effect.snapshot !== undefined) this.#snapshots.use(effect.snapshot);
+    this.#groups.write(effect);
   }
 
-  /** In order; where the log now begins behind a snapshot, the state follows before anything after it. */
-  #acknowledge(): void {
-    while (!this.#installing && !this.#ended) {
-      const group = this.#durable.shift();
-      if (group === undefined) return;
-      if (group.snapshot === undefined) this.#persisted(group);
-      else void this.#install(group, group.snapshot);
-    }
-  }
-
-  async #install(group: PersistEffect, snapshot: SnapshotMeta): Promise<void> {
-    this.#installing = true;
-    try {
-      await this.#running().installSnapshot(snapshot);
-    } catch (cause) {
-      return this.#fail(
-        new Error(`snapshot at index ${snapshot.index} could not be installed`, { cause }),
-      );
-    }
-    this.#installing = false;
-    if (this.#ended) return;
-    this.#persisted(group);
-    this.#acknowledge();
-  }
-
-  #persisted(group: PersistEffect): void {
-    this.#transport.send(group.messages);
-    this.#input({ type: 'persisted', group: group.group });
+  #persisted({ group, messages }: PersistEffect): void {
+    this.#transport.send(messages);
+    this.#input({ type: 'persisted', group });
   }
 
   async #sendSnapshot(effect: SendSnapshotEffect): Promise<void> {
