@@ -204,6 +204,7 @@ describe('fail-stop', () => {
     ['sync', 'EIO'],
     ['write', 'ENOSPC'],
     ['write', 'EIO'],
+    ['truncate', 'ENOSPC'],
   ] as const;
   for (const [operation, code] of cases) {
     test(`after ${code} from ${operation} everything fails with that cause, and the disk is left alone`, async () => {
@@ -212,7 +213,8 @@ describe('fail-stop', () => {
       await wal.append({ entries: [command(1, 1)] }, SYNC);
       disk.onOperation = (at) => (at.operation === operation ? { kind: 'error', code } : undefined);
       const failed = await Promise.allSettled([
-        wal.append({ entries: [command(2, 1)] }, SYNC),
+        // Large enough that the segment is made longer first.
+        wal.append({ entries: [command(2, 1, 'x'.repeat(1_100_000))] }, SYNC),
         wal.append({ entries: [command(3, 1)] }, SYNC),
       ]);
       for (const each of failed) {
