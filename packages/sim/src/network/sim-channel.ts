@@ -207,6 +207,7 @@ class OpenCall {
   readonly #controller = new AbortController();
   readonly #reject: (error: EtcdError) => void;
   readonly #deadline: Cancellable | undefined;
+  readonly #signal: AbortSignal | undefined;
   onEnd: (() => void) | undefined;
   isOver = false;
   readonly stream: ParcelStream = { isBroken: false };
@@ -221,10 +222,12 @@ class OpenCall {
         this.fail(new EtcdError('DEADLINE_EXCEEDED', { mayHaveApplied: true })),
       );
     }
-    const onAbort = (): void => this.fail(new EtcdError('CANCELED', { mayHaveApplied: true }));
-    if (signal?.aborted === true) process.soon('abort', onAbort);
-    else signal?.addEventListener('abort', onAbort, { once: true });
+    this.#signal = signal;
+    if (signal?.aborted === true) process.soon('abort', this.#onAbort);
+    else signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
+
+  readonly #onAbort = (): void => this.fail(new EtcdError('CANCELED', { mayHaveApplied: true }));
 
   /** Aborted when the client has given up, for the member to see. */
   get memberSignal(): AbortSignal {
@@ -236,6 +239,7 @@ class OpenCall {
     if (this.isOver) return;
     this.isOver = true;
     this.#deadline?.cancel();
+    this.#signal?.removeEventListener('abort', this.#onAbort);
     this.onEnd?.();
   };
 

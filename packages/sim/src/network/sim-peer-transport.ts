@@ -137,7 +137,8 @@ export class SimPeerTransport implements PeerTransport {
     signal: AbortSignal,
   ): Promise<Uint8Array> {
     const local = must(this.#local, 'local peer');
-    return new Promise((resolve, reject) => {
+    let onAbort = (): void => undefined;
+    const answer = new Promise<Uint8Array>((resolve, reject) => {
       const unavailable = (mayHaveApplied: boolean): EtcdError =>
         new EtcdError('UNAVAILABLE', {
           message: `member ${idToHex(to)} cannot be reached`,
@@ -147,7 +148,8 @@ export class SimPeerTransport implements PeerTransport {
         reject(signal.reason);
         return;
       }
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      onAbort = () => reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
       const copy = request.slice();
       const deliver = (peer: SimPeerTransport): void => {
         const handlers = peer.#handlers;
@@ -170,6 +172,7 @@ export class SimPeerTransport implements PeerTransport {
         reject(unavailable(false)),
       );
     });
+    return answer.finally(() => signal.removeEventListener('abort', onAbort));
   }
 
   askMembers(url: string): Promise<ClusterFacts> {
