@@ -1,3 +1,4 @@
+import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectClient, GrpcChannel } from '@etcd-ts/client/node';
 import { type Handlers, PutRequest, RangeRequest, RangeResponse } from '@etcd-ts/protocol';
@@ -124,6 +125,43 @@ describe('one port', () => {
       routes,
     });
     await expect(listening).rejects.toMatchObject({ code: 'BAD_OPTION' });
+  });
+});
+
+describe('another implementation of HTTP/2', () => {
+  test('is understood: Huffman strings, kept headers, a large answer through its windows', async () => {
+    const { url } = await listen({
+      'etcdserverpb.KV/Range': ({ limit }, { metadata }) => {
+        const value = new Uint8Array(limit);
+        const key = new TextEncoder().encode(metadata.get('token'));
+        return Promise.resolve(RangeResponse.fromPartial({ kvs: [{ key, value }], count: 1 }));
+      },
+    });
+    const session = connectHttp2(url);
+    toClose.push(() => new Promise<void>((resolve) => void session.close(() => resolve())));
+    for (const limit of [0, 10, 500_000]) {
+      const token = `a token of ${limit} #[]{}~^|<>"`;
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/etcdserverpb.KV/Range',
+        'content-type': 'application/grpc',
+        te: 'trailers',
+        'grpc-timeout': '9S',
+        token,
+      });
+      const body: Buffer[] = [];
+      stream.on('data', (chunk: Buffer) => body.push(chunk));
+      const trailers = new Promise<Record<string, unknown>>(
+        (resolve) => void stream.once('trailers', resolve),
+      );
+      stream.end(RangeRequest.encodeFrame({ ...RANGE, limit }));
+      expect(await trailers).toMatchObject({ 'grpc-status': '0' });
+      const { kvs } = RangeResponse.decode(Buffer.concat(body).subarray(5));
+      expect([Buffer.from(kvs[0]?.key ?? []).toString(), kvs[0]?.value.length]).toEqual([
+        token,
+        limit,
+      ]);
+    }
   });
 });
 
