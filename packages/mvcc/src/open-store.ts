@@ -16,8 +16,9 @@ import type { AppliedPosition, FlushBatch } from './write-behind.ts';
 
 /** Records asked of the backend at once while loading. */
 const LOAD_PAGE_ENTRIES = 1024;
-/** Operations of one batch while restoring. */
+/** A batch ends while restoring when it has this many operations, or bytes: 4 MiB. */
 const RESTORE_BATCH_OPERATIONS = 4096;
+const RESTORE_BATCH_BYTES: number = 4 << 20;
 
 /** What a load may be given beside the store's settings. */
 export interface OpenStoreOptions extends MvccStoreOptions {
@@ -146,13 +147,16 @@ export async function restoreSnapshot(
   const positionName = metaName(META_APPLIED);
   const last: BackendOperation[] = [];
   let operations: BackendOperation[] = [];
+  let bytes = 0;
   for await (const piece of pieces) {
     for (const { name: key, value } of reader.push(piece)) {
       (equalBytes(key, positionName) ? last : operations).push({ key, value });
+      bytes += key.length + value.length;
     }
-    if (operations.length < RESTORE_BATCH_OPERATIONS) continue;
+    if (operations.length < RESTORE_BATCH_OPERATIONS && bytes < RESTORE_BATCH_BYTES) continue;
     await backend.write(operations);
     operations = [];
+    bytes = 0;
   }
   reader.finish();
   await backend.write(operations);

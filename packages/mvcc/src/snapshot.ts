@@ -29,7 +29,9 @@ export class SnapshotScan {
   readonly #pin: PinnedRead;
   readonly #compactRevision: number;
   readonly #writer = new SnapshotWriter();
-  #head: Uint8Array[] | undefined;
+  /** Header and blobs: copied at the start, given out in pieces before the records. */
+  readonly #head: readonly Uint8Array[];
+  #headAt = 0;
   /** Records read before they are needed, in order. What is not among them is read one by one. */
   #ahead: readonly BackendEntry[] = [];
   #aheadAt = 0;
@@ -66,9 +68,15 @@ export class SnapshotScan {
       );
     }
     if (this.#isEnded) return undefined;
-    const frames = this.#head ?? [];
-    this.#head = undefined;
-    if (this.#addRecords(frames, entriesMax, bytesMax)) {
+    const frames: Uint8Array[] = [];
+    let bytes = 0;
+    for (; this.#headAt < this.#head.length && bytes < bytesMax; this.#headAt++) {
+      const frame = this.#head[this.#headAt] as Uint8Array;
+      frames.push(frame);
+      bytes += frame.length;
+    }
+    const isHeadDone = this.#headAt === this.#head.length;
+    if (isHeadDone && this.#addRecords(frames, entriesMax, bytesMax - bytes)) {
       frames.push(this.#writer.end());
       this.#isEnded = true;
     }

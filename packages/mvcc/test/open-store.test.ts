@@ -277,6 +277,9 @@ describe('a snapshot', () => {
     await flushStore(store);
     const sizes = (await pieces(store)).map(({ length }) => length);
     expect(sizes.filter((size) => size > 300_000)).toHaveLength(1);
+    const blobs = await openStore(memoryBackend());
+    for (let i = 0; i < 100; i++) blobs.meta.set(`lease/${i}`, new Uint8Array(10_000));
+    expect(Math.max(...(await pieces(blobs)).map(({ length }) => length))).toBeLessThan(300_000);
   });
 
   test('is refused when a byte is changed, cut off, repeated or added', async () => {
