@@ -416,8 +416,11 @@ export class LogWriter implements Wal {
       this.#fail(cause);
       throw this.#failure;
     } finally {
-      await this.#file.close();
-      await this.#lock.release();
+      try {
+        await this.#file.close();
+      } finally {
+        await this.#lock.release();
+      }
     }
   }
 
