@@ -4,6 +4,8 @@ import {
   AlarmAction,
   type AlarmMember,
   AlarmType,
+  DowngradeAction,
+  type DowngradeRequest,
   EtcdError,
   type Handlers,
   type HashKVRequest,
@@ -39,6 +41,10 @@ export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers
       return Promise.resolve({ header: headerNow(node), hash });
     },
     'etcdserverpb.Maintenance/HashKV': (request) => hashKv(node, request),
+    'etcdserverpb.Maintenance/Downgrade': async (request) => {
+      await node.readBarrier();
+      return { header: headerNow(node), version: downgrade(request) };
+    },
     'etcdserverpb.Maintenance/Snapshot': async (requests, context, responses) => {
       for await (const _ of requests) {
         await sendSnapshot(node, { signal: context.signal, responses });
@@ -53,6 +59,32 @@ export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers
       return { header: undefined };
     },
   };
+}
+
+/**
+ * Validates a downgrade. None is ever begun, as what this server stores no earlier version reads; so there is none to
+ * cancel either, which etcd 3.6 answers with OK.
+ *
+ * @returns The version of the cluster.
+ * @throws EtcdError WRONG_DOWNGRADE_VERSION_FORMAT, INVALID_DOWNGRADE_TARGET_VERSION, NOT_CAPABLE, UNKNOWN_METHOD.
+ */
+function downgrade({ action, version }: DowngradeRequest): string {
+  if (action === DowngradeAction.CANCEL) return STORAGE_VERSION;
+  if (action !== DowngradeAction.VALIDATE && action !== DowngradeAction.ENABLE) {
+    throw new EtcdError('UNKNOWN_METHOD');
+  }
+  const [, major, minor] = /^(\d+)\.(\d+)(?:\.\d+)?$/.exec(version) ?? [];
+  if (major === undefined || minor === undefined) {
+    throw new EtcdError('WRONG_DOWNGRADE_VERSION_FORMAT', { detail: version });
+  }
+  const [ownMajor, ownMinor] = STORAGE_VERSION.split('.').map(Number);
+  if (Number(major) !== ownMajor || Number(minor) + 1 !== ownMinor) {
+    throw new EtcdError('INVALID_DOWNGRADE_TARGET_VERSION', {
+      detail: `${version}, the cluster is at ${STORAGE_VERSION}`,
+    });
+  }
+  if (action === DowngradeAction.ENABLE) throw new EtcdError('NOT_CAPABLE');
+  return STORAGE_VERSION;
 }
 
 /** Only the leader hands over, and only to a voter; to itself it need not. */

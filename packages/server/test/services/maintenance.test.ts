@@ -208,3 +208,61 @@ describe('hashes', () => {
     expect((await hashing).hash).toBe(again.hash);
   });
 });
+
+describe('downgrade', () => {
+  const ask = ({ channel }: Harness, action: number, version: string) =>
+    channel.unary('etcdserverpb.Maintenance/Downgrade', { action, version });
+
+  test('is valid to the minor version before this one, and to no other', async () => {
+    const h = await harness();
+    expect((await ask(h, 0, '3.5')).version).toMatch(/^3\.6/);
+    expect((await ask(h, 0, '3.5.7')).version).toMatch(/^3\.6/);
+    for (const version of ['3.6', '3.4', '2.5']) {
+      expect(await failure(ask(h, 0, version))).toBe('INVALID_DOWNGRADE_TARGET_VERSION');
+    }
+    for (const version of ['', '3', 'v3.5', '3.5.x']) {
+      expect(await failure(ask(h, 0, version))).toBe('WRONG_DOWNGRADE_VERSION_FORMAT');
+    }
+  });
+
+  test('is never begun, so there is none to cancel', async () => {
+    const h = await harness();
+    expect(await failure(ask(h, 1, '3.5'))).toBe('NOT_CAPABLE');
+    expect((await ask(h, 2, '')).version).toMatch(/^3\.6/);
+  });
+});
+
+describe('moving the leader', () => {
+  const move = ({ channel }: Harness, targetID: bigint) =>
+    channel.unary('etcdserverpb.Maintenance/MoveLeader', { targetID });
+
+  test('needs the leader, and a voter as its target; to itself it succeeds at once', async () => {
+    const h = await harness();
+    const member = { name: 'x', peerUrls: [], clientUrls: [] };
+    h.node.state.bootstrap(
+      [
+        { ...member, id: h.node.memberId, isLearner: false },
+        { ...member, id: 2n, isLearner: false },
+        { ...member, id: 3n, isLearner: true },
+      ],
+      h.node.state.confState,
+    );
+    expect(await failure(move(h, 9n))).toBe('BAD_LEADER_TRANSFEREE');
+    expect(await failure(move(h, 3n))).toBe('BAD_LEADER_TRANSFEREE');
+    expect((await move(h, h.node.memberId)).header).toBeUndefined();
+    expect(h.node.transferred).toEqual([]);
+    await move(h, 2n);
+    expect(h.node.transferred).toEqual([2n]);
+    h.node.setStatus({ isLeader: false, leader: memberId(2n) });
+    expect(await failure(move(h, 2n))).toBe('NOT_LEADER');
+  });
+});
+
+describe('health', () => {
+  test('the server as a whole serves; any other name is unknown', async () => {
+    const h = await harness();
+    const check = (service: string) => h.channel.unary('grpc.health.v1.Health/Check', { service });
+    expect((await check('')).status).toBe(1);
+    expect(await failure(check('etcd'))).toBe('UNKNOWN_SERVICE');
+  });
+});
