@@ -24,8 +24,10 @@ function main(): void {
     );
   }
   const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage();
   console.log(
-    `${states} distinct states, ${transitions} steps, ${seconds.toFixed(1)} s, no invariant broken`,
+    `${states} distinct states, ${transitions} steps, ${seconds.toFixed(1)} s ` +
+      `(${((user + system) / 1e6).toFixed(1)} s of processor time), no invariant broken`,
   );
   if (statesMax === undefined && states < STATES_MIN) {
     console.error(`fewer than ${STATES_MIN} states`);

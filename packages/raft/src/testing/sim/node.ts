@@ -77,6 +77,8 @@ export class SimNode {
   #commit: LogIndex = 0;
   #lastLogged: LogIndex = 0;
   #confState: ConfState;
+  /** Configurations that were in force during the step: each may have decided. */
+  #confsOfStep: ConfState[] = [];
   #configIndex: LogIndex;
 
   constructor(config: RaftConfig, snapshot: SimSnapshot, world: SimWorld) {
@@ -165,6 +167,7 @@ export class SimNode {
     this.up = true;
     this.#confState = this.core.status().confState;
     this.#configIndex = this.#newestConfig();
+    this.#confsOfStep = [this.#confState];
     this.#observe();
   }
 
@@ -194,6 +197,7 @@ export class SimNode {
   /** Steps the core with all that waits and this input, and does at once what needs no disk. */
   step(input: Input): void {
     const inputs = [...this.#inbox, input];
+    this.#confsOfStep = [this.#confState];
     this.#inbox = [];
     const effects = inputs.length === 1 ? this.core.step(input) : this.core.stepAll(inputs);
     for (const effect of effects) this.#perform(effect);
@@ -302,7 +306,8 @@ export class SimNode {
       from,
       this.core.entries(from + 1, commit),
       this.#configIndex,
-      (index, entryTerm) => this.#world.durableOnQuorum(this.#confState, index, entryTerm),
+      (index, entryTerm) =>
+        this.#confsOfStep.some((conf) => this.#world.durableOnQuorum(conf, index, entryTerm)),
     );
   }
 
@@ -394,6 +399,7 @@ export class SimNode {
   #configured(index: LogIndex, confState: ConfState): void {
     this.#world.ghost.configured(this.name, index, confState);
     this.#confState = confState;
+    this.#confsOfStep.push(confState);
     this.#configIndex = index;
   }
 
