@@ -119,7 +119,7 @@ function isTimeout(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ETIMEDOUT';
 }
 
-/** The tests by section of the thesis and of the configuration algebra; slow to start, so only for what the other proofs let live. */
+/** The tests by section of the thesis and of the algebra; slow, so only for what the others let live. */
 function judgeByTests(folder: string): Verdict {
   const start = performance.now();
   const vitest = join(repository, 'node_modules', 'vitest', 'vitest.mjs');
@@ -201,7 +201,8 @@ function page(results: readonly Result[]): string {
 
 ${rows.length} classic bugs, planted one at a time in a copy of the core (\`npm run raft:mutants\`; the list is
 \`scripts/mutant-table.ts\`). ${killed} of ${rows.length} are killed. Every mutant first meets our transcripts and the
-simulator (at most ${SEEDS} seeds); one that survives both meets the explorer and then the tests by thesis section and of the configuration algebra.
+simulator (at most ${SEEDS} seeds); one that survives both meets the explorer, and then the tests by thesis section
+and of the configuration algebra.
 Times are those of one run on a busy machine, to the first failure.
 
 Kinds: *safety* loses or forks what was committed, *stale read* answers with an old state, *liveness* stops or
