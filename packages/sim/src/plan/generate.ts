@@ -102,6 +102,7 @@ function drawClients(
   const rate = shape.between(...profile.operationsPerSecond);
   const kinds = omitSome(shape, profile.steps);
   const timeoutMs = shape.pick([500, 2000, 8000]);
+  const bursts = drawBursts(shape, profile, safetyMs);
   return Array.from({ length: count }, (_, i) => {
     const random = new RandomStream(seed, `plan/client/${i + 1}`);
     const meanGapMs = (1000 * count) / rate;
@@ -111,8 +112,41 @@ function drawClients(
       steps.push(drawStep(random, kind, atMs, keys, members));
       atMs += Math.max(1, random.exponential(meanGapMs));
     }
+    for (const burst of bursts) {
+      for (let left = random.below(burst.steps); left > 0; left--) {
+        const kind = random.pick(burst.kinds);
+        steps.push(drawStep(random, kind, burst.atMs, Math.min(2, keys), members));
+      }
+    }
+    steps.sort((a, b) => a.atMs - b.atMs);
     return { id: i + 1, member: 1 + (i % members), timeoutMs, steps };
   });
+}
+
+interface Burst {
+  readonly atMs: number;
+  /** Each client does fewer than so many things then. */
+  readonly steps: number;
+  readonly kinds: readonly PlannedStep['do'][];
+}
+
+/** Mean time between two bursts. */
+const BURST_GAP_MS = 4_000;
+
+/**
+ * Moments at which all clients act at once, on few keys, one thing right after another: where one's read follows
+ * another's write by less than a message takes.
+ */
+function drawBursts(random: RandomStream, profile: Profile, safetyMs: number): Burst[] {
+  const close: PlannedStep['do'][] = ['get', 'put', 'swap', 'readTxn'];
+  const kinds = close.filter((kind) => profile.steps[kind] !== undefined);
+  if (kinds.length === 0 || !profile.bursts) return [];
+  const bursts: Burst[] = [];
+  for (let atMs = random.exponential(BURST_GAP_MS); atMs < safetyMs;) {
+    bursts.push({ atMs, steps: random.pick([5, 15, 30]), kinds });
+    atMs += 1 + random.exponential(BURST_GAP_MS);
+  }
+  return bursts;
 }
 
 function drawStep(

@@ -21,6 +21,8 @@ export interface Profile {
   /** Chance of each knob to be shrunk. */
   readonly shrunkKnobChance: number;
   readonly datagramChance: number;
+  /** Now and then all clients act at once, without rest. */
+  readonly bursts: boolean;
 }
 
 const KEY_VALUE_STEPS: Profile['steps'] = {
@@ -91,6 +93,7 @@ const DEFAULT_PROFILE: Profile = {
   faultGapMs: [1_000, 6_000],
   shrunkKnobChance: 0.25,
   datagramChance: 0.15,
+  bursts: true,
 };
 
 /** Every profile, by name. */
@@ -214,6 +217,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
         faults: {},
         shrunkKnobChance: 0,
         datagramChance: 0,
+        bursts: false,
       },
     ] satisfies Profile[]
   ).map((profile) => [profile.name, profile]),
