@@ -101,6 +101,7 @@ export class LogWriter implements Wal {
   #loop: Promise<void> = Promise.resolve();
   #releases: Promise<unknown> = Promise.resolve();
   #failure: WalError | undefined;
+  #writeThroughFailure: unknown;
   #closing: Promise<void> | undefined;
   #groups = 0;
   #writtenBytes = 0;
@@ -256,7 +257,7 @@ export class LogWriter implements Wal {
       while (this.#waiters.length > 0 || this.#nextHeader !== undefined) await this.#round();
     } catch (cause) {
       this.#fail(cause);
-      if (!(cause instanceof DiskError)) throw cause;
+      if (!(cause instanceof DiskError) && cause !== this.#failure) throw cause;
     } finally {
       this.#isRunning = false;
     }
@@ -281,12 +282,13 @@ export class LogWriter implements Wal {
     await Promise.resolve();
   }
 
+  /** Its failure is the round's that is under way: nobody is told before the caller's turn is over. */
   #writeThrough(): void {
+    if (this.#writeThroughFailure !== undefined) return;
     try {
       this.#writeBuffer();
     } catch (cause) {
-      this.#fail(cause);
-      if (!(cause instanceof DiskError)) throw cause;
+      this.#writeThroughFailure = cause;
     }
   }
 
@@ -330,6 +332,7 @@ export class LogWriter implements Wal {
     } finally {
       this.#isSyncing = false;
     }
+    if (this.#writeThroughFailure !== undefined) throw this.#writeThroughFailure;
     if (this.#failure !== undefined) throw this.#failure;
     this.#syncedBytes = throughBytes;
     this.#syncs += 1;

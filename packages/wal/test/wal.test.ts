@@ -237,6 +237,50 @@ describe('fail-stop', () => {
     });
   }
 
+  test('a group that cannot be written while a sync is under way is told so later, not at once', async () => {
+    for (let turns = 0; turns < 12; turns++) {
+      const disk = new CrashDisk();
+      const { wal } = await open(disk);
+      const first = wal.append({ entries: [command(1, 1)] }, SYNC).catch(() => 'failed');
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      disk.onOperation = ({ operation }) =>
+        operation === 'write' || operation === 'truncate'
+          ? { kind: 'error', code: 'ENOSPC' }
+          : undefined;
+      let hasReturned = false;
+      const told = new Promise<unknown>((resolve) => {
+        wal.write({ entries: [command(2, 1, 'x'.repeat(1_200_000))] }, true, (error) => {
+          expect(hasReturned).toBe(true);
+          resolve(error);
+        });
+      });
+      hasReturned = true;
+      expect(await told).toMatchObject({ code: 'FAILED', cause: { code: 'ENOSPC' } });
+      await first;
+      await wal.close();
+    }
+  });
+
+  test('a release that fails on the directory stops the log, whatever is under way', async () => {
+    for (let turns = 0; turns < 12; turns++) {
+      const disk = new CrashDisk();
+      const { wal } = await open(disk, { segmentSizeBytes: 1_024, maxSegments: 1 });
+      for (let index = 1; index <= 40; index++) {
+        await wal.append({ entries: [command(index, 1)] }, SYNC);
+      }
+      await wal.append({ snapshot: mark(40, 1), entries: [] }, SYNC);
+      disk.onOperation = ({ operation }) =>
+        operation === 'syncDirectory' ? { kind: 'error', code: 'EIO' } : undefined;
+      const release = wal.release(40).catch((error: unknown) => error);
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      const append = wal.append({ entries: [command(41, 1)] }, SYNC).catch(() => 'failed');
+      expect(await release).toMatchObject({ code: 'FAILED', cause: { code: 'EIO' } });
+      await append;
+      await expect(wal.append({ entries: [] }, SYNC)).rejects.toMatchObject({ code: 'FAILED' });
+      await wal.close();
+    }
+  });
+
   test('a group beyond the pending limit is refused, and the log goes on', async () => {
     const disk = new MemoryDisk();
     const { wal } = await open(disk, { maxPendingBytes: 1_000 });
