@@ -142,6 +142,8 @@ export function runTool(
         resolve({ code, stdout, stderr });
       },
     );
+    // A tool that ends before it has read everything is judged by its exit code.
+    child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input ?? '');
   });
 }
