@@ -1,4 +1,10 @@
-import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { readFileSync } from 'node:fs';
+import {
+  createSecureServer,
+  createServer,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import {
   connect as connectTcp,
   createServer as createTcpServer,
@@ -339,6 +345,44 @@ describe('a connection', () => {
     await new Promise((resolve) => void setTimeout(resolve, 120));
     for (const stream of held) answer(stream);
     expect((await call).header?.revision).toBe(7);
+  });
+});
+
+describe('over TLS', () => {
+  const pem = (name: string): Buffer => readFileSync(new URL(`tls/${name}.pem`, import.meta.url));
+
+  async function tlsServer(): Promise<string> {
+    const server = createSecureServer({ cert: pem('cert'), key: pem('key') });
+    server.on('stream', (stream) => void stream.on('end', () => answer(stream)).resume());
+    server.on('sessionError', () => undefined);
+    server.on('tlsClientError', () => undefined);
+    const endpoint = await listen(server);
+    toClose.push(() => new Promise<void>((resolve) => void server.close(() => resolve())));
+    return endpoint.replace('127.0.0.1', 'https://localhost');
+  }
+
+  test('a server with a certificate that is trusted is spoken to', async () => {
+    const channel = channelTo(await tlsServer(), { tls: { ca: pem('cert') } });
+    expect((await channel.unary(PUT, request)).header?.revision).toBe(7);
+    await channel.close();
+  });
+
+  test('one with another certificate is not: certainly nothing was done', async () => {
+    const channel = channelTo(await tlsServer());
+    await expect(channel.unary(PUT, request)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      mayHaveApplied: false,
+      message: expect.stringContaining('self-signed certificate') as string,
+    });
+  });
+
+  test('one that has no TLS is not', async () => {
+    const { endpoint } = await nodeServer((stream) => answer(stream));
+    const channel = channelTo(`https://${endpoint}`);
+    await expect(channel.unary(PUT, request)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      mayHaveApplied: false,
+    });
   });
 });
 

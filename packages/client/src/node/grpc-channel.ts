@@ -1,4 +1,5 @@
 /** A Channel over gRPC: one HTTP/2 connection to one member, made when it is needed and anew when it was lost. */
+import { isIP } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import {
   CallDeadlines,
@@ -63,7 +64,7 @@ export class GrpcChannel implements Channel {
     const isTls = url.protocol === 'https:' || options.tls !== undefined;
     const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
     this.#authority = url.host;
-    this.#target = { host, port, tls: isTls ? { servername: host, ...options.tls } : undefined };
+    this.#target = { host, port, tls: isTls ? { ...serverName(host), ...options.tls } : undefined };
     this.#options = options;
   }
 
@@ -206,6 +207,11 @@ export class GrpcChannel implements Channel {
     this.#headerSets.set(key, set);
     return set;
   }
+}
+
+/** The name that TLS asks for; an address is none (RFC 6066). */
+function serverName(host: string): TlsOptions {
+  return isIP(host) === 0 ? { servername: host } : {};
 }
 
 /** The header `grpc-timeout`, which is each call's own. */
