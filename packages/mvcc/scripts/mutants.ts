@@ -143,7 +143,8 @@ function main(): void {
   for (const mutant of chosen) patched(packageFolder, mutant);
   const folder = copyPackage();
   try {
-    const broken = killerOf(folder);
+    // A test that fails without a bug kills nothing.
+    const broken = only === undefined ? killerOf(folder) : '';
     if (broken !== '') throw new Error(`without a bug this fails: ${broken}`);
     const results = chosen.map((mutant) => {
       const result = judge(folder, mutant);
