@@ -15,6 +15,9 @@ import { SnapshotTransfer, type TransferLane } from './snapshot-transfer.ts';
 /** Bytes that a message costs besides its entries' data, for the bandwidth of links. */
 const MESSAGE_BYTES = 64;
 
+/** A member that does not tell its cluster within this time is taken for silent. */
+const ASK_TIMEOUT_US = 2_000_000;
+
 /** Knows which transport listens at which address. */
 export class PeerDirectory {
   readonly #transports = new Map<string, SimPeerTransport>();
@@ -179,6 +182,7 @@ export class SimPeerTransport implements PeerTransport {
     const { network, directory, address } = this.#options;
     return new Promise((resolve, reject) => {
       const lost = (): void => reject(new Error(`nobody answers at ${url}`));
+      this.#options.process.schedule(ASK_TIMEOUT_US, 'ask', lost);
       const deliver = (): void => {
         const peer = directory.at(url);
         if (peer === undefined) return lost();
