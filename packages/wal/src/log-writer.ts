@@ -4,64 +4,41 @@
  * One loop runs while there is work: write all that waits, sync once, complete in order, begin a new segment when the last
  * is full. Groups that come meanwhile are encoded at once and wait for the next round.
  *
- * Invariants: syncedBytes ≤ positionBytes ≤ allocatedBytes; bytes of the segment behind positionBytes are zero; a segment
- * is durable to its end before the next one exists.
+ * Invariant: a segment is durable to its end before the next one exists.
  */
 import { assert } from '@etcd-ts/base';
-import type { HardState, LogIndex, SnapshotMeta } from '@etcd-ts/raft';
+import type { LogIndex } from '@etcd-ts/raft';
 import type { WalGroup, WalMetadata } from './contents.ts';
-import type { DirectoryLock, Disk, DiskFile } from './disk.ts';
+import type { DirectoryLock, Disk } from './disk.ts';
 import { DiskError } from './disk-error.ts';
+import { DiskMeter, type DiskMeterOptions } from './disk-meter.ts';
 import { GroupBuffer, measureGroup } from './group-buffer.ts';
-import type { LogTerms } from './log-terms.ts';
+import { LogPosition, type LogPositionStart } from './log-position.ts';
+import { OpenSegment, type OpenSegmentStart } from './open-segment.ts';
 import type { SegmentHeader } from './payload.ts';
 import { createSegment, type SegmentName, segmentFileName } from './segment.ts';
-import type { Wal, WalDone, WalObserver, WalStats } from './wal.ts';
+import type { Wal, WalDone, WalStats } from './wal.ts';
 import { WalError } from './wal-error.ts';
-
-/**
- * Before small writes a segment is filled with zeros ahead of the log, in steps of this size: a sync of bytes that have
- * their place on the disk already is cheaper by a third, and a full disk shows before a group is half written.
- */
-const ZEROED_STEP_BYTES = 1024 * 1024;
-
-/** Before writes larger than this the zeros would cost more than they save: the file is only made longer. */
-const ZEROED_WRITE_BYTES = 16 * 1024;
-
-/** How much longer: a sync that finds the size settled is cheaper by a fifth. */
-const EXTENDED_STEP_BYTES = 4 * 1024 * 1024;
 
 /** While a sync is under way, groups beyond this many bytes go into the system's cache at once. */
 const WRITE_THROUGH_BYTES = 1024 * 1024;
 
-const ZEROS = new Uint8Array(ZEROED_STEP_BYTES);
-
 /** Options with their defaults filled in. */
-export interface WriterOptions {
+export interface WriterOptions extends DiskMeterOptions {
   readonly disk: Disk;
   readonly directory: string;
   readonly segmentSizeBytes: number;
   readonly maxSegments: number;
   readonly maxPendingBytes: number;
-  readonly slowSyncLimitMs: number;
-  readonly monotonicMs: () => number;
-  readonly observer: WalObserver;
 }
 
 /** Where writing goes on. */
-export interface WriterStart {
+export interface WriterStart extends OpenSegmentStart, LogPositionStart {
   readonly metadata: WalMetadata;
   readonly lock: DirectoryLock;
   readonly segments: readonly SegmentName[];
-  readonly file: DiskFile;
-  /** End of the last segment's records, all of them durable. */
-  readonly positionBytes: number;
-  /** Its size; zeros from the position on. */
-  readonly allocatedBytes: number;
+  /** Checksum of the last record. */
   readonly crc: number;
-  readonly terms: LogTerms;
-  readonly hardState: HardState;
-  readonly newestMark: SnapshotMeta | undefined;
 }
 
 interface Waiter {
@@ -80,15 +57,12 @@ export class LogWriter implements Wal {
   readonly metadata: WalMetadata;
   readonly #options: WriterOptions;
   readonly #lock: DirectoryLock;
-  readonly #terms: LogTerms;
+  readonly #meter: DiskMeter;
+  readonly #position: LogPosition;
   readonly #buffer: GroupBuffer;
-  #segments: SegmentName[];
-  #file: DiskFile;
-  #positionBytes: number;
-  #syncedBytes: number;
-  #allocatedBytes: number;
-  #hardState: HardState;
-  #newestMark: SnapshotMeta | undefined;
+  readonly #segments: SegmentName[];
+  /** The last of them. */
+  #segment: OpenSegment;
   /** Of the groups that are encoded and not complete. */
   #waiters: Waiter[] = [];
   /** The next segment's header, from the moment at which this one is full. */
@@ -104,24 +78,16 @@ export class LogWriter implements Wal {
   #writeThroughFailure: unknown;
   #closing: Promise<void> | undefined;
   #groups = 0;
-  #writtenBytes = 0;
-  #writes = 0;
-  #syncs = 0;
-  #slowSyncs = 0;
 
   constructor(options: WriterOptions, start: WriterStart) {
     this.metadata = start.metadata;
     this.#options = options;
     this.#lock = start.lock;
-    this.#terms = start.terms;
+    this.#meter = new DiskMeter(options);
+    this.#position = new LogPosition(start);
     this.#buffer = new GroupBuffer(start.crc);
     this.#segments = [...start.segments];
-    this.#file = start.file;
-    this.#positionBytes = start.positionBytes;
-    this.#syncedBytes = start.positionBytes;
-    this.#allocatedBytes = start.allocatedBytes;
-    this.#hardState = start.hardState;
-    this.#newestMark = start.newestMark;
+    this.#segment = new OpenSegment(start, options.segmentSizeBytes, this.#meter);
   }
 
   write(group: WalGroup, sync: boolean, done: WalDone): void {
@@ -132,7 +98,7 @@ export class LogWriter implements Wal {
       return;
     }
     this.#planCut();
-    this.#track(group);
+    this.#position.take(group);
     this.#groups += 1;
     const waiter = { sync, done };
     if (this.#nextHeader === undefined) {
@@ -160,13 +126,10 @@ export class LogWriter implements Wal {
   stats(): WalStats {
     return {
       groups: this.#groups,
-      writtenBytes: this.#writtenBytes,
-      writes: this.#writes,
-      syncs: this.#syncs,
-      slowSyncs: this.#slowSyncs,
+      ...this.#meter.figures(),
       pendingBytes: this.#pendingBytes(),
       segments: this.#segments.length,
-      lastIndex: this.#terms.lastIndex,
+      lastIndex: this.#position.lastIndex,
     };
   }
 
@@ -177,7 +140,7 @@ export class LogWriter implements Wal {
 
   #refusal(sizeBytes: number, isTooLarge: boolean): WalError | undefined {
     if (this.#failure !== undefined) return this.#failure;
-    const file = this.#file.path;
+    const file = this.#segment.path;
     if (this.#closing !== undefined) {
       return new WalError({ code: 'CLOSED', file, reason: 'the log is closed' });
     }
@@ -193,50 +156,24 @@ export class LogWriter implements Wal {
   }
 
   #pendingBytes(): number {
-    return this.#positionBytes - this.#syncedBytes + this.#buffer.length + this.#heldBytes;
-  }
-
-  /** Follows the log's end, and asserts that the group continues it. */
-  #track({ snapshot, entries, hardState }: WalGroup): void {
-    if (snapshot !== undefined) {
-      this.#terms.mark(snapshot.index, snapshot.term);
-      if (snapshot.index >= (this.#newestMark?.index ?? 0)) this.#newestMark = snapshot;
-    }
-    let expected = entries[0]?.index ?? 0;
-    for (const { index, term } of entries) {
-      assert(
-        index === expected,
-        () => `wal: entry ${index} in a group where ${expected} comes next`,
-      );
-      const refusal = this.#terms.refuses(index, term);
-      assert(refusal === undefined, () => `wal: ${refusal}`);
-      this.#terms.push(index, term);
-      expected += 1;
-    }
-    if (hardState === undefined) return;
-    const { term, commit } = hardState;
-    const before = this.#hardState.term;
-    assert(term >= before, () => `wal: term ${term} after term ${before}`);
-    const last = this.#terms.lastIndex;
-    assert(commit <= last, () => `wal: commit ${commit} beyond the last entry, ${last}`);
-    this.#hardState = hardState;
+    const { positionBytes, syncedBytes } = this.#segment;
+    return positionBytes - syncedBytes + this.#buffer.length + this.#heldBytes;
   }
 
   #encode(group: WalGroup, waiter: Waiter): void {
-    this.#buffer.push(group, this.#syncedBytes);
+    this.#buffer.push(group, this.#segment.syncedBytes);
     this.#waiters.push(waiter);
   }
 
   /** Settles what the next segment's header says once this one is full. */
   #planCut(): void {
     if (this.#nextHeader !== undefined) return;
-    if (this.#positionBytes + this.#buffer.length < this.#options.segmentSizeBytes) return;
+    const endBytes = this.#segment.positionBytes + this.#buffer.length;
+    if (endBytes < this.#options.segmentSizeBytes) return;
     this.#nextHeader = {
       metadata: this.metadata,
       sequence: this.#lastSegment().sequence + 1,
-      firstIndex: this.#terms.lastIndex + 1,
-      hardState: this.#hardState,
-      snapshot: this.#newestMark,
+      ...this.#position.header(),
     };
   }
 
@@ -264,7 +201,7 @@ export class LogWriter implements Wal {
   }
 
   async #round(): Promise<void> {
-    if (this.#buffer.length > ZEROED_WRITE_BYTES) await this.#extend();
+    await this.#segment.extend(this.#buffer.length);
     const waiters = this.#waiters;
     this.#waiters = [];
     // Full before the round: nothing is encoded for this segment any more. One that fills up meanwhile has another round.
@@ -293,67 +230,29 @@ export class LogWriter implements Wal {
   }
 
   #writeBuffer(): void {
-    const sizeBytes = this.#buffer.length;
-    if (sizeBytes === 0) return;
-    const { monotonicMs, observer, segmentSizeBytes } = this.#options;
-    const startedMs = monotonicMs();
-    this.#buffer.drain((bytes) => this.#file.write(this.#positionBytes, bytes));
-    this.#positionBytes += sizeBytes;
-    if (this.#positionBytes > this.#allocatedBytes) {
-      const isSmall = sizeBytes <= ZEROED_WRITE_BYTES;
-      const stepBytes = isSmall ? Math.min(ZEROED_STEP_BYTES, segmentSizeBytes) : 1;
-      const allocatedBytes = roundUp(this.#positionBytes, stepBytes);
-      const zeros = ZEROS.subarray(0, allocatedBytes - this.#positionBytes);
-      if (zeros.length > 0) this.#file.write(this.#positionBytes, zeros);
-      this.#allocatedBytes = allocatedBytes;
-    }
-    this.#writes += 1;
-    this.#writtenBytes += sizeBytes;
-    observer.written?.(sizeBytes, monotonicMs() - startedMs);
-  }
-
-  /** Makes room for what waits, and for some more. */
-  async #extend(): Promise<void> {
-    const endBytes = this.#positionBytes + this.#buffer.length;
-    if (endBytes <= this.#allocatedBytes) return;
-    const stepBytes = Math.min(EXTENDED_STEP_BYTES, this.#options.segmentSizeBytes);
-    const allocatedBytes = roundUp(endBytes, stepBytes);
-    await this.#file.truncate(allocatedBytes);
-    this.#allocatedBytes = Math.max(this.#allocatedBytes, allocatedBytes);
+    if (this.#buffer.length > 0) this.#buffer.drain((records) => this.#segment.write(records));
   }
 
   async #sync(): Promise<void> {
-    const { monotonicMs, observer, slowSyncLimitMs } = this.#options;
-    const throughBytes = this.#positionBytes;
-    const startedMs = monotonicMs();
     this.#isSyncing = true;
     try {
-      await this.#file.sync();
+      await this.#segment.sync();
     } finally {
       this.#isSyncing = false;
     }
     if (this.#writeThroughFailure !== undefined) throw this.#writeThroughFailure;
     if (this.#failure !== undefined) throw this.#failure;
-    this.#syncedBytes = throughBytes;
-    this.#syncs += 1;
-    const durationMs = monotonicMs() - startedMs;
-    observer.synced?.(durationMs);
-    if (durationMs <= slowSyncLimitMs) return;
-    this.#slowSyncs += 1;
-    observer.slowSync?.(durationMs, slowSyncLimitMs);
   }
 
   async #cut(header: SegmentHeader): Promise<void> {
     assert(this.#buffer.length === 0, 'a full segment is written to its end');
-    assert(this.#syncedBytes === this.#positionBytes, 'a full segment is durable to its end');
-    const { disk, directory } = this.#options;
+    const full = this.#segment;
+    assert(full.syncedBytes === full.positionBytes, 'a full segment is durable to its end');
+    const { disk, directory, segmentSizeBytes } = this.#options;
     const next = await createSegment(disk, directory, header, this.#buffer.crc);
-    const full = this.#file;
-    this.#file = next.file;
+    const start = { ...next, positionBytes: next.endBytes, allocatedBytes: next.endBytes };
+    this.#segment = new OpenSegment(start, segmentSizeBytes, this.#meter);
     this.#segments.push(next.name);
-    this.#positionBytes = next.endBytes;
-    this.#syncedBytes = next.endBytes;
-    this.#allocatedBytes = next.endBytes;
     this.#buffer.continueFrom(next.crc);
     this.#nextHeader = undefined;
     const held = this.#held;
@@ -367,8 +266,8 @@ export class LogWriter implements Wal {
     const why = cause instanceof Error ? cause.message : String(cause);
     this.#failure ??= new WalError({
       code: 'FAILED',
-      file: this.#file.path,
-      offsetBytes: this.#positionBytes,
+      file: this.#segment.path,
+      offsetBytes: this.#segment.positionBytes,
       reason: `the log has stopped and takes nothing more: ${why}`,
       cause,
     });
@@ -381,7 +280,7 @@ export class LogWriter implements Wal {
 
   async #release(index: LogIndex): Promise<number> {
     const { disk, directory, maxSegments } = this.#options;
-    const marked = this.#newestMark?.index ?? 0;
+    const marked = this.#position.markedIndex;
     assert(index <= marked, () => `wal: release through ${index} behind the mark at ${marked}`);
     let removed = 0;
     for (;;) {
@@ -420,7 +319,7 @@ export class LogWriter implements Wal {
       throw this.#failure;
     } finally {
       try {
-        await this.#file.close();
+        await this.#segment.close();
       } finally {
         await this.#lock.release();
       }
@@ -429,13 +328,9 @@ export class LogWriter implements Wal {
 
   /** Everything durable, and then a record that says so. */
   async #closeWhole(): Promise<void> {
-    if (this.#syncedBytes < this.#positionBytes) await this.#sync();
-    this.#buffer.pushSyncMark(this.#syncedBytes);
+    if (this.#segment.syncedBytes < this.#segment.positionBytes) await this.#sync();
+    this.#buffer.pushSyncMark(this.#segment.syncedBytes);
     this.#writeBuffer();
     await this.#sync();
   }
-}
-
-function roundUp(value: number, step: number): number {
-  return Math.ceil(value / step) * step;
 }
