@@ -3,8 +3,8 @@
  *
  * What always holds
  * - Only the leader says how much time a lease has; other members ask it.
- * - A renewal is answered by a member that was the leader after the request came in: the read barrier proves it, and
- *   whoever leads later gives the lease at least the time that was answered.
+ * - A renewal is answered by a member that was the leader after the request came in, and not long ago: the read
+ *   barrier proves it, and whoever leads later gives the lease at least the time that was answered.
  */
 import {
   type CallContext,
@@ -121,9 +121,12 @@ async function grant(
   }
 }
 
-/** @throws EtcdError NOT_LEADER when this member stopped leading meanwhile. */
+/**
+ * @throws EtcdError NOT_LEADER when this member stopped leading meanwhile; TIMEOUT when it cannot prove in time that it
+ *   leads.
+ */
 async function renew(node: NodePort, keeper: LeaseKeeper, id: bigint): Promise<number> {
-  await node.readBarrier();
+  await proveLeadership(node);
   const { clock } = keeper;
   if (clock === undefined) throw new EtcdError('NOT_LEADER');
   const renewal = clock.renew(id, node.clock.monotonicMs());
@@ -144,6 +147,26 @@ async function renew(node: NodePort, keeper: LeaseKeeper, id: bigint): Promise<n
     });
   }
   return renewal.lease.grantedTtlSeconds;
+}
+
+/**
+ * Resolves when this member was the leader not longer than an election timeout ago.
+ *
+ * A later leader gives every lease its TTL and an election timeout from its election on. So a TTL that is counted from
+ * a proof of that age is never more than the later leader grants.
+ *
+ * @throws EtcdError what the read barrier fails with; TIMEOUT when every barrier took too long.
+ */
+async function proveLeadership(node: NodePort): Promise<void> {
+  const { clock, limits } = node;
+  const giveUpAtMs = clock.monotonicMs() + limits.requestTimeoutMs;
+  for (;;) {
+    const askedAtMs = clock.monotonicMs();
+    await node.readBarrier();
+    const nowMs = clock.monotonicMs();
+    if (nowMs - askedAtMs <= limits.electionTimeoutMs) return;
+    if (nowMs >= giveUpAtMs) throw new EtcdError('TIMEOUT', { mayHaveApplied: false });
+  }
 }
 
 async function timeToLiveHere(

@@ -33,6 +33,8 @@ export class FakeNode implements NodePort {
   readonly proposed: Command[] = [];
   /** Read barriers that were asked for. */
   barriers = 0;
+  /** Called before a barrier is passed. */
+  beforeBarrier: () => Promise<void> = () => Promise.resolve();
   /** Called in place of applying at once: lets a test hold a proposal back, drop it, or refuse it. */
   beforeApply: (command: Command) => Promise<void> = () => Promise.resolve();
   /** Called before a membership change is applied: lets a test refuse it. */
@@ -104,8 +106,9 @@ export class FakeNode implements NodePort {
     return result;
   }
 
-  readBarrier(): Promise<void> {
+  async readBarrier(): Promise<void> {
     this.barriers++;
+    await this.beforeBarrier();
     return this.#status.leader === 0n
       ? Promise.reject(new EtcdError('NO_LEADER'))
       : Promise.resolve();

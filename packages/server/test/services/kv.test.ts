@@ -2,6 +2,7 @@ import { memberId, utf8 } from '@etcd-ts/base';
 import { Compare, RequestOp } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
 import { failure, harness, keysOf, op, valueIs } from './harness.ts';
+import { turns } from './manual-clock.ts';
 import { SURROUNDINGS } from './surroundings.ts';
 
 const ALL = { rangeEnd: new Uint8Array([0]) };
@@ -122,6 +123,8 @@ describe('ranges', () => {
     const { put, range } = await harness();
     for (let i = 0; i < 2_500; i++) await put(`k${String(i).padStart(5, '0')}`);
     const reading = range('k', ALL);
+    // The first of its three slices is read.
+    await turns(1);
     await put('k99999');
     const answer = await reading;
     expect(answer.count).toBe(2_500);
@@ -297,6 +300,7 @@ describe('compaction', () => {
     for (let i = 0; i < 20; i++) await Promise.resolve();
     expect(node.state.store.compactRevision).toBe(1_501);
     expect(isDone).toBe(false);
+    await turns();
     await node.time.advance(1_000);
     await done;
     expect(node.state.store.compactedRevision).toBe(1_501);
@@ -310,6 +314,7 @@ describe('compaction', () => {
     expect(node.state.store.compactedRevision).toBeLessThan(1_501);
     const { Services } = await import('../../src/services/services.ts');
     const again = new Services(node, SURROUNDINGS);
+    await turns();
     await node.time.advance(1_000);
     expect(node.state.store.compactedRevision).toBe(1_501);
     again.stop();

@@ -303,6 +303,26 @@ describe('keeping alive', () => {
     expect(h.node.state.lessor.get(7n)?.checkpointedTtlSeconds).toBe(0);
   });
 
+  test('a proof of leadership older than an election timeout is asked for again', async () => {
+    const h = await harness();
+    await h.grant(7n, 60);
+    let slow = 2;
+    h.node.beforeBarrier = async () => {
+      // As if the process had been stopped between the proof and its use.
+      if (slow-- > 0) await h.node.time.advance(1_001);
+    };
+    h.node.barriers = 0;
+    expect(await keepAlive(h, 7n)).toMatchObject({ TTL: 60 });
+    expect(h.node.barriers).toBe(3);
+  });
+
+  test('without a proof in time fails', async () => {
+    const h = await harness();
+    await h.grant(7n, 60);
+    h.node.beforeBarrier = () => h.node.time.advance(1_001);
+    expect(await failure(keepAlive(h, 7n))).toBe('TIMEOUT');
+  });
+
   test('is answered by the leader, through whichever member it is asked', async () => {
     const leader = await harness();
     await leader.grant(7n, 5);
