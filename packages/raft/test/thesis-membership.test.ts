@@ -5,6 +5,7 @@ import { Cluster, type Node, command, conf } from './cluster.ts';
 import {
   append,
   appendResponse,
+  entry,
   heartbeat,
   leader,
   only,
@@ -402,6 +403,49 @@ describe('§5 log compaction', () => {
     expect(node.core.applied).toBe(5);
     node.step({ type: 'campaign' });
     expect(node.core.role).toBe('candidate');
+  });
+
+  test('nothing that the log held before a snapshot counts as durable behind it', () => {
+    const node = single({ log: [1, 1, 1] });
+    node.isDiskFast = false;
+    receive(node, append({ prevIndex: 3, prevTerm: 1, entries: [entry(4, 1)] }));
+    const snapshot = { index: 3, term: 2, confState: conf([1, 2, 3]) };
+    receive(node, {
+      type: 'snapshot',
+      from: 3n,
+      to: 1n,
+      term: 2,
+      snapshot,
+      session: 0,
+    });
+    receive(
+      node,
+      append({ from: 3n, term: 2, prevIndex: 3, prevTerm: 2, entries: [entry(4, 2)], commit: 4 }),
+    );
+    expect(node.core.status().durableIndex).toBeLessThan(3);
+    node.sync(1);
+    expect(node.core.status().durableIndex).toBeLessThan(3);
+    expect(node.core.applied).toBe(0);
+    node.sync(1);
+    expect(node.core.status()).toMatchObject({ durableIndex: 3, applied: 3 });
+    node.sync();
+    expect(node.core.status()).toMatchObject({ durableIndex: 4, applied: 4 });
+  });
+
+  test('what a follower refused before its snapshot left does not disturb the wait for it', () => {
+    const cluster = compacted();
+    cluster.loses = ({ type }) => type === 'snapshot';
+    cluster.tick(3);
+    const first = cluster.node(1);
+    receive(
+      first,
+      appendResponse({ from: 3n, index: 4, rejected: true, hintIndex: 1, hintTerm: 1 }),
+    );
+    expect(first.core.progress()[2]).toMatchObject({
+      state: 'snapshot',
+      next: 5,
+      pendingSnapshot: 4,
+    });
   });
 
   test('a driver that promises more than it has is told', () => {

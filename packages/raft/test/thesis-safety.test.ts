@@ -134,6 +134,29 @@ describe('§3.8 persisted state', () => {
     expect(sent(node)).toMatchObject([{ type: 'appendResponse', index: 1 }]);
   });
 
+  test('an entry that comes twice is acknowledged only when the first write of it is on disk', () => {
+    const node = single();
+    node.isDiskFast = false;
+    const message = append({ entries: [entry(1, 1)] });
+    expect(receive(node, message, message)).toEqual([]);
+    expect(receive(node, message)).toEqual([]);
+    expect(node.writes.map(({ entries }) => entries.length)).toEqual([1, 0]);
+    node.sync(1);
+    const first = sent(node);
+    node.sync();
+    expect([...first, ...sent(node)]).toMatchObject([{ index: 1 }, { index: 1 }, { index: 1 }]);
+  });
+
+  test('an entry that is cut off in the turn in which it came is never acknowledged', () => {
+    const node = single();
+    const answers = receive(
+      node,
+      append({ term: 1, entries: [entry(1, 1), entry(2, 1)] }),
+      append({ term: 2, from: 3n, entries: [entry(1, 2)] }),
+    );
+    expect(answers).toMatchObject([{ type: 'appendResponse', to: 3n, term: 2, index: 1 }]);
+  });
+
   test('a candidate asks for votes only when its own is on disk', () => {
     const node = single({ log: [1], config: NO_PRE_VOTE });
     node.isDiskFast = false;
