@@ -571,7 +571,7 @@ const STORAGE: readonly Mutant[] = [
     name: 'a batch leaves the applied position out',
     area: 'storage',
     file: 'write-behind.ts',
-    find: '    operations.push({ key: metaName(META_APPLIED), value: positionBytes(applied) });\n',
+    find: '    yield { key: metaName(META_APPLIED), value: positionBytes(applied) };\n',
     replace: '',
   },
   {

@@ -15,8 +15,11 @@ export interface Backend {
   /**
    * Applies all operations in order, all or nothing, even over a crash of the process. Needs no fsync: what a power
    * cut takes, the log brings back. Batches take effect in the order of the calls.
+   *
+   * The operations may be gone through once, at any time until the promise settles: a large batch need not exist as a
+   * whole.
    */
-  write(operations: readonly BackendOperation[]): Promise<void>;
+  write(operations: Iterable<BackendOperation>): Promise<void>;
   /**
    * Makes every write whose promise has resolved durable against a power cut. Asked for before the log is dropped behind
    * the state; nothing else needs it.

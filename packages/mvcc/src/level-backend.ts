@@ -81,7 +81,7 @@ class LevelBackend implements Backend {
     return this.#database.getSync(key, BYTES);
   }
 
-  write(operations: readonly BackendOperation[]): Promise<void> {
+  write(operations: Iterable<BackendOperation>): Promise<void> {
     this.#last = this.#writeAfter(this.#last, operations);
     return this.#last;
   }
@@ -134,13 +134,13 @@ class LevelBackend implements Backend {
 
   async #writeAfter(
     last: Promise<void> | undefined,
-    operations: readonly BackendOperation[],
+    operations: Iterable<BackendOperation>,
   ): Promise<void> {
     await last;
     await this.#write(operations);
   }
 
-  async #write(operations: readonly BackendOperation[]): Promise<void> {
+  async #write(operations: Iterable<BackendOperation>): Promise<void> {
     const batch = this.#database.batch();
     let inTurn = 0;
     for (const { key, value } of operations) {

@@ -30,7 +30,7 @@ class MemoryBackend implements Backend {
     return slot === undefined ? undefined : this.#values[slot]?.slice();
   }
 
-  async write(operations: readonly BackendOperation[]): Promise<void> {
+  async write(operations: Iterable<BackendOperation>): Promise<void> {
     this.#assertOpen();
     for (const { key, value } of operations) {
       const text = toLatin1(key);

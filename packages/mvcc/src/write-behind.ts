@@ -24,7 +24,8 @@ export interface AppliedPosition {
 
 /** One batch on its way to the backend: write it whole, then tell the store. */
 export interface FlushBatch {
-  readonly operations: readonly BackendOperation[];
+  /** To be gone through once. */
+  readonly operations: Iterable<BackendOperation>;
   /** The state is the one after this entry. */
   readonly applied: AppliedPosition;
   /** Bytes of it, roughly. */
@@ -68,21 +69,20 @@ class Generation {
     return isFound ? this.records.view(low).slice() : undefined;
   }
 
-  operations(applied: AppliedPosition): BackendOperation[] {
-    const operations: BackendOperation[] = [];
+  /** Made one by one as they are gone through, so that a large batch leaves no mountain of objects. */
+  *operations(applied: AppliedPosition): Generator<BackendOperation> {
     for (let i = 0; i < this.mains.length; i++) {
       const isDelete = (this.slots[i] as number) < 0;
       const key = recordName(this.mains[i] as number, this.subs[i] as number, isDelete);
-      operations.push({ key, value: this.records.view(i) });
+      yield { key, value: this.records.view(i) };
     }
     for (let i = 0; i < this.drops.length; i += 2) {
       const mark = this.drops[i + 1] as number;
       const key = recordName(this.drops[i] as number, Math.floor(mark / 2), mark % 2 === 1);
-      operations.push({ key, value: undefined });
+      yield { key, value: undefined };
     }
-    for (const [name, value] of this.metas) operations.push({ key: metaName(name), value });
-    operations.push({ key: metaName(META_APPLIED), value: positionBytes(applied) });
-    return operations;
+    for (const [name, value] of this.metas) yield { key: metaName(name), value };
+    yield { key: metaName(META_APPLIED), value: positionBytes(applied) };
   }
 }
 

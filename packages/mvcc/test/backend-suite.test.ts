@@ -35,7 +35,7 @@ test('the contract finds a backend that does not keep the order of a batch', asy
   const broken = async (): Promise<Backend> => {
     const backend = memoryBackend();
     const write = backend.write.bind(backend);
-    backend.write = (operations) => write(operations.toReversed());
+    backend.write = (operations) => write([...operations].toReversed());
     return backend;
   };
   const failures = await Promise.allSettled(backendSuite(broken).map((claim) => claim.run()));

@@ -119,9 +119,12 @@ class SimBackend implements Backend {
     return this.#image.visible.get(toLatin1(key))?.slice();
   }
 
-  write(operations: readonly BackendOperation[]): Promise<void> {
+  write(operations: Iterable<BackendOperation>): Promise<void> {
     this.#assertOpen();
-    const batch = operations.map(({ key, value }) => ({ key: key.slice(), value: value?.slice() }));
+    const batch = Array.from(operations, ({ key, value }) => ({
+      key: key.slice(),
+      value: value?.slice(),
+    }));
     this.#onTheWay.push(batch);
     this.#lastWrite = this.#lastWrite.then(async () => {
       await elapse(this.#options, 'batch', this.#options.times.meanReadUs);
