@@ -18,8 +18,6 @@ export interface ServerLimits {
   readonly maxPendingProposalBytes: number;
   /** Election timeout, which the lease floor and the lease extension at promotion derive from. */
   readonly electionTimeoutMs: number;
-  /** Events buffered for one watch stream before its watchers are parked. */
-  readonly maxWatchStreamBufferBytes: number;
   /** Watchers on one stream; beyond: the create is refused. */
   readonly maxWatchersPerStream: number;
   /**
@@ -62,7 +60,6 @@ export const DEFAULT_LIMITS: ServerLimits = {
   maxPendingProposals: 65_536,
   maxPendingProposalBytes: 256 * 1024 * 1024,
   electionTimeoutMs: 1_000,
-  maxWatchStreamBufferBytes: 16 * 1024 * 1024,
   maxWatchersPerStream: 1_000_000,
   quotaBackendBytes: 0,
   watchProgressNotifyIntervalMs: 600_000,

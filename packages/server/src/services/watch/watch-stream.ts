@@ -7,7 +7,8 @@
  * - A failed create is `created` and `canceled` with id -1, and the stream goes on.
  * - After a `canceled` nothing more comes for that id, but for the second `canceled` that a client gets when it cancels
  *   a watcher which a compaction had ended: until then its id stays taken.
- * - Events are taken from the hub only while the client keeps up; else the watcher is parked there, without a buffer.
+ * - Events are taken from the hub only while the client keeps up; else the watcher is parked there, without a buffer:
+ *   what waits is bounded by the buffer of the door through which the client came.
  */
 import {
   checkWatch,
