@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
 /** How long a member may take from its start to the line that says that it serves. */
-export const START_LIMIT_MS = 30_000;
+export const START_LIMIT_MS = 60_000;
 
 /** The line that etcd writes when clients may come. */
 const READY_LINE = 'ready to serve client requests';
