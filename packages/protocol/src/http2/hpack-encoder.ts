@@ -9,7 +9,9 @@ import { ENTRY_OVERHEAD_BYTES, MAX_TABLE_BYTES, STATIC_TABLE_LENGTH } from './hp
 /** Headers that are often sent together, with their block as it was last encoded. */
 export class HeaderSet {
   readonly headers: readonly (readonly [string, string])[];
-  /** @internal The table that `block` was encoded for. */
+  /** @internal The connection that `block` was encoded for, whose table no other has. */
+  encoder: HpackEncoder | undefined;
+  /** @internal The state of that connection's table. */
   version = -1;
   /** @internal */
   block: Uint8Array = new Uint8Array(0);
@@ -50,7 +52,8 @@ export class HpackEncoder {
 
   /** The block of these headers. */
   encode(set: HeaderSet): Uint8Array {
-    if (set.version === this.#version && this.#resize === undefined) return set.block;
+    const isCurrent = set.encoder === this && set.version === this.#version;
+    if (isCurrent && this.#resize === undefined) return set.block;
     const resize = this.#resize;
     const before = this.#version;
     this.#resize = undefined;
@@ -59,6 +62,7 @@ export class HpackEncoder {
     // A block that changes the table is good for once.
     if (before === this.#version) {
       set.block = block;
+      set.encoder = this;
       set.version = before;
     }
     return block;

@@ -23,6 +23,22 @@ describe('an encoder of header blocks', () => {
     expect(sizes.slice(1)).toEqual([4, 4, 4]);
   });
 
+  test('does not take a set for said that another connection has said', () => {
+    const range = new HeaderSet([[':path', '/etcdserverpb.KV/Range']]);
+    const put = new HeaderSet([[':path', '/etcdserverpb.KV/Put']]);
+    for (const order of [
+      [range, put],
+      [put, range],
+    ]) {
+      // A new connection says the same headers in another order: its table is another one.
+      const encoder = new HpackEncoder();
+      const decoder = new HpackDecoder();
+      for (const set of [...order, ...order, range, put]) {
+        expect(decoder.decode(encoder.encode(set))).toEqual(set.headers.flat());
+      }
+    }
+  });
+
   test('and a decoder stay of one mind, whatever is sent and however the table is resized', () => {
     const header = fc.tuple(
       fc.constantFrom('a', 'token', 'x-very-long-name'.repeat(8)),
