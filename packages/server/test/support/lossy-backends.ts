@@ -27,8 +27,10 @@ export class LossyBackends implements BackendStore {
       compactRange: (start, end) => inner.compactRange(start, end),
       close: () => inner.close(),
       write: async (operations) => {
-        await inner.write(operations);
-        medium.batches.push(operations);
+        // An iterable may be read once only.
+        const batch = [...operations];
+        await inner.write(batch);
+        medium.batches.push(batch);
       },
       sync: async () => {
         await inner.sync();
