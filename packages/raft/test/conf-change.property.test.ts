@@ -8,6 +8,7 @@ import {
   type ConfigStep,
   type ConfState,
   type NodeId,
+  simpleChange,
 } from '@etcd-ts/raft';
 
 const IDS: readonly NodeId[] = [1n, 2n, 3n, 4n, 5n];
@@ -133,6 +134,29 @@ describe('configurations', () => {
         }
       }),
       { numRuns: 200 },
+    );
+  });
+
+  test('change at most one voter without a joint configuration, however many steps it takes', () => {
+    fc.assert(
+      fc.property(steps, (list) => {
+        const result = simpleChange(START, list);
+        const next = naive(START, {
+          steps: list,
+          transition: 'explicit',
+          context: new Uint8Array(0),
+        });
+        const voters = typeof next === 'string' ? [] : next.voters;
+        const changed = IDS.filter((id) => START.voters.includes(id) !== voters.includes(id));
+        if (list.length === 0) expect(result).toEqual({ ok: true, conf: START });
+        else if (voters.length === 0) expect(resultOf(result)).toBe('removed all voters');
+        else if (changed.length > 1) {
+          expect(resultOf(result)).toBe(
+            'more than one voter changed without entering joint config',
+          );
+        } else expect(result).toMatchObject({ ok: true, conf: { voters, votersOutgoing: [] } });
+      }),
+      RUNS,
     );
   });
 
