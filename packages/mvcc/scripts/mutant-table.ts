@@ -468,18 +468,18 @@ const WATCH: readonly Mutant[] = [
     replace: 'if (isCreate) return undefined;',
   },
   {
-    name: 'a replaced store leaves its watchers behind',
+    name: 'a replaced store looks for what its watchers have long been given',
     area: 'watch',
     file: 'watch-hub.ts',
     find: '      watcher.next = watcher.nextRevision;\n      this.#synced.delete(watcher);',
     replace: '      this.#synced.delete(watcher);',
   },
   {
-    name: 'a cancelled watcher still gets the event of the turn',
+    name: 'a cancelled watcher still gets the transaction of the turn',
     area: 'watch',
     file: 'watch-hub.ts',
-    find: "      if (watcher.state !== 'synced' || watcher.next > event.main || !watcher.wants(event))",
-    replace: '      if (watcher.next > event.main || !watcher.wants(event))',
+    find: "if (watcher.state === 'synced') this.#deliverSynced(watcher, events, main);",
+    replace: 'this.#deliverSynced(watcher, events, main);',
   },
 ];
 

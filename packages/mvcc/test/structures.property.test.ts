@@ -377,6 +377,21 @@ describe('the caches', () => {
     expect(cache.get(1, 2 ** 40, 3)).toBe(undefined);
   });
 
+  test('of records gives nothing from a place that was written over, whatever now looks like it', () => {
+    const cache = new RecordCache(2 * CACHE_SEGMENT_BYTES);
+    const large = new Uint8Array(0.6 * CACHE_SEGMENT_BYTES);
+    cache.set(0, 2, 0, new Uint8Array([1]));
+    cache.set(1, 3, 0, large);
+    cache.set(1, 4, 0, large);
+    expect(cache.get(0, 2, 0)).toEqual(new Uint8Array([1]));
+    const again = new RecordCache(2 * CACHE_SEGMENT_BYTES);
+    again.set(0, 2, 0, new Uint8Array([1]));
+    again.set(1, 3, 0, large);
+    again.set(1, 4, 0, large);
+    again.set(1, 2, 0, large);
+    expect(again.get(0, 2, 0)).toBe(undefined);
+  });
+
   test('of records keeps what is read while the rest goes', () => {
     const cache = new RecordCache(4 * CACHE_SEGMENT_BYTES);
     cache.set(0, 2, 0, new Uint8Array([7]));

@@ -132,6 +132,17 @@ describe('from now on', () => {
     expect(store.hub.counts).toEqual({ synced: 1, behind: 0, parked: 0 });
   });
 
+  test('a watcher that is cancelled while a transaction is told gets nothing of it', () => {
+    const second = new Sink();
+    const watcher = start(second, 'a', 'c');
+    store.hub.watch(watch('a'), () => {
+      watcher.cancel();
+      return true;
+    });
+    store.txn(txn([], [opPut('a'), opPut('b')]));
+    expect(second.offered).toBe(0);
+  });
+
   test('many watchers of one key each get their event, and leave one by one', () => {
     const sinks = [new Sink(), new Sink(), new Sink()];
     const watchers = sinks.map((sink) => start(sink, 'a'));
@@ -422,6 +433,19 @@ test('after the store was replaced by a newer one watchers read on there', async
   newer.put(put('a'));
   expect(range.events).toEqual(['a@2', 'a@3', 'a@4', 'a@5', 'a@6']);
   expect(key.events).toEqual(range.events);
+});
+
+test('a quiet watcher outlives a compaction of the store that replaces its own', async () => {
+  const sink = new Sink();
+  const watcher = start(sink, 'a');
+  for (let i = 0; i < 5; i++) store.put(put('z'));
+  const newer = await openStore(memoryBackend(), { hub: store.hub });
+  for (let i = 0; i < 7; i++) newer.put(put('z'));
+  newer.compact(6);
+  store = newer;
+  catchUp();
+  newer.put(put('a'));
+  expect([watcher.state, sink.events]).toEqual(['synced', ['a@9']]);
 });
 
 test('one step serves as many watchers as its budget allows', () => {
