@@ -476,8 +476,8 @@ const MEMBERSHIP: readonly Mutant[] = [
     replace: '  raft.pendingConfigIndex = 0;',
   },
   {
-    name: 'several voters change without a joint configuration',
-    kind: 'safety',
+    name: 'a change of several voters is not made through a joint configuration',
+    kind: 'contract',
     file: 'conf-change.ts',
     find: "(change.transition !== 'auto' || change.steps.length > 1)",
     replace: "change.transition !== 'auto'",
