@@ -138,7 +138,7 @@ describe('another implementation of HTTP/2', () => {
       },
     });
     const session = connectHttp2(url);
-    toClose.push(() => new Promise<void>((resolve) => void session.close(() => resolve())));
+    toClose.push(() => new Promise<void>((resolve) => session.close(() => resolve())));
     for (const limit of [0, 10, 500_000]) {
       const token = `a token of ${limit} #[]{}~^|<>"`;
       const stream = session.request({
