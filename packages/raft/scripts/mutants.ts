@@ -9,6 +9,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -36,6 +37,9 @@ const SEEDS = 400;
 const STATES = 10_000;
 /** A mutant that hangs is killed too. */
 const KILLERS_TIMEOUT_MS = 180_000;
+
+/** What the tests of the copy import besides. */
+const TEST_MODULES = ['fast-check', 'vitest'];
 
 /** The copy's tests, with sources resolved as in the repository. */
 const TESTS_CONFIG = `const conditions = ['@etcd-ts/source'];
@@ -70,7 +74,12 @@ function copyPackage(from: string): string {
   for (const name of ['src', 'test', 'scripts', 'package.json']) {
     cpSync(join(from, name), join(folder, name), { recursive: true });
   }
-  symlinkSync(join(packageFolder, 'node_modules'), join(folder, 'node_modules'));
+  const modules = join(folder, 'node_modules');
+  mkdirSync(modules);
+  symlinkSync(join(packageFolder, 'node_modules', '@etcd-ts'), join(modules, '@etcd-ts'));
+  for (const name of TEST_MODULES) {
+    symlinkSync(join(repository, 'node_modules', name), join(modules, name));
+  }
   writeFileSync(join(folder, 'vitest.config.mjs'), TESTS_CONFIG);
   return folder;
 }
