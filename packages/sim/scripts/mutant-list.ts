@@ -313,14 +313,6 @@ const services: readonly Mutant[] = [
 
 const mvcc: readonly Mutant[] = [
   {
-    name: 'a key that is made anew counts its versions on',
-    area: 'mvcc',
-    file: 'mvcc/src/write-txn.ts',
-    find: 'const createRevision = index.isLive(slot) ? index.createOf(slot) : main;',
-    replace: 'const createRevision = index.createOf(slot) || main;',
-    profile: 'calm',
-  },
-  {
     name: 'a transaction that changes much makes no revision',
     area: 'mvcc',
     file: 'mvcc/src/write-txn.ts',
