@@ -50,8 +50,10 @@ export class Operator {
   grow(asLearner: boolean): SimMember {
     const member = this.#cluster.addMachine();
     this.#enqueue(async () => {
-      await this.#join(member, asLearner);
-      this.counts.grown++;
+      // A voter is let in only where all are healthy: one that waits for its replacement comes first.
+      if (this.#hasCorrupt()) return;
+      await this.#join(member, asLearner, () => this.#hasCorrupt());
+      if (!member.isRetired) this.counts.grown++;
     });
     return member;
   }
@@ -59,6 +61,7 @@ export class Operator {
   /** Removes a member that runs; it learns of it and ends. */
   shrink(member: SimMember): void {
     this.#enqueue(async () => {
+      if (member.isRetired) return;
       member.excuses++;
       await this.#remove(member);
       // Until the others know, they may need its vote to find out.
@@ -77,6 +80,10 @@ export class Operator {
     });
   }
 
+  #hasCorrupt(): boolean {
+    return this.#cluster.present.some((member) => member.isRotten && !member.isWanted);
+  }
+
   #enqueue(change: () => Promise<void>): void {
     this.#waiting++;
     this.#last = this.#last.then(change).finally(() => {
@@ -92,13 +99,22 @@ export class Operator {
     );
   }
 
-  async #join(member: SimMember, asLearner: boolean): Promise<void> {
+  async #join(
+    member: SimMember,
+    asLearner: boolean,
+    isOff: () => boolean = () => false,
+  ): Promise<void> {
     const request = { peerURLs: [member.peerUrl], isLearner: asLearner };
+    let isGivenUp = false;
     await this.#until(
       member,
-      (listed) => listed !== undefined,
+      (listed) => {
+        isGivenUp = listed === undefined && isOff();
+        return isGivenUp || listed !== undefined;
+      },
       () => ['etcdserverpb.Cluster/MemberAdd', request],
     );
+    if (isGivenUp) return;
     member.rejoin();
     if (!asLearner) return;
     await this.#until(
