@@ -49,7 +49,10 @@ export interface ApplyEffect {
 }
 
 /**
- * Move the newest snapshot (at least this one) to the peer, then step a `snapshotReport`.
+ * Move the newest snapshot (at least this one, and not before `session`) to the peer, then step a `snapshotReport`.
+ *
+ * A snapshot from before the change that made the peer a member would put a node whose id was used before back into a
+ * configuration in which its former self decided.
  *
  * Exactly one report for each effect, also when the content or its message was lost, or when another transfer to
  * the peer is under way: until then the peer gets heartbeats only. An acknowledgement by the peer ends the wait too.
