@@ -43,6 +43,12 @@ export interface RaftConfig {
    */
   readonly stepDownOnRemoval?: boolean;
   /**
+   * Judge a membership change when it is proposed, by the newest configuration. Without it the driver answers for every
+   * change, and for there being one at a time; one that cannot be made when it is applied is passed over (etcd
+   * raft.Config.DisableConfChangeValidation). @defaultValue true
+   */
+  readonly checkChanges?: boolean;
+  /**
    * Higher campaigns sooner: the part of the election timeout that is drawn is 1 + priority times shorter.
    *
    * 0 is ordinary. Safety does not depend on it, nor does the choice of a leader that lives. @defaultValue 0
@@ -100,6 +106,7 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     maxApplyBytes: config.maxApplyBytes ?? MIB,
     maxPendingReads: config.maxPendingReads ?? 65_536,
     stepDownOnRemoval: config.stepDownOnRemoval ?? true,
+    checkChanges: config.checkChanges ?? true,
     electionPriority: config.electionPriority ?? 0,
     forwardProposals: config.forwardProposals ?? true,
     seed: config.seed,

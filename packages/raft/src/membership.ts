@@ -27,6 +27,10 @@ export function whyNotChange(raft: RaftState, change: ConfigChange): Refused | u
 
 function judge(raft: RaftState, change: ConfigChange): Refused | undefined {
   const { log, conf, pendingConfigIndex } = raft;
+  if (change.steps.some((step) => step.node === NO_NODE)) {
+    return { reason: 'changeIllegal', detail: 'a node id is above 0: 0' };
+  }
+  if (!raft.config.checkChanges) return undefined;
   if (pendingConfigIndex > log.applied) {
     const detail = `possible unapplied conf change at index ${pendingConfigIndex} (applied to ${log.applied})`;
     return { reason: 'changePending', detail };
@@ -36,9 +40,6 @@ function judge(raft: RaftState, change: ConfigChange): Refused | undefined {
   }
   if (!isJoint(conf) && isLeave(change)) {
     return { reason: 'changeIllegal', detail: 'not in joint state; refusing empty conf change' };
-  }
-  if (change.steps.some((step) => step.node === NO_NODE)) {
-    return { reason: 'changeIllegal', detail: 'a node id is above 0: 0' };
   }
   const result = changeConf(conf, change);
   return result.ok ? undefined : { reason: 'changeIllegal', detail: result.reason };

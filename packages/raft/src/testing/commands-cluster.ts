@@ -33,6 +33,7 @@ function nodeConfig(id: bigint, args: Arguments): RaftConfig {
     maxApplyBytes: UNLIMITED,
     maxPendingReads: args.count('max-pending-reads') ?? UNLIMITED,
     stepDownOnRemoval: args.flag('step-down-on-removal'),
+    checkChanges: !args.flag('disable-conf-change-validation'),
     electionPriority: args.count('priority') ?? 0,
     seed: Number(id),
   };
@@ -56,7 +57,6 @@ const addNodes: Command = (env, args) => {
     config: nodeConfig(id, args),
     asyncStorage: args.flag('async-storage-writes'),
     maxCommittedBytes: args.count('max-committed-size-per-ready') ?? Number.MAX_SAFE_INTEGER,
-    validatesChanges: !args.flag('disable-conf-change-validation'),
   });
   for (let added = 0; added < count; added++) env.addNode(options, { index, confState });
 };

@@ -62,13 +62,11 @@ function replaceRefused(
   change: ConfigChange,
   refused: Refused,
 ): void {
-  if (node.options.validatesChanges) {
-    env.output.log(
-      'info',
-      `${node.id.toString(16)} ignoring conf change ${describeProposedChange(change)} ` +
-        `at config ${describeConfig(node.confState)}: ${refused.detail ?? refused.reason}`,
-    );
-  }
+  env.output.log(
+    'info',
+    `${node.id.toString(16)} ignoring conf change ${describeProposedChange(change)} ` +
+      `at config ${describeConfig(node.confState)}: ${refused.detail ?? refused.reason}`,
+  );
   const token = env.token('replaced change');
   node.step({ type: 'propose', proposals: [{ token, data: EMPTY_BYTES }] });
 }

@@ -36,8 +36,6 @@ export interface NodeOptions {
   readonly asyncStorage: boolean;
   /** Bytes of committed entries in one Ready; at least one entry always fits. */
   readonly maxCommittedBytes: number;
-  /** False: a change that the core refuses is replaced without a log line, as if etcd had not looked. */
-  readonly validatesChanges: boolean;
 }
 
 /**
