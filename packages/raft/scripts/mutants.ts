@@ -213,7 +213,7 @@ ${rows.length} classic bugs, planted one at a time in a copy of the core (\`npm 
 \`scripts/mutant-table.ts\`). ${killed} of ${rows.length} are killed. Every mutant first meets our transcripts and the
 simulator (at most ${SEEDS} seeds); one that survives both meets the explorer, and then the tests by thesis section
 and of the configuration algebra.
-Rows are of their last run, whole or with `--only`; times are those of a busy machine, to the first failure.
+Rows are of their last run, whole or with \`--only\`; times are those of a busy machine, to the first failure.
 
 Kinds: *safety* loses or forks what was committed, *stale read* answers with an old state, *liveness* stops or
 disturbs the cluster, *contract* breaks a promise of the interface.
