@@ -5,7 +5,7 @@ import { type Handlers, RangeRequest, RangeResponse } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
 import { ErrorCode, Flag, FrameType, headerBlock } from '@etcd-ts/protocol/http2';
 import { GrpcServer } from '../../src/listeners/node/grpc.ts';
-import { frame, framesOf, HELLO, open, requestBlock } from './frames.ts';
+import { frame, framesOf, HELLO, open, requestBlock } from '../../../protocol/test/http2/frames.ts';
 import { realClock } from './real-clock.ts';
 
 const MAX_BACKLOG_BYTES = 100_000;
