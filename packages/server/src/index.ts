@@ -1,11 +1,7 @@
 // For whoever embeds a node.
 export { EtcdNode, type EtcdNodeEvents, type EtcdNodePhase } from './etcd-node.ts';
-export {
-  type EtcdNodeOptions,
-  MAX_ELECTION_TIMEOUT_MS,
-  type ResolvedOptions,
-  resolveOptions,
-} from './options.ts';
+export { type EtcdNodeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+export { MAX_ELECTION_TIMEOUT_MS } from './options/raft-options.ts';
 export { type Logger, type LogFields, silentLogger } from './logger.ts';
 export { InMemoryNetwork } from './peers/in-memory-network.ts';
 export { StartError, type StartErrorCode } from './start-error.ts';

@@ -40,14 +40,17 @@ export interface ServerLimits {
 
 /** The limits of a node with these options (request timeout: etcd server/config/config.go, ReqTimeout). */
 export function limitsOf(options: ResolvedOptions): ServerLimits {
-  const { electionTimeoutMs, maxRequestBytes, maxTxnOps, quotaBackendBytes } = options;
+  const { electionTimeoutMs, maxLearners, maxRequestBytes, maxTxnOps } = options;
+  const { quotaBackendBytes, watchProgressNotifyIntervalMs } = options;
   return {
     ...DEFAULT_LIMITS,
     electionTimeoutMs,
+    maxLearners,
     maxRequestBytes,
     maxTxnOps,
     quotaBackendBytes,
     requestTimeoutMs: 5_000 + 2 * electionTimeoutMs,
+    watchProgressNotifyIntervalMs,
   };
 }
 

@@ -2,7 +2,7 @@
 import { idToHex } from '@etcd-ts/base';
 import { type Level, pino } from 'pino';
 import type { LogFields, Logger } from '../logger.ts';
-import type { LOG_LEVELS } from './flags.ts';
+import type { LogLevel } from './flags/program.ts';
 
 /** Levels that the node does not use itself; fatal is the bin's. */
 export interface JsonLogger extends Logger {
@@ -14,10 +14,10 @@ export interface JsonLogger extends Logger {
  *
  * @param fd 2 is stderr, where etcd logs.
  */
-export function jsonLogger(level: (typeof LOG_LEVELS)[number], fd = 2): JsonLogger {
+export function jsonLogger(level: LogLevel, fd = 2): JsonLogger {
   const sink = pino(
     {
-      level: level === 'panic' ? 'fatal' : level,
+      level: level === 'panic' || level === 'dpanic' ? 'fatal' : level,
       base: null,
       messageKey: 'msg',
       timestamp: () => `,"ts":"${new Date().toISOString().replace('Z', '000Z')}"`,

@@ -1,8 +1,13 @@
 /** The bin `etcd-ts`: flags in, a served member out. */
+import { readFileSync } from 'node:fs';
 import { EtcdNode } from '../etcd-node.ts';
 import { ETCD_VERSION } from '../services/version.ts';
 import { StartError } from '../start-error.ts';
-import { parseFlags, usage, UsageError } from './flags.ts';
+import { resolveOptions } from '../options.ts';
+import { UsageError } from './flags/command-line.ts';
+import { LOG_LEVELS, type LogLevel, type Program } from './flags/program.ts';
+import { readSettings, type RunSettings } from './flags/settings.ts';
+import { flagsText, USAGE } from './flags/usage.ts';
 import { jsonLogger, type JsonLogger } from './json-logger.ts';
 
 /** Go's flag package and etcd's own checks end with these. */
@@ -12,28 +17,59 @@ const EXIT_FAILURE = 1;
 /** Runs the bin. Resolves when the node serves; the process then lives on until a signal or a failure ends it. */
 export async function main(words: readonly string[]): Promise<void> {
   let logger = jsonLogger('info');
+  let run: RunSettings;
   try {
-    const line = parseFlags(words);
-    if (line.action !== 'run') return print(line.action === 'help' ? usage() : versionText());
-    logger = jsonLogger(line.logLevel);
-    await serve({ ...line.options, logger }, logger, words);
+    const settings = readSettings({
+      words,
+      environment: process.env,
+      readFile: (path) => readFileSync(path, 'utf8'),
+    });
+    if (settings.action === 'help') return help();
+    if (settings.action === 'version') return print(versionText());
+    run = settings as RunSettings;
+    const { program, remarks } = run;
+    logger = jsonLogger(logLevelOf(program));
+    for (const { level, message, fields } of remarks) logger[level](message, fields);
+    resolveOptions({ ...run.options, logger });
   } catch (error) {
     if (error instanceof UsageError) {
-      process.stderr.write(`${error.message}\n${usage()}`);
+      process.stderr.write(`${error.message}\n${USAGE}\n`);
       process.exit(EXIT_USAGE);
     }
-    const isFlag = error instanceof StartError && error.code === 'BAD_OPTION';
-    logger.fatal(isFlag ? 'failed to verify flags' : 'failed to start etcd-ts', { error });
+    logger.info('Running: ', { args: ['etcd-ts', ...words] });
+    logger.warn('failed to verify flags', { error });
     process.exit(EXIT_FAILURE);
   }
+  logger.info('Running: ', { args: ['etcd-ts', ...words] });
+  try {
+    await serve({ ...run.options, logger }, logger);
+  } catch (error) {
+    logger.fatal('failed to start etcd-ts', { error });
+    process.exit(EXIT_FAILURE);
+  }
+}
+
+/** The flags on stdout, how to call the program on stderr, as etcd does. */
+function help(): void {
+  process.stderr.write(`${USAGE}\n`);
+  print(`${flagsText()}\n`);
+}
+
+function logLevelOf({ logger, logLevel }: Program): LogLevel {
+  if (logger !== 'zap') {
+    throw new StartError('BAD_OPTION', `unknown logger option "${logger}"`);
+  }
+  if (!LOG_LEVELS.includes(logLevel as LogLevel)) {
+    // A panic there; what matters to scripts is the exit code.
+    throw new UsageError(`unrecognized level: "${logLevel}"`);
+  }
+  return logLevel as LogLevel;
 }
 
 async function serve(
   options: Parameters<typeof EtcdNode.start>[0],
   logger: JsonLogger,
-  words: readonly string[],
 ): Promise<void> {
-  logger.info('Running: ', { args: words });
   const node = await EtcdNode.start(options);
   const { name, dataDir, listenPeerUrls, initialAdvertisePeerUrls, advertiseClientUrls } =
     node.options;

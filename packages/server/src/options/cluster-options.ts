@@ -1,0 +1,71 @@
+/** Who belongs to the cluster, and how it may change. */
+import {
+  formatInitialCluster,
+  initialCluster,
+  parseInitialCluster,
+} from '../bootstrap/initial-cluster.ts';
+import { StartError } from '../start-error.ts';
+import type { ResolvedMemberOptions } from './member-options.ts';
+import { type Range, resolveNumbers } from './numbers.ts';
+
+/** Founding, joining, changing. */
+export interface ClusterOptions {
+  /** First members, as `name=url,name=url` or by name. Only the first start reads it. @defaultValue this one alone */
+  readonly initialCluster?: string | Readonly<Record<string, string | readonly string[]>>;
+  /** `new` founds the cluster, `existing` joins one that already knows this member. @defaultValue 'new' */
+  readonly initialClusterState?: 'new' | 'existing';
+  /** Goes into all ids, so that clusters cannot mix. @defaultValue 'etcd-cluster' */
+  readonly initialClusterToken?: string;
+  /** Learners that the cluster may have. etcd --max-learners. @defaultValue 1 */
+  readonly maxLearners?: number;
+}
+
+/** {@link ClusterOptions}, complete. */
+export interface ResolvedClusterOptions extends Required<Omit<ClusterOptions, 'initialCluster'>> {
+  /** Peer URLs by name. */
+  readonly initialCluster: ReadonlyMap<string, readonly string[]>;
+}
+
+const NUMBERS = {
+  maxLearners: [1, 0, 1_000],
+} as const satisfies Record<string, Range>;
+
+/** Completes and checks. @throws StartError BAD_OPTION in etcd's words. */
+export function resolveCluster(
+  given: ClusterOptions,
+  member: ResolvedMemberOptions,
+): ResolvedClusterOptions {
+  const { name, initialAdvertisePeerUrls: advertisePeerUrls } = member;
+  const token = given.initialClusterToken ?? 'etcd-cluster';
+  const state = given.initialClusterState ?? 'new';
+  if (state !== 'new' && state !== 'existing') {
+    throw new StartError('BAD_OPTION', `unexpected clusterState "${String(state)}"`);
+  }
+  const cluster = membersOf(given.initialCluster, name, advertisePeerUrls);
+  // Throws when the members contradict the local name or the advertised URLs.
+  initialCluster({ name, token, cluster, advertisePeerUrls });
+  return {
+    initialCluster: cluster,
+    initialClusterState: state,
+    initialClusterToken: token,
+    ...resolveNumbers(given, NUMBERS),
+  };
+}
+
+/** How an error message shows the first members. */
+export function clusterText({ initialCluster: cluster }: ResolvedClusterOptions): string {
+  return formatInitialCluster(cluster);
+}
+
+function membersOf(
+  given: ClusterOptions['initialCluster'],
+  name: string,
+  advertised: readonly string[],
+): ReadonlyMap<string, readonly string[]> {
+  if (given === undefined || given === '') return new Map([[name, advertised]]);
+  if (typeof given === 'string') return parseInitialCluster(given);
+  const pairs = Object.entries(given).flatMap(([member, urls]) =>
+    (typeof urls === 'string' ? [urls] : urls).map((url) => `${member}=${url}`),
+  );
+  return parseInitialCluster(pairs.join(','));
+}

@@ -1,0 +1,229 @@
+/** Environment and configuration file: what they say, what wins, and what is said about it. */
+import { describe, expect, test } from 'vitest';
+import { settingsOf } from './settings.ts';
+
+describe('environment', () => {
+  test('a variable is used, and that is said', () => {
+    const { options, remarks } = settingsOf({ environment: { ETCD_HEARTBEAT_INTERVAL: '50' } });
+    expect(options.heartbeatIntervalMs).toBe(50);
+    expect(remarks).toEqual([
+      {
+        level: 'info',
+        message: 'recognized and used environment variable',
+        fields: { 'variable-name': 'ETCD_HEARTBEAT_INTERVAL', 'variable-value': '50' },
+      },
+    ]);
+  });
+
+  test('a flag wins over its variable, with a warning', () => {
+    const { options, remarks } = settingsOf({
+      words: ['--name=flag'],
+      environment: { ETCD_NAME: 'variable' },
+    });
+    expect(options.name).toBe('flag');
+    expect(options.dataDir).toBe('flag.etcd');
+    expect(remarks).toEqual([
+      {
+        level: 'warn',
+        message:
+          'conflicting environment variable is shadowed by corresponding command-line flag',
+        fields: { 'environment-variable': 'ETCD_NAME' },
+      },
+    ]);
+  });
+
+  test('an unknown variable and ETCD_VERSION are warned of, an empty one is not there', () => {
+    const environment = { ETCD_FOO: '1', ETCD_VERSION: '9', ETCD_NAME: '', OTHER: 'x' };
+    const { options, remarks } = settingsOf({ environment });
+    expect(options.name).toBeUndefined();
+    expect(remarks).toEqual([
+      {
+        level: 'warn',
+        message: 'cannot set special environment variable',
+        fields: { key: 'ETCD_VERSION', value: '9' },
+      },
+      {
+        level: 'warn',
+        message: 'unrecognized environment variable',
+        fields: { 'environment-variable': 'ETCD_FOO=1' },
+      },
+    ]);
+  });
+
+  test('a bad value is refused by the name of its variable', () => {
+    expect(() => settingsOf({ environment: { ETCD_PRE_VOTE: 'maybe' } })).toThrow(
+      'invalid value "maybe" for ETCD_PRE_VOTE: parse error',
+    );
+  });
+
+  test('a password is not logged', () => {
+    const environment = { ETCD_DISCOVERY_PASSWORD: '' };
+    expect(JSON.stringify(settingsOf({ environment }).remarks)).not.toContain('hidden');
+  });
+
+  test('names the configuration file', () => {
+    const environment = { ETCD_CONFIG_FILE: 'c.yaml', ETCD_NAME: 'variable' };
+    expect(settingsOf({ environment, readFile: () => 'name: file' }).options.name).toBe('file');
+  });
+});
+
+describe('configuration file', () => {
+  const from = (text: string, ...words: string[]) =>
+    settingsOf({ words: ['--config-file=c.yaml', ...words], readFile: () => text });
+
+  test("has etcd's keys", () => {
+    const { options } = from(`
+name: m1
+data-dir: /var/lib/etcd
+heartbeat-interval: 50
+pre-vote: false
+listen-client-urls: http://127.0.0.1:1,http://127.0.0.1:2
+initial-cluster-state: existing
+backend-batch-interval: 200000000
+warning-apply-duration: 1m30s
+`);
+    expect(options).toMatchObject({
+      name: 'm1',
+      dataDir: '/var/lib/etcd',
+      heartbeatIntervalMs: 50,
+      preVote: false,
+      listenClientUrls: ['http://127.0.0.1:1', 'http://127.0.0.1:2'],
+      advertiseClientUrls: ['http://localhost:2379'],
+      initialClusterState: 'existing',
+      backendBatchIntervalMs: 200,
+      warningApplyDurationMs: 90_000,
+    });
+  });
+
+  test('other flags are ignored, and that is said', () => {
+    const { options, remarks } = from('name: file', '--name=flag', '--pre-vote=false');
+    expect(options.name).toBe('file');
+    expect(options.preVote).toBeUndefined();
+    expect(remarks).toEqual([
+      {
+        level: 'warn',
+        message:
+          'loaded server configuration, other configuration command line flags and environment variables will be ignored if provided',
+        fields: { path: 'c.yaml', ignored: ['--name', '--pre-vote'] },
+      },
+    ]);
+  });
+
+  test('unknown keys are warned of, keys without a value are not there', () => {
+    const { options, remarks } = from('unknown: 3\nname:\n');
+    expect(options.name).toBeUndefined();
+    expect(remarks.map(({ message, fields }) => [message, fields?.['key']])).toContainEqual([
+      'unrecognized key in the configuration file',
+      'unknown',
+    ]);
+  });
+
+  test('an empty file says nothing', () => {
+    expect(from('').options).toEqual(settingsOf({}).options);
+  });
+
+  test.each([
+    [
+      'heartbeat-interval: abc',
+      'error unmarshaling JSON: while decoding JSON: json: cannot unmarshal string into Go struct field configYAML.heartbeat-interval of type uint',
+    ],
+    [
+      'name: 3',
+      'error unmarshaling JSON: while decoding JSON: json: cannot unmarshal number into Go struct field configYAML.name of type string',
+    ],
+    [
+      'pre-vote: "true"',
+      'error unmarshaling JSON: while decoding JSON: json: cannot unmarshal string into Go struct field configYAML.pre-vote of type bool',
+    ],
+    [
+      'peer-transport-security: foo',
+      'error unmarshaling JSON: while decoding JSON: json: cannot unmarshal string into Go struct field configYAML.peer-transport-security of type embed.securityConfig',
+    ],
+    [
+      '- a',
+      'error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type embed.configYAML',
+    ],
+    [
+      'listen-client-urls: foo',
+      'unexpected error setting up listen-client-urls: URL scheme must be http, https, unix, or unixs: foo',
+    ],
+    [' a: [', 'error converting YAML to JSON: yaml: '],
+  ])('%j is refused', (text, message) => {
+    expect(() => from(text)).toThrow(message);
+  });
+
+  test("a file that cannot be read is refused in the system's words", () => {
+    const readFile = (): never => {
+      throw Object.assign(new Error('ENOENT: …'), { code: 'ENOENT' });
+    };
+    expect(() => settingsOf({ words: ['--config-file=/nope'], readFile })).toThrow(
+      'open /nope: no such file or directory',
+    );
+  });
+});
+
+describe('old names', () => {
+  test('a twin sets the option of the flag in its place, and wins over it', () => {
+    const words = ['--snapshot-catchup-entries=1', '--experimental-snapshot-catchup-entries=2'];
+    expect(settingsOf({ words }).options.snapshotCatchUpEntries).toBe(2);
+    expect(settingsOf({ words: words.toReversed() }).options.snapshotCatchUpEntries).toBe(2);
+  });
+
+  test('their end is said', () => {
+    const { remarks } = settingsOf({ words: ['--experimental-warning-apply-duration=1s'] });
+    expect(remarks).toEqual([
+      {
+        level: 'warn',
+        message:
+          "--experimental-warning-apply-duration is deprecated in v3.6 and will be decommissioned in v3.7. Use '--warning-apply-duration' instead.",
+      },
+    ]);
+  });
+
+  test('the time of unary requests may not be given under both names', () => {
+    const words = ['--warning-unary-request-duration=1s', '--experimental-warning-unary-request-duration=1s'];
+    expect(() => settingsOf({ words })).toThrow(
+      'both --experimental-warning-unary-request-duration and --warning-unary-request-duration flags are set. Use only --warning-unary-request-duration',
+    );
+  });
+
+  test('a switch that became a gate may not be given under both names', () => {
+    const words = [
+      '--experimental-txn-mode-write-with-shared-buffer=false',
+      '--feature-gates=TxnModeWriteWithSharedBuffer=false',
+    ];
+    expect(() => settingsOf({ words })).toThrow('cannot specify both flags');
+  });
+});
+
+describe('flags without effect', () => {
+  test.each(['--enable-v2', '--proxy=on', '--memory-mlock', '--discovery=http://h:1/token'])(
+    '%s is accepted, and its want of effect is said once',
+    (word) => {
+      const { remarks } = settingsOf({ words: [word, word] });
+      const said = remarks.filter(({ message }) => message.includes('has no effect'));
+      expect(said).toHaveLength(1);
+      expect(said[0]?.message).toContain(word.split('=')[0]);
+    },
+  );
+
+  test('a gate without effect is accepted, too', () => {
+    const { remarks } = settingsOf({ words: ['--feature-gates=TxnModeWriteWithSharedBuffer=false'] });
+    expect(remarks.map(({ message }) => message).join()).toContain('TxnModeWriteWithSharedBuffer has no effect');
+  });
+});
+
+describe('gates', () => {
+  test.each([
+    ['Foo=true', 'unrecognized feature gate: Foo'],
+    ['CompactHashCheck', 'missing bool value for CompactHashCheck'],
+    [
+      'CompactHashCheck=maybe',
+      'invalid value of CompactHashCheck=maybe, err: strconv.ParseBool: parsing "maybe": invalid syntax',
+    ],
+  ])('%s is refused', (gates, problem) => {
+    expect(() => settingsOf({ words: [`--feature-gates=${gates}`] })).toThrow(
+      `invalid value "${gates}" for flag -feature-gates: ${problem}`,
+    );
+  });
+});
