@@ -80,9 +80,12 @@ describe("numbers are written in Go's ways", () => {
     expect(uint64(text)).toEqual({ value });
   });
 
-  test.each(['', '+1', '-1', '1.5', '1e3', '08', '1__0', '_1', '0x', ' 1'])('%j is none', (text) => {
-    expect(uint64(text)).toEqual({ problem: 'parse error' });
-  });
+  test.each(['', '+1', '-1', '1.5', '1e3', '08', '1__0', '_1', '0x', ' 1'])(
+    '%j is none',
+    (text) => {
+      expect(uint64(text)).toEqual({ problem: 'parse error' });
+    },
+  );
 
   test('what does not fit the type is out of range', () => {
     expect(uint64('18446744073709551616')).toEqual({ problem: 'value out of range' });
@@ -151,7 +154,10 @@ describe('refused with the usage', () => {
       'invalid value "99999999999" for flag -max-concurrent-streams: strconv.ParseUint: parsing "99999999999": value out of range',
     ],
     ['--v2-deprecation=foo', 'invalid value "foo" for flag -v2-deprecation: invalid value "foo"'],
-    ['--cors=foo', 'invalid value "foo" for flag -cors: URL scheme must be http, https, unix, or unixs: foo'],
+    [
+      '--cors=foo',
+      'invalid value "foo" for flag -cors: URL scheme must be http, https, unix, or unixs: foo',
+    ],
     [
       '--listen-peer-urls=localhost:2380',
       'invalid value "localhost:2380" for flag -listen-peer-urls: URL scheme must be http, https, unix, or unixs: localhost:2380',

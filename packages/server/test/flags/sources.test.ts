@@ -25,8 +25,7 @@ describe('environment', () => {
     expect(remarks).toEqual([
       {
         level: 'warn',
-        message:
-          'conflicting environment variable is shadowed by corresponding command-line flag',
+        message: 'conflicting environment variable is shadowed by corresponding command-line flag',
         fields: { 'environment-variable': 'ETCD_NAME' },
       },
     ]);
@@ -181,7 +180,10 @@ describe('old names', () => {
   });
 
   test('the time of unary requests may not be given under both names', () => {
-    const words = ['--warning-unary-request-duration=1s', '--experimental-warning-unary-request-duration=1s'];
+    const words = [
+      '--warning-unary-request-duration=1s',
+      '--experimental-warning-unary-request-duration=1s',
+    ];
     expect(() => settingsOf({ words })).toThrow(
       'both --experimental-warning-unary-request-duration and --warning-unary-request-duration flags are set. Use only --warning-unary-request-duration',
     );
@@ -208,8 +210,12 @@ describe('flags without effect', () => {
   );
 
   test('a gate without effect is accepted, too', () => {
-    const { remarks } = settingsOf({ words: ['--feature-gates=TxnModeWriteWithSharedBuffer=false'] });
-    expect(remarks.map(({ message }) => message).join()).toContain('TxnModeWriteWithSharedBuffer has no effect');
+    const { remarks } = settingsOf({
+      words: ['--feature-gates=TxnModeWriteWithSharedBuffer=false'],
+    });
+    expect(remarks.map(({ message }) => message).join()).toContain(
+      'TxnModeWriteWithSharedBuffer has no effect',
+    );
   });
 });
 

@@ -88,14 +88,14 @@ test('what happens without a flag is what happens with its documented default', 
 test('twins take what the flag in their place takes', () => {
   for (const { name, kind, target } of FLAGS.values()) {
     if (!('twinOf' in target)) continue;
-    const place = FLAGS.get(target.twinOf);
-    expect(place, name).toBeDefined();
-    expect(place?.kind, name).toBe(kind);
+    expect({ name, kind: FLAGS.get(target.twinOf)?.kind }).toEqual({ name, kind });
   }
 });
 
 test("gates are etcd's", () => {
-  expect(Object.fromEntries(Object.entries(FEATURE_GATES).map(([name, row]) => [name, row.fallback]))).toEqual({
+  expect(
+    Object.fromEntries(Object.entries(FEATURE_GATES).map(([name, row]) => [name, row.fallback])),
+  ).toEqual({
     StopGRPCServiceOnDefrag: false,
     InitialCorruptCheck: false,
     CompactHashCheck: false,

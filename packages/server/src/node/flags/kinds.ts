@@ -92,7 +92,8 @@ export const DURATION: Kind<number> = {
   goType: 'time.Duration',
   read: readDurationMs,
   readYaml: (value) => {
-    if (typeof value === 'number') return Number.isInteger(value) ? { value: value / 1e6 } : undefined;
+    if (typeof value === 'number')
+      return Number.isInteger(value) ? { value: value / 1e6 } : undefined;
     if (typeof value !== 'string') return undefined;
     const reading = readDurationMs(value);
     return 'value' in reading ? reading : undefined;

@@ -4,14 +4,16 @@ import { BOOLEAN, choice, type Kind, TEXT, UINT } from './kinds.ts';
 
 const NO_V2 = 'there is no API v2';
 const NO_PROXY = 'there is no proxy for API v2';
-const NO_DISCOVERY = 'there is no discovery by API v2; --discovery-endpoints and --discovery-srv are';
+const NO_DISCOVERY =
+  'there is no discovery by API v2; --discovery-endpoints and --discovery-srv are';
 
 /** etcd's own flag type with other words than its choices have. */
 function stage(...words: readonly string[]): Kind<string> {
   const kind = choice(...words);
   return {
     ...kind,
-    read: (text) => (words.includes(text) ? { value: text } : { problem: `invalid value "${text}"` }),
+    read: (text) =>
+      words.includes(text) ? { value: text } : { problem: `invalid value "${text}"` },
   };
 }
 

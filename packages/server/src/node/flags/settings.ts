@@ -60,7 +60,10 @@ export function readSettings({ words, environment, readFile }: Sources): Setting
   const line = readCommandLine(words);
   if (line.asks === 'help') return { action: 'help' };
   if (line.values.get('version') === true) return { action: 'version' };
-  const file = (line.values.get('config-file') as string | undefined) ?? environment[environmentName('config-file')] ?? '';
+  const file =
+    (line.values.get('config-file') as string | undefined) ??
+    environment[environmentName('config-file')] ??
+    '';
   const given =
     file === ''
       ? fromLineAndEnvironment(line.values, environment)
@@ -155,8 +158,7 @@ function assign(values: ReadonlyMap<string, unknown>): Assigned {
   for (const [name, value] of inOrder(values)) {
     const flag = FLAGS.get(name) as Flag;
     if (flag.deprecated !== undefined) remarks.push({ level: 'warn', message: flag.deprecated });
-    const { target } =
-      'twinOf' in flag.target ? (FLAGS.get(flag.target.twinOf) as Flag) : flag;
+    const { target } = 'twinOf' in flag.target ? (FLAGS.get(flag.target.twinOf) as Flag) : flag;
     if ('option' in target) {
       const isAbsent = EMPTY_IS_ABSENT.has(target.option) && isEmpty(value);
       if (!isAbsent) options[target.option] = value;
