@@ -8,7 +8,7 @@ import type { Flag } from '../../src/node/flags/flag.ts';
 import { DEFAULT_LOG_ROTATION } from '../../src/node/flags/program.ts';
 import { readSettings } from '../../src/node/flags/settings.ts';
 import { FAMILIES, FLAGS } from '../../src/node/flags/table.ts';
-import { type EtcdNodeOptions, resolveOptions } from '../../src/options.ts';
+import { type ResolvedOptions, resolveOptions } from '../../src/options.ts';
 
 interface EtcdFlag {
   readonly name: string;
@@ -69,7 +69,7 @@ test("every row has etcd's defaults", () => {
 });
 
 /** Options as they are when nothing is given, and when every default is given in words. */
-function resolved(words: readonly string[]): EtcdNodeOptions {
+function resolved(words: readonly string[]): ResolvedOptions {
   const settings = readSettings({ words, environment: {}, readFile: () => '' });
   if (settings.action !== 'run') throw new Error(settings.action);
   return resolveOptions(settings.options);
