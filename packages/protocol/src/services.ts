@@ -19,8 +19,10 @@ export interface PeerInfo {
   /** `host:port` of the caller; empty in process. */
   readonly address: string;
   /**
-   * Common name of the verified client certificate. Undefined without one, and always for calls through the gateway
-   * (etcd server/auth/store.go, AuthInfoFromTLS).
+   * Common name of the client certificate that this connection's handshake verified, where the listener demands one
+   * (etcd --client-cert-auth); it stands for the user of that name when the call brings no token. The door fills it in;
+   * undefined wherever it verified nothing, and always for calls through the gateway, which come with the certificate
+   * of whoever runs it (etcd server/auth/store.go, AuthInfoFromTLS).
    */
   readonly certificateCommonName?: string | undefined;
 }

@@ -44,7 +44,10 @@ export class SimpleTokens {
   readonly #limit: number;
   readonly #issued = new Map<string, Issued>();
 
-  constructor(clock: Clock, options: { readonly ttlMs?: number; readonly limit?: number } = {}) {
+  constructor(
+    clock: Clock,
+    options: { readonly ttlMs?: number | undefined; readonly limit?: number } = {},
+  ) {
     this.#clock = clock;
     this.#ttlMs = options.ttlMs ?? DEFAULT_SIMPLE_TOKEN_TTL_MS;
     this.#limit = options.limit ?? SIMPLE_TOKENS_MAX;

@@ -1,11 +1,10 @@
 /** All services of a node, as the listeners and the other members call them, and what works for them unseen. */
 import type { Handlers } from '@etcd-ts/protocol';
 import type { PasswordHasher } from '../auth/password-hasher.ts';
-import type { SignedTokens } from '../auth/token-provider.ts';
 import type { Random } from '../clock.ts';
 import type { NodePort } from '../node-port.ts';
 import { authHandlers } from './auth/auth.ts';
-import { Identity } from './auth/identity.ts';
+import { Identity, type TokenParts } from './auth/identity.ts';
 import { clusterHandlers } from './cluster.ts';
 import { electionHandlers } from './concurrency/election.ts';
 import { lockHandlers } from './concurrency/lock.ts';
@@ -23,12 +22,10 @@ import { CatchUp } from './watch/catch-up.ts';
 import { watchHandlers } from './watch/watch.ts';
 
 /** What the services need of a node's surroundings. */
-export interface ServiceParts {
+export interface ServiceParts extends TokenParts {
   readonly random: Random;
   /** Without it users with a password can be neither added nor logged in. */
   readonly hasher?: PasswordHasher | undefined;
-  /** Tokens that carry their claims; without them tokens are simple ones. */
-  readonly signedTokens?: SignedTokens | undefined;
 }
 
 /** What a node serves, and what works for its services behind the scenes. */
@@ -42,14 +39,14 @@ export class Services {
   readonly #catchUp: CatchUp;
 
   /** Begins at once: leases are watched over, an unfinished compaction goes on. */
-  constructor(node: NodePort, { random, hasher, signedTokens }: ServiceParts) {
+  constructor(node: NodePort, { random, hasher, ...tokens }: ServiceParts) {
     const quota = new QuotaGuard(node);
     this.#compaction = new CompactionDriver(node);
     this.#catchUp = new CatchUp(node);
     this.#keeper = new LeaseKeeper(node);
     this.#leader = new LeaderMethods(node);
     const ids = new LeaseIds(node.memberId, node.clock);
-    const identity = new Identity(node, signedTokens);
+    const identity = new Identity(node, tokens);
     this.#identity = identity;
     const kv = kvHandlers({ node, quota, compaction: this.#compaction, identity });
     const { catchUp, keeper, leader } = {

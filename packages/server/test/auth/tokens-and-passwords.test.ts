@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { BcryptHasher } from '../../src/auth/node/bcrypt-hasher.ts';
 import { JwtTokens } from '../../src/auth/node/jwt-tokens.ts';
 
@@ -18,34 +18,41 @@ function keyFiles(name: string, pair: ReturnType<typeof generateKeyPairSync>) {
 }
 
 const rsa = keyFiles('rsa', generateKeyPairSync('rsa', { modulusLength: 2048 }));
+const otherRsa = keyFiles('other', generateKeyPairSync('rsa', { modulusLength: 2048 }));
 const ec = keyFiles('ec', generateKeyPairSync('ec', { namedCurve: 'P-256' }));
 const ed = keyFiles('ed', generateKeyPairSync('ed25519'));
 const secret = join(folder, 'secret');
 writeFileSync(secret, randomBytes(64));
+const ttlSeconds = 300;
 const claims = { username: 'alice', authRevision: 7 };
 
 describe('JSON web tokens', () => {
   const methods = [
-    ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'].map(
+    ...(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const).map(
       (method) => [method, rsa] as const,
     ),
     ['ES256', ec] as const,
     ['EdDSA', ed] as const,
-    ...['HS256', 'HS384', 'HS512'].map((method) => [method, { privateKeyFile: secret }] as const),
+    ...(['HS256', 'HS384', 'HS512'] as const).map(
+      (method) => [method, { privateKeyFile: secret }] as const,
+    ),
   ];
   for (const [signMethod, files] of methods) {
     test(`${signMethod} gives back the claims it signed`, async () => {
-      const tokens = await JwtTokens.open({ signMethod, ...files });
+      const tokens = await JwtTokens.open({ signMethod, ttlSeconds, ...files });
       expect(await tokens.verify(await tokens.issue(claims))).toEqual(claims);
     });
   }
 
   test('a token of another key, another method or no signature is refused', async () => {
-    const ours = await JwtTokens.open({ signMethod: 'RS256', ...rsa });
-    const other = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const theirs = await JwtTokens.open({ signMethod: 'RS256', ...keyFiles('other', other) });
+    const ours = await JwtTokens.open({ signMethod: 'RS256', ttlSeconds, ...rsa });
+    const theirs = await JwtTokens.open({
+      signMethod: 'RS256',
+      ttlSeconds,
+      ...otherRsa,
+    });
     expect(await ours.verify(await theirs.issue(claims))).toBeUndefined();
-    const ps = await JwtTokens.open({ signMethod: 'PS256', ...rsa });
+    const ps = await JwtTokens.open({ signMethod: 'PS256', ttlSeconds, ...rsa });
     expect(await ours.verify(await ps.issue(claims))).toBeUndefined();
     const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
     const unsigned = `${part({ alg: 'none' })}.${part({ username: 'root', revision: 7 })}.`;
@@ -53,25 +60,44 @@ describe('JSON web tokens', () => {
     expect(await ours.verify('nonsense')).toBeUndefined();
   });
 
-  test('an expired token is refused', async () => {
-    const tokens = await JwtTokens.open({ signMethod: 'RS256', ...rsa, ttlSeconds: -1 });
-    expect(await tokens.verify(await tokens.issue(claims))).toBeUndefined();
+  test('a token is refused when its time is up', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const tokens = await JwtTokens.open({ signMethod: 'RS256', ...rsa, ttlSeconds: 60 });
+      const token = await tokens.issue(claims);
+      vi.setSystemTime(Date.now() + 58_000);
+      expect(await tokens.verify(token)).toEqual(claims);
+      vi.setSystemTime(Date.now() + 3_000);
+      expect(await tokens.verify(token)).toBeUndefined();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('with a public key alone tokens are verified and not issued', async () => {
-    const signer = await JwtTokens.open({ signMethod: 'RS256', ...rsa });
+    const signer = await JwtTokens.open({ signMethod: 'RS256', ttlSeconds, ...rsa });
     const verifier = await JwtTokens.open({
       signMethod: 'RS256',
+      ttlSeconds,
       publicKeyFile: rsa.publicKeyFile,
     });
     expect(await verifier.verify(await signer.issue(claims))).toEqual(claims);
     await expect(verifier.issue(claims)).rejects.toMatchObject({ code: 'VERIFY_ONLY' });
   });
 
-  test('an unknown method and a missing key are named', async () => {
-    await expect(JwtTokens.open({ signMethod: 'RS1', ...rsa })).rejects.toThrow("'RS1'");
-    await expect(JwtTokens.open({ signMethod: 'RS256' })).rejects.toThrow('pub-key');
-    await expect(JwtTokens.open({ signMethod: 'HS256' })).rejects.toThrow('priv-key');
+  test('a key that is not there, is none, or does not fit is named', async () => {
+    const open = (settings: Partial<Parameters<typeof JwtTokens.open>[0]>) =>
+      JwtTokens.open({ signMethod: 'RS256', ttlSeconds, ...settings });
+    const bad = (text: string) =>
+      expect.objectContaining({ code: 'BAD_OPTION', message: expect.stringContaining(text) });
+    await expect(open({ privateKeyFile: '/not/there' })).rejects.toEqual(bad('/not/there'));
+    await expect(open({ privateKeyFile: secret })).rejects.toEqual(bad('holds no key'));
+    await expect(open(ec)).rejects.toEqual(bad('does not fit RS256'));
+    await expect(open({ publicKeyFile: ec.publicKeyFile })).rejects.toEqual(
+      bad('does not fit RS256'),
+    );
+    const mixed = { ...rsa, publicKeyFile: otherRsa.publicKeyFile };
+    await expect(open(mixed)).rejects.toEqual(bad('pub-key does not verify'));
   });
 });
 

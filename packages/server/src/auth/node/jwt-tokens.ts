@@ -1,39 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { must } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import { errors, jwtVerify, SignJWT } from 'jose';
+import { StartError } from '../../start-error.ts';
+import type { JwtSettings } from '../token-option.ts';
 import type { SignedTokens, TokenClaims } from '../token-provider.ts';
-
-/** Signing methods that etcd knows, as its `sign-method` names them. */
-export const JWT_SIGN_METHODS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'HS256',
-  'HS384',
-  'HS512',
-  'EdDSA',
-] as const;
-
-/** etcd's default time to live of a JWT. */
-export const DEFAULT_JWT_TTL_SECONDS = 300;
-
-/** How tokens are signed: etcd's `--auth-token=jwt,sign-method=…,pub-key=…,priv-key=…,ttl=…`. */
-export interface JwtOptions {
-  readonly signMethod: string;
-  /** File of the public key, PEM. Not for HS methods. */
-  readonly publicKeyFile?: string;
-  /** File of the private key, PEM; for HS methods the secret's bytes. Without it tokens are only verified. */
-  readonly privateKeyFile?: string;
-  /** @defaultValue 300 */
-  readonly ttlSeconds?: number;
-}
 
 /** Tokens as JSON web tokens with etcd's claims: username, revision, exp. */
 export class JwtTokens implements SignedTokens {
@@ -42,11 +14,7 @@ export class JwtTokens implements SignedTokens {
   readonly #verifyingKey: KeyObject | Uint8Array;
   readonly #ttlSeconds: number;
 
-  private constructor(
-    algorithm: string,
-    keys: { signing: KeyObject | Uint8Array | undefined; verifying: KeyObject | Uint8Array },
-    ttlSeconds: number,
-  ) {
+  private constructor(algorithm: string, keys: Keys, ttlSeconds: number) {
     this.#algorithm = algorithm;
     this.#signingKey = keys.signing;
     this.#verifyingKey = keys.verifying;
@@ -56,28 +24,40 @@ export class JwtTokens implements SignedTokens {
   /**
    * Reads the keys.
    *
-   * @throws Error that names the option: an unknown method, a missing or unreadable key.
+   * @throws StartError BAD_OPTION: a key that is missing, cannot be read, or does not fit the method.
    */
-  static async open(options: JwtOptions): Promise<JwtTokens> {
-    const method = JWT_SIGN_METHODS.find((each) => each === options.signMethod);
-    if (method === undefined) {
-      const known = JWT_SIGN_METHODS.join(', ');
-      throw new Error(`unknown signing method: '${options.signMethod}' is none of ${known}`);
+  static async open(settings: JwtSettings): Promise<JwtTokens> {
+    const { signMethod, ttlSeconds } = settings;
+    const tokens = new JwtTokens(signMethod, await readKeys(settings), ttlSeconds);
+    try {
+      // A key of another kind, or too short a one, shows with the first use.
+      await importable(signMethod, tokens.#verifyingKey);
+      if (tokens.#signingKey !== undefined) await tokens.#assertPair();
+    } catch (cause) {
+      const detail = cause instanceof Error ? cause.message : String(cause);
+      const message = `auth: invalid auth options: the key does not fit ${signMethod}: ${detail}`;
+      throw new StartError('BAD_OPTION', message, { cause });
     }
-    const ttlSeconds = options.ttlSeconds ?? DEFAULT_JWT_TTL_SECONDS;
-    if (method.startsWith('HS')) {
-      if (options.privateKeyFile === undefined) throw new Error(`${method} needs priv-key`);
-      const secret = new Uint8Array(await readFile(options.privateKeyFile));
-      return new JwtTokens(method, { signing: secret, verifying: secret }, ttlSeconds);
+    return tokens;
+  }
+
+  /** What the private key signs, the public key must verify. */
+  async #assertPair(): Promise<void> {
+    const token = await this.issue({ username: '', authRevision: 0 });
+    // Long before it expires.
+    const options = { algorithms: [this.#algorithm], currentDate: new Date(0) };
+    try {
+      await jwtVerify(token, this.#verifyingKey, options);
+    } catch (cause) {
+      throw new Error('what priv-key signs, pub-key does not verify', { cause });
     }
-    return new JwtTokens(method, await readKeyPair(options), ttlSeconds);
   }
 
   async issue({ username, authRevision }: TokenClaims): Promise<string> {
     if (this.#signingKey === undefined) throw new EtcdError('VERIFY_ONLY');
     return new SignJWT({ username, revision: authRevision })
       .setProtectedHeader({ alg: this.#algorithm, typ: 'JWT' })
-      .setExpirationTime(`${this.#ttlSeconds}s`)
+      .setExpirationTime(new Date(Date.now() + this.#ttlSeconds * 1_000))
       .sign(this.#signingKey);
   }
 
@@ -96,15 +76,51 @@ export class JwtTokens implements SignedTokens {
   }
 }
 
-async function readKeyPair(
-  options: JwtOptions,
-): Promise<{ signing: KeyObject | undefined; verifying: KeyObject }> {
-  const { privateKeyFile, publicKeyFile } = options;
-  const signing =
-    privateKeyFile === undefined ? undefined : createPrivateKey(await readFile(privateKeyFile));
-  if (publicKeyFile !== undefined) {
-    return { signing, verifying: createPublicKey(await readFile(publicKeyFile)) };
+interface Keys {
+  readonly signing: KeyObject | Uint8Array | undefined;
+  readonly verifying: KeyObject | Uint8Array;
+}
+
+async function readKeys({ signMethod, publicKeyFile, privateKeyFile }: JwtSettings): Promise<Keys> {
+  if (signMethod.startsWith('HS')) {
+    const secret = new Uint8Array(await read(must(privateKeyFile, 'priv-key')));
+    return { signing: secret, verifying: secret };
   }
-  if (signing === undefined) throw new Error(`${options.signMethod} needs pub-key or priv-key`);
-  return { signing, verifying: createPublicKey(signing) };
+  const signing =
+    privateKeyFile === undefined
+      ? undefined
+      : parsed(privateKeyFile, createPrivateKey, await read(privateKeyFile));
+  const verifying =
+    publicKeyFile === undefined
+      ? createPublicKey(must(signing, 'priv-key'))
+      : parsed(publicKeyFile, createPublicKey, await read(publicKeyFile));
+  return { signing, verifying };
+}
+
+async function read(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw new StartError('BAD_OPTION', `auth: invalid auth options: ${String(cause)}`, { cause });
+  }
+}
+
+function parsed(file: string, parse: (pem: Buffer) => KeyObject, pem: Buffer): KeyObject {
+  try {
+    return parse(pem);
+  } catch (cause) {
+    const message = `auth: invalid auth options: ${file} holds no key: ${String(cause)}`;
+    throw new StartError('BAD_OPTION', message, { cause });
+  }
+}
+
+/** Verifies what cannot be right: a key of the wrong kind fails otherwise than a wrong signature. */
+async function importable(algorithm: string, key: KeyObject | Uint8Array): Promise<void> {
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const unsigned = `${part({ alg: algorithm })}.${part({})}.AAAA`;
+  try {
+    await jwtVerify(unsigned, key, { algorithms: [algorithm] });
+  } catch (error) {
+    if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+  }
 }

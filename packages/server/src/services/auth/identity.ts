@@ -5,6 +5,7 @@
  * What always holds
  * - While auth is off nobody is asked.
  * - A token beats a certificate; a bad token is refused even where a certificate would do.
+ * - A certificate counts for the calls of its owner alone: not for what a gateway passes on.
  * - A simple token follows the rights of its user at once; a signed one is void after any change of users and roles.
  */
 import { type CallContext, EtcdError } from '@etcd-ts/protocol';
@@ -15,6 +16,16 @@ import { Authoriser } from '../../apply/authorise.ts';
 import type { NodePort } from '../../node-port.ts';
 
 const BEARER = 'Bearer ';
+/** What a gateway adds to the calls that it passes on; their certificate is the gateway's own. */
+const GATEWAY_MARK = 'grpcgateway-accept';
+
+/** How tokens are made and judged. */
+export interface TokenParts {
+  /** Tokens that carry their claims; without them tokens are simple ones. */
+  readonly signedTokens?: SignedTokens | undefined;
+  /** How long an unused simple token is good, in milliseconds. etcd --auth-token-ttl. */
+  readonly simpleTokenTtlMs?: number | undefined;
+}
 
 /** Tells callers apart. */
 export class Identity {
@@ -23,10 +34,10 @@ export class Identity {
   readonly #node: NodePort;
   readonly #stopObserving: () => void;
 
-  constructor(node: NodePort, signedTokens?: SignedTokens) {
+  constructor(node: NodePort, tokens: TokenParts = {}) {
     this.#node = node;
-    this.signedTokens = signedTokens;
-    this.simpleTokens = new SimpleTokens(node.clock);
+    this.signedTokens = tokens.signedTokens;
+    this.simpleTokens = new SimpleTokens(node.clock, { ttlMs: tokens.simpleTokenTtlMs });
     this.#stopObserving = node.state.observe({
       authenticated: (user, token) => this.simpleTokens.assign(token, user),
       tokensRevoked: (users) => this.#revoke(users),
@@ -56,7 +67,7 @@ export class Identity {
     if (!auth.enabled) return undefined;
     const given = metadata.get('token') ?? metadata.get('authorization');
     if (given === undefined) {
-      const username = peer.certificateCommonName;
+      const username = metadata.has(GATEWAY_MARK) ? undefined : peer.certificateCommonName;
       return username === undefined ? undefined : { username, authRevision: auth.revision };
     }
     const token = given.startsWith(BEARER) ? given.slice(BEARER.length) : given;
