@@ -59,6 +59,18 @@ export interface NodePort {
   callLeader(method: string, request: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
 
   /**
+   * Calls another member through the peer transport.
+   *
+   * @throws EtcdError what it answered, or UNAVAILABLE when it cannot be reached.
+   */
+  callMember(
+    member: MemberId,
+    method: string,
+    request: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array>;
+
+  /**
    * Replicates a membership change; resolves when it is applied here. Never tried again by itself: the caller decides,
    * with the newest membership before its eyes.
    *

@@ -210,6 +210,15 @@ export class RunningNode implements NodePort {
     return this.#desk.ask(leader, method, request, signal);
   }
 
+  callMember(
+    member: MemberId,
+    method: string,
+    request: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array> {
+    return this.#desk.ask(member, method, request, signal);
+  }
+
   onStatusChange(listener: (status: NodeStatus) => void): () => void {
     this.#listeners.add(listener);
     return () => {

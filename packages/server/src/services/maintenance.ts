@@ -8,21 +8,15 @@ import {
   type DowngradeRequest,
   EtcdError,
   type Handlers,
-  type HashKVRequest,
-  type HashKVResponse,
   type StatusResponse,
 } from '@etcd-ts/protocol';
-import { orThrow } from '../apply/store-error.ts';
 import type { NodePort } from '../node-port.ts';
+import { hashKv } from './hash-kv.ts';
 import { headerNow, stamp } from './header.ts';
 import { expectKind } from './kv.ts';
 import type { QuotaGuard } from './quota-guard.ts';
 import { sendSnapshot } from './snapshot.ts';
-import { nextTurn } from './turns.ts';
 import { ETCD_VERSION, STORAGE_VERSION } from './version.ts';
-
-/** Index entries hashed in one turn. */
-const HASH_STEP_ENTRIES = 2_000;
 
 /** The handlers of etcdserverpb.Maintenance. */
 export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers {
@@ -40,7 +34,7 @@ export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers
       const hash = Number(BigInt.asUintN(32, node.state.store.stateHash()));
       return Promise.resolve({ header: headerNow(node), hash });
     },
-    'etcdserverpb.Maintenance/HashKV': (request) => hashKv(node, request),
+    'etcdserverpb.Maintenance/HashKV': ({ revision }) => hashKv(node, revision),
     'etcdserverpb.Maintenance/Downgrade': async (request) => {
       await node.readBarrier();
       return { header: headerNow(node), version: downgrade(request) };
@@ -125,19 +119,4 @@ function alarmText({ memberID, alarm }: AlarmMember): string {
   const name = Object.entries(AlarmType).find(([, value]) => value === alarm)?.[0] ?? String(alarm);
   const fields = [...(memberID === 0n ? [] : [`memberID:${memberID}`]), `alarm:${name}`];
   return `${fields.join(' ')} `;
-}
-
-async function hashKv(node: NodePort, request: HashKVRequest): Promise<HashKVResponse> {
-  const scan = orThrow(() => node.state.store.hashKv(request.revision));
-  try {
-    while (!orThrow(() => scan.step(HASH_STEP_ENTRIES))) await nextTurn(node.clock);
-    return {
-      header: headerNow(node),
-      hash: scan.hash,
-      compactRevision: scan.compactRevision,
-      hashRevision: scan.hashRevision,
-    };
-  } finally {
-    scan.close();
-  }
 }

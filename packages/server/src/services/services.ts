@@ -18,6 +18,8 @@ import { LeaseIds } from './lease-ids.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { maintenanceHandlers } from './maintenance.ts';
 import { QuotaGuard } from './quota-guard.ts';
+import { type CorruptionChecks, CorruptionMonitor } from './corruption/corruption-monitor.ts';
+import { MEMBER_HASH } from './corruption/member-hashes.ts';
 import { CatchUp } from './watch/catch-up.ts';
 import { watchHandlers } from './watch/watch.ts';
 
@@ -26,12 +28,15 @@ export interface ServiceParts extends TokenParts {
   readonly random: Random;
   /** Without it users with a password can be neither added nor logged in. */
   readonly hasher?: PasswordHasher | undefined;
+  /** How often the members' data is compared; never where nothing is said. */
+  readonly checks?: CorruptionChecks | undefined;
 }
 
 /** What a node serves, and what works for its services behind the scenes. */
 export class Services {
   /** For the listeners. */
   readonly handlers: Handlers;
+  readonly corruption: CorruptionMonitor;
   readonly #leader: LeaderMethods;
   readonly #identity: Identity;
   readonly #keeper: LeaseKeeper;
@@ -39,7 +44,8 @@ export class Services {
   readonly #catchUp: CatchUp;
 
   /** Begins at once: leases are watched over, an unfinished compaction goes on. */
-  constructor(node: NodePort, { random, hasher, ...tokens }: ServiceParts) {
+  constructor(node: NodePort, { random, hasher, checks, ...tokens }: ServiceParts) {
+    this.corruption = new CorruptionMonitor(node, checks);
     const quota = new QuotaGuard(node);
     this.#compaction = new CompactionDriver(node);
     this.#catchUp = new CatchUp(node);
@@ -71,14 +77,16 @@ export class Services {
     };
   }
 
-  /** Answers what another member asks of this one as the leader ({@link LeaderMethods.answer}). */
+  /** Answers what another member asks of this one: as the leader ({@link LeaderMethods.answer}), or for its data. */
   answerMember(method: string, request: Uint8Array, _signal?: AbortSignal): Promise<Uint8Array> {
+    if (method === MEMBER_HASH) return this.corruption.hashes.answer(request);
     return this.#leader.answer(method, request);
   }
 
   /** Ends what works behind the scenes. Streams end when their listeners do. */
   stop(): void {
     this.#identity.stop();
+    this.corruption.stop();
     this.#keeper.stop();
     this.#compaction.stop();
     this.#catchUp.stop();

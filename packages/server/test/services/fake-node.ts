@@ -118,6 +118,14 @@ export class FakeNode implements NodePort {
     return this.leader(method, request);
   }
 
+  /** Answers `callMember`. */
+  others: (member: bigint, method: string, request: Uint8Array) => Promise<Uint8Array> = () =>
+    Promise.reject(new EtcdError('UNAVAILABLE', { message: 'nobody is there' }));
+
+  callMember(member: bigint, method: string, request: Uint8Array): Promise<Uint8Array> {
+    return this.others(member, method, request);
+  }
+
   /** Commits and applies a membership change as Raft would, where it is a simple one. */
   async changeMembers(change: ConfigChange): Promise<void> {
     await this.beforeChange(change);
