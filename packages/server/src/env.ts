@@ -8,6 +8,8 @@ import type { Backend } from '@etcd-ts/mvcc';
 import type { Disk } from '@etcd-ts/wal';
 import type { Handlers } from '@etcd-ts/protocol';
 import type { PasswordHasher } from './auth/password-hasher.ts';
+import type { JwtSettings } from './auth/token-option.ts';
+import type { SignedTokens } from './auth/token-provider.ts';
 import type { Clock, Random } from './clock.ts';
 import type { Logger } from './logger.ts';
 import type { NodePort } from './node-port.ts';
@@ -52,6 +54,12 @@ export interface Env {
   readonly listen: (options: ResolvedOptions, served: Served) => Promise<ClientListener>;
   /** Hashes passwords; without it users with a password can be neither added nor logged in. */
   readonly hasher?: PasswordHasher;
+  /**
+   * Reads the keys of signed tokens where the options ask for such; called once per start.
+   *
+   * @throws StartError BAD_OPTION: a key that is missing, cannot be read, or does not fit.
+   */
+  readonly openTokens?: (settings: JwtSettings) => Promise<SignedTokens>;
   /** Frees what the surroundings hold for the node: after stop and kill alike. */
   readonly close?: () => Promise<void>;
 }

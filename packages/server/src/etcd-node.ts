@@ -2,6 +2,8 @@ import { type ClusterId, deferred, type MemberId } from '@etcd-ts/base';
 import { EtcdClient } from '@etcd-ts/client';
 import type { Channel } from '@etcd-ts/protocol';
 import { EventEmitter } from 'eventemitter3';
+import { parseTokenOption } from './auth/token-option.ts';
+import type { SignedTokens } from './auth/token-provider.ts';
 import { openStorage } from './bootstrap/storage.ts';
 import type { Env } from './env.ts';
 import { InProcessChannel } from './listeners/in-process.ts';
@@ -9,6 +11,7 @@ import { systemEnv } from './node/system-env.ts';
 import type { NodePort, NodeStatus } from './node-port.ts';
 import { type EtcdNodeOptions, resolveOptions, type ResolvedOptions } from './options.ts';
 import { RunningNode } from './running-node.ts';
+import { StartError } from './start-error.ts';
 
 /** What a node emits. */
 export interface EtcdNodeEvents {
@@ -66,6 +69,7 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
     }
     const transport = surroundings.peers(resolved);
     try {
+      const signedTokens = await tokensOf(resolved, surroundings);
       const storage = await openStorage(resolved, surroundings, transport);
       // The node speaks in later turns only, when `facade` is there.
       let facade: EtcdNode | undefined;
@@ -83,6 +87,7 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
           env: surroundings,
           storage,
           transport,
+          signedTokens,
           events,
         });
         facade = new EtcdNode(resolved, surroundings, node);
@@ -198,4 +203,17 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
       this.#env.log.error('the member could not give up all that it held', { error });
     }
   }
+}
+
+/** @throws StartError BAD_OPTION: keys that cannot be used; surroundings that know no signed tokens. */
+async function tokensOf(
+  { authToken }: ResolvedOptions,
+  { openTokens }: Env,
+): Promise<SignedTokens | undefined> {
+  const settings = parseTokenOption(authToken);
+  if (settings === 'simple') return undefined;
+  if (openTokens === undefined) {
+    throw new StartError('BAD_OPTION', `nothing here signs tokens, authToken is '${authToken}'`);
+  }
+  return openTokens(settings);
 }

@@ -32,6 +32,8 @@ export interface ServerLimits {
   readonly watchProgressNotifyIntervalMs: number;
   /** Learners in the cluster; one more: TOO_MANY_LEARNERS. etcd --max-learners. */
   readonly maxLearners: number;
+  /** Whether a change of members that could cost the quorum is refused. etcd --strict-reconfig-check. */
+  readonly strictReconfigCheck: boolean;
   /** Leases revoked through the log in one batch by the expiry of the leader. etcd: 500 a pass. */
   readonly maxLeaseExpiriesPerBatch: number;
   /** Keys deleted by one batch of expiries, unless a single lease holds more: what keeps the batch short. */
@@ -41,7 +43,7 @@ export interface ServerLimits {
 /** The limits of a node with these options (request timeout: etcd server/config/config.go, ReqTimeout). */
 export function limitsOf(options: ResolvedOptions): ServerLimits {
   const { electionTimeoutMs, maxLearners, maxRequestBytes, maxTxnOps } = options;
-  const { quotaBackendBytes, watchProgressNotifyIntervalMs } = options;
+  const { quotaBackendBytes, strictReconfigCheck, watchProgressNotifyIntervalMs } = options;
   return {
     ...DEFAULT_LIMITS,
     electionTimeoutMs,
@@ -49,6 +51,7 @@ export function limitsOf(options: ResolvedOptions): ServerLimits {
     maxRequestBytes,
     maxTxnOps,
     quotaBackendBytes,
+    strictReconfigCheck,
     requestTimeoutMs: 5_000 + 2 * electionTimeoutMs,
     watchProgressNotifyIntervalMs,
   };
@@ -67,6 +70,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   quotaBackendBytes: 0,
   watchProgressNotifyIntervalMs: 600_000,
   maxLearners: 1,
+  strictReconfigCheck: true,
   maxLeaseExpiriesPerBatch: 500,
   maxLeaseExpiryKeysPerBatch: 1_000,
 };

@@ -4,6 +4,8 @@
  */
 import type { BackendStore } from './env.ts';
 import type { Logger } from './logger.ts';
+import { type AuthOptions, resolveAuth } from './options/auth-options.ts';
+import { type CheckOptions, resolveChecks } from './options/check-options.ts';
 import {
   type ClusterOptions,
   clusterText,
@@ -39,6 +41,8 @@ export interface EtcdNodeOptions
     RaftOptions,
     StorageOptions,
     RequestOptions,
+    AuthOptions,
+    CheckOptions,
     Surroundings {}
 
 /** Options after {@link resolveOptions}: complete, checked, frozen. */
@@ -49,6 +53,8 @@ export interface ResolvedOptions
     Required<RaftOptions>,
     Required<StorageOptions>,
     Required<RequestOptions>,
+    Required<AuthOptions>,
+    Required<CheckOptions>,
     Surroundings {}
 
 /**
@@ -65,6 +71,8 @@ export function resolveOptions(options: EtcdNodeOptions = {}): ResolvedOptions {
     ...resolveRaft(options),
     ...resolveStorage(options),
     ...resolveRequests(options),
+    ...resolveAuth(options),
+    ...resolveChecks(options),
     ...surroundingsOf(options),
   };
   checkEngine(resolved);

@@ -12,6 +12,7 @@ import type { ConfigChange, NodeId } from '@etcd-ts/raft';
 import { CommandCodec } from './apply/command-codec.ts';
 import type { Command, CommandResult } from './apply/command.ts';
 import type { ReplicatedState } from './apply/replicated-state.ts';
+import type { SignedTokens } from './auth/token-provider.ts';
 import type { Clock } from './clock.ts';
 import type { Consensus, ConsensusStatus, FollowerProgress } from './consensus/consensus.ts';
 import { createEngine, type Engine } from './consensus/engine.ts';
@@ -28,6 +29,7 @@ import { Deadlines } from './requests/deadlines.ts';
 import { Proposals } from './requests/proposals.ts';
 import { ReadBarrier } from './requests/read-barrier.ts';
 import { Tokens } from './requests/tokens.ts';
+import { initialCheck } from './services/corruption/initial-check.ts';
 import { Services } from './services/services.ts';
 import { StartError } from './start-error.ts';
 import { StateHost } from './state/state-host.ts';
@@ -47,6 +49,8 @@ export interface RunningNodeParts {
   readonly env: Env;
   readonly storage: Storage;
   readonly transport: PeerTransport;
+  /** Undefined: tokens are simple ones. */
+  readonly signedTokens?: SignedTokens | undefined;
   readonly events: NodeEvents;
 }
 
@@ -125,7 +129,16 @@ export class RunningNode implements NodePort {
       membersChanged: () => this.#membersChanged(),
       stopped: (reason) => this.#failed(reason),
     });
-    this.services = new Services(this, { random: env.random, hasher: env.hasher });
+    this.services = new Services(this, {
+      random: env.random,
+      hasher: env.hasher,
+      signedTokens: parts.signedTokens,
+      simpleTokenTtlMs: options.authTokenTtlSeconds * 1_000,
+      checks: {
+        corruptCheckTimeMs: options.corruptCheckTimeMs,
+        compactHashCheckTimeMs: options.compactHashCheck ? options.compactHashCheckTimeMs : 0,
+      },
+    });
     this.#desk = new PeerDesk({
       node: this,
       engine: this.#engine,
@@ -141,7 +154,7 @@ export class RunningNode implements NodePort {
   /**
    * Connects a recovered node with its peers and its clients.
    *
-   * @throws StartError LISTEN_FAILED; nothing stays open then but what was handed in.
+   * @throws StartError LISTEN_FAILED, CORRUPT_DATA; nothing stays open then but what was handed in.
    */
   static async start(parts: RunningNodeParts): Promise<RunningNode> {
     const { env, options, transport } = parts;
@@ -149,6 +162,9 @@ export class RunningNode implements NodePort {
     try {
       node.#membersChanged();
       await transport.start({ id: node.memberId, clusterId: node.clusterId }, node.#desk);
+      if (options.initialCorruptCheck) {
+        await initialCheck(node, node.services.corruption.hashes, node.#ending.signal);
+      }
       node.#doors = await env.listen(options, { handlers: node.services.handlers, node });
     } catch (error) {
       node.#endRequests();

@@ -5,7 +5,7 @@
  * Judged by the leader, with the membership as of everything it has applied; Raft then takes one change at a time. So
  * what was let in is still right when it is applied.
  *
- * What always holds: no change that is let in leaves fewer started voters than a quorum of the new membership, and none
+ * What always holds, unless the strict check is switched off: no change that is let in leaves fewer started voters than a quorum of the new membership, and none
  * that touches voters is let in while the leader does not reach a quorum of them.
  */
 import { EtcdError } from '@etcd-ts/protocol';
@@ -24,13 +24,21 @@ export interface Reachability {
   readonly isConnected: (id: bigint) => boolean;
 }
 
+/** What the rules go by. */
+export interface Rules {
+  readonly reach: Reachability;
+  readonly maxLearners: number;
+  /** Without it a change may cost the quorum. etcd --strict-reconfig-check. */
+  readonly strictReconfigCheck: boolean;
+}
+
 /** Why a member may not be added, or undefined. */
 export function refusedToAdd(
   membership: Membership,
   member: Member,
-  { reach, maxLearners }: { reach: Reachability; maxLearners: number },
+  { reach, maxLearners, strictReconfigCheck }: Rules,
 ): EtcdError | undefined {
-  if (!member.isLearner) {
+  if (strictReconfigCheck && !member.isLearner) {
     const voters = membership.voters();
     if (!isReadyToAddVoter(voters)) return new EtcdError('MEMBER_NOT_ENOUGH_STARTED');
     if (!voters.every(({ id }) => reach.isHealthy(id))) return new EtcdError('UNHEALTHY');
@@ -51,9 +59,9 @@ export function refusedToAdd(
 export function refusedToRemove(
   membership: Membership,
   id: bigint,
-  reach: Reachability,
+  { reach, strictReconfigCheck }: Pick<Rules, 'reach' | 'strictReconfigCheck'>,
 ): EtcdError | undefined {
-  if (membership.get(id)?.isLearner !== true) {
+  if (strictReconfigCheck && membership.get(id)?.isLearner !== true) {
     const voters = membership.voters();
     const left = voters.filter((voter) => voter.id !== id);
     if (started(left) < quorum(left.length)) return new EtcdError('MEMBER_NOT_ENOUGH_STARTED');
@@ -80,7 +88,11 @@ export function refusedToUpdate(
 export function refusedToPromote(
   membership: Membership,
   id: bigint,
-  { matchIndex, lastIndex }: { matchIndex: number | undefined; lastIndex: number },
+  {
+    matchIndex,
+    lastIndex,
+    strictReconfigCheck,
+  }: { matchIndex: number | undefined; lastIndex: number } & Pick<Rules, 'strictReconfigCheck'>,
 ): EtcdError | undefined {
   const member = membership.get(id);
   if (member === undefined) return new EtcdError('MEMBER_NOT_FOUND');
@@ -91,6 +103,7 @@ export function refusedToPromote(
     });
   }
   const voters = membership.voters();
+  if (!strictReconfigCheck) return undefined;
   // The learner counts as started: it holds the leader's entries.
   return started(voters) + 1 < quorum(voters.length + 1)
     ? new EtcdError('MEMBER_NOT_ENOUGH_STARTED')

@@ -2,6 +2,7 @@
 import { MemoryDisk } from '@etcd-ts/wal';
 import { NodeDisk } from '@etcd-ts/wal/node';
 import { BcryptHasher } from '../auth/node/bcrypt-hasher.ts';
+import { JwtTokens } from '../auth/node/jwt-tokens.ts';
 import { layoutOf } from '../bootstrap/storage.ts';
 import type { Clock } from '../clock.ts';
 import type { ClientListener, Env, Served } from '../env.ts';
@@ -22,7 +23,7 @@ export function systemEnv(options: ResolvedOptions): Env {
   const log = options.logger ?? silentLogger;
   const inMemory = options.dataDir === undefined;
   const { databaseDirectory } = layoutOf(options);
-  const hasher = new BcryptHasher();
+  const hasher = new BcryptHasher(options.bcryptCost);
   return {
     clock,
     random: systemRandom,
@@ -34,6 +35,7 @@ export function systemEnv(options: ResolvedOptions): Env {
     peers: (resolved) => transportOf(resolved, clock),
     listen: (resolved, served) => listen(resolved, served, clock),
     hasher,
+    openTokens: (settings) => JwtTokens.open(settings),
     close: () => hasher.close(),
   };
 }

@@ -18,6 +18,11 @@ export interface ClusterOptions {
   readonly initialClusterToken?: string;
   /** Learners that the cluster may have. etcd --max-learners. @defaultValue 1 */
   readonly maxLearners?: number;
+  /**
+   * Whether changes of the membership that could cost the quorum are refused.
+   * etcd --strict-reconfig-check. @defaultValue true
+   */
+  readonly strictReconfigCheck?: boolean;
 }
 
 /** {@link ClusterOptions}, complete. */
@@ -48,6 +53,7 @@ export function resolveCluster(
     initialCluster: cluster,
     initialClusterState: state,
     initialClusterToken: token,
+    strictReconfigCheck: given.strictReconfigCheck ?? true,
     ...resolveNumbers(given, NUMBERS),
   };
 }

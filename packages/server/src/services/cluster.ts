@@ -21,6 +21,7 @@ import {
   refusedToPromote,
   refusedToRemove,
   refusedToUpdate,
+  type Rules,
 } from '../membership/admission.ts';
 import { encodeMemberContext } from '../membership/member-context.ts';
 import type { Member, MemberContext } from '../membership/member.ts';
@@ -42,7 +43,7 @@ export function clusterHandlers(node: NodePort, leader: LeaderMethods): Handlers
   );
   const remove = leader.register('etcdserverpb.Cluster/MemberRemove', async ({ ID }) => {
     await change(node, { op: 'remove', node: ID }, () => {
-      return refusedToRemove(node.state.membership, ID, reachability(node));
+      return refusedToRemove(node.state.membership, ID, rulesOf(node));
     });
     return { header: undefined, members: members() };
   });
@@ -57,7 +58,11 @@ export function clusterHandlers(node: NodePort, leader: LeaderMethods): Handlers
     await change(node, { op: 'addVoter', node: ID }, () => {
       const matchIndex = node.progress().find(({ id }) => id === ID)?.matchIndex;
       const lastIndex = node.status().committedIndex;
-      return refusedToPromote(node.state.membership, ID, { matchIndex, lastIndex });
+      return refusedToPromote(node.state.membership, ID, {
+        matchIndex,
+        lastIndex,
+        strictReconfigCheck: node.limits.strictReconfigCheck,
+      });
     });
     return { header: undefined, members: members() };
   });
@@ -107,9 +112,7 @@ async function addMember(
   const id = computeMemberId(peerUrls, '', Math.floor(node.clock.wallMs() / 1000));
   const member: Member = { id, name: '', peerUrls, clientUrls: [], isLearner };
   const step: ConfigStep = { op: isLearner ? 'addLearner' : 'addVoter', node: id };
-  const { maxLearners } = node.limits;
-  const refusal = () =>
-    refusedToAdd(node.state.membership, member, { reach: reachability(node), maxLearners });
+  const refusal = () => refusedToAdd(node.state.membership, member, rulesOf(node));
   await change(node, step, refusal, member);
   return {
     header: undefined,
@@ -155,6 +158,11 @@ function checkedUrls(urls: readonly string[]): readonly string[] {
     throw new EtcdError('MEMBER_BAD_URLS', { detail: problems.join('; ') || 'no URL is given' });
   }
   return urls.map((url) => url.trim()).sort();
+}
+
+function rulesOf(node: NodePort): Rules {
+  const { maxLearners, strictReconfigCheck } = node.limits;
+  return { reach: reachability(node), maxLearners, strictReconfigCheck };
 }
 
 function reachability(node: NodePort): Reachability {

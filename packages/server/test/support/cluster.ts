@@ -41,6 +41,31 @@ export class Cluster {
     this.#machines.set(name, { disk: machine.disk, backends: memoryLevelBackends() });
   }
 
+  /** Changes what a stopped member's databases hold, as a failing disk does: `from` becomes `to` wherever it stands. */
+  async harm(name: string, from: string, to: string): Promise<void> {
+    const backends = this.#machines.get(name)?.backends;
+    let harmed = 0;
+    for (const database of (await backends?.list()) ?? []) {
+      const backend = await backends!.open(database);
+      const entries = backend.iterate(new Uint8Array(0), new Uint8Array([0xff]));
+      for (;;) {
+        const page = await entries.nextPage(1_000);
+        if (page.length === 0) break;
+        for (const [key, value] of page) {
+          const at = Buffer.from(value).indexOf(from);
+          if (at < 0) continue;
+          const other = Buffer.from(value);
+          other.write(to, at);
+          await backend.write([{ key, value: new Uint8Array(other) }]);
+          harmed++;
+        }
+      }
+      await entries.close();
+      await backend.close();
+    }
+    if (harmed === 0) throw new Error(`member ${name} does not hold ${from}`);
+  }
+
   async start(name: string, options: EtcdNodeOptions = {}): Promise<EtcdNode> {
     const all: EtcdNodeOptions = {
       name,

@@ -34,7 +34,7 @@ export const CLUSTERING: Family = {
     flag('strict-reconfig-check', BOOLEAN, {
       fallback: 'true',
       help: 'Refuse changes of the membership that would cost the quorum.',
-      isPending: true,
+      option: 'strictReconfigCheck',
     }),
     flag('pre-vote', BOOLEAN, {
       fallback: 'true',

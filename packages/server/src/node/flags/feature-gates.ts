@@ -34,12 +34,12 @@ export const FEATURE_GATES: Readonly<Record<FeatureGate, GateRow>> = {
   InitialCorruptCheck: {
     fallback: false,
     help: 'Compare data with the other members before serving.',
-    isPending: true,
+    option: 'initialCorruptCheck',
   },
   CompactHashCheck: {
     fallback: false,
     help: 'Let the leader compare hashes of compacted data with the followers.',
-    isPending: true,
+    option: 'compactHashCheck',
   },
   TxnModeWriteWithSharedBuffer: {
     fallback: true,

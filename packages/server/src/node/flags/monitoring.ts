@@ -34,13 +34,13 @@ export const CHECKS: Family = {
       fallback: '0s',
       since: '3.6',
       help: 'How often the leader compares the data of all members; 0 is never.',
-      isPending: true,
+      option: 'corruptCheckTimeMs',
     }),
     flag('compact-hash-check-time', DURATION, {
       fallback: '1m0s',
       since: '3.6',
       help: 'How often the leader compares hashes of compacted data.',
-      isPending: true,
+      option: 'compactHashCheckTimeMs',
     }),
     flag('feature-gates', GATES, {
       fallback: '',

@@ -175,17 +175,17 @@ export const AUTH: Family = {
     flag('auth-token', TEXT, {
       fallback: 'simple',
       help: 'Kind of token: simple, or jwt with its settings.',
-      isPending: true,
+      option: 'authToken',
     }),
     flag('bcrypt-cost', UINT, {
       fallback: '10',
       help: 'Work that hashing a password takes, from 4 to 31.',
-      isPending: true,
+      option: 'bcryptCost',
     }),
     flag('auth-token-ttl', UINT, {
       fallback: '300',
       help: 'Seconds for which an unused simple token is good.',
-      isPending: true,
+      option: 'authTokenTtlSeconds',
     }),
   ],
 };
