@@ -15,15 +15,12 @@ import type { Member } from '../harness/member.ts';
 import { SmallDisk } from './disk.ts';
 import { FullHistory } from './watcher.ts';
 
-/**
- * Small figures, so that snapshots, compaction of the log and elections happen all the time. As many entries are kept
- * behind a snapshot as come in while one is sent and taken in; with fewer a member under load never catches up.
- */
+/** Small figures, so that snapshots, compaction of the log and elections happen all the time. */
 const FLAGS = [
   '--heartbeat-interval=50',
   '--election-timeout=300',
   '--snapshot-count=300',
-  '--snapshot-catchup-entries=5000',
+  '--snapshot-catchup-entries=100',
 ];
 
 /** A cluster is left alone for so long between two blows, at the least and at the most. */

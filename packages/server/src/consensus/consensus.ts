@@ -89,8 +89,10 @@ export interface Consensus {
    * The state through `snapshotIndex` is durable outside the log: entries through `compactIndex` may go.
    *
    * compactIndex ≤ snapshotIndex ≤ applied.
+   *
+   * @returns Through which they go: fewer while a snapshot is under way to a peer that will need them.
    */
-  compact(mark: SnapshotMeta, compactIndex: LogIndex): void;
+  compact(mark: SnapshotMeta, compactIndex: LogIndex): LogIndex;
   /** Ends in order: what was handed to the log is synced, then the log is closed. */
   stop(): Promise<void>;
   /** Ends at once, as if the process were killed: nothing more is written, sent or said. */

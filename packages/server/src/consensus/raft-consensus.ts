@@ -32,6 +32,7 @@ import type { Logger } from '../logger.ts';
 import type { PeerTransport } from '../peers/peer-transport.ts';
 import type { Consensus, ConsensusHost, ConsensusStatus, FollowerProgress } from './consensus.ts';
 import { LogGroups } from './log-groups.ts';
+import { LogHolds } from './log-holds.ts';
 import { SnapshotOffers } from './snapshot-offers.ts';
 
 /** Bytes waiting for the disk beyond which appends of the leader are let fall; it sends them again. */
@@ -66,6 +67,7 @@ export class RaftConsensus implements Consensus {
   readonly #advanceTicks: number;
   readonly #snapshots: SnapshotOffers;
   readonly #groups: LogGroups;
+  readonly #holds: LogHolds = new LogHolds();
   #host: ConsensusHost | undefined;
   #inputs: Input[] = [];
   #proposals: Proposal[] = [];
@@ -139,8 +141,10 @@ export class RaftConsensus implements Consensus {
     this.#input({ type: 'applied', index });
   }
 
-  compact(mark: SnapshotMeta, compactIndex: LogIndex): void {
-    if (this.#ended) return;
+  compact(mark: SnapshotMeta, mayCompactIndex: LogIndex): LogIndex {
+    if (this.#ended) return 0;
+    const nowMs = this.#clock.monotonicMs();
+    const compactIndex = this.#holds.limit(mayCompactIndex, this.progress(), nowMs);
     const done = (error: Error | undefined): void => {
       if (error !== undefined) return this.#fail(error);
       if (this.#ended) return;
@@ -149,6 +153,7 @@ export class RaftConsensus implements Consensus {
       void this.#release(compactIndex);
     };
     this.#wal.write({ snapshot: mark, entries: [] }, true, done);
+    return compactIndex;
   }
 
   /** Messages of peers. */
@@ -297,6 +302,7 @@ export class RaftConsensus implements Consensus {
 
   #persist(effect: PersistEffect): void {
     if (effect.snapshot !== undefined) this.#snapshots.use(effect.snapshot);
+    this.#holds.appended(effect.entries);
     this.#groups.write(effect);
   }
 
@@ -309,10 +315,12 @@ export class RaftConsensus implements Consensus {
     const { to, term, session } = effect;
     let index = effect.snapshot.index;
     let ok = false;
+    this.#holds.begin(to, index);
     try {
       const source = await this.#running().takeSnapshot();
       try {
         index = source.meta.index;
+        this.#holds.taken(to, index);
         const from = this.#core.status().id;
         const message: SnapshotMessage = {
           type: 'snapshot',
@@ -333,6 +341,8 @@ export class RaftConsensus implements Consensus {
     } catch (error) {
       this.#log.warn('failed to send database snapshot', { to: memberId(to), index, error });
     }
+    if (ok) this.#holds.sent(to, this.#clock.monotonicMs(), this.#core.status().lastIndex);
+    else this.#holds.failed(to);
     this.#input({ type: 'snapshotReport', to, index, ok });
   }
 

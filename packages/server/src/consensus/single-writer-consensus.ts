@@ -132,14 +132,15 @@ export class SingleWriterConsensus implements Consensus {
     this.#schedule();
   }
 
-  compact(mark: SnapshotMeta, compactIndex: LogIndex): void {
-    if (this.#ended) return;
+  compact(mark: SnapshotMeta, compactIndex: LogIndex): LogIndex {
+    if (this.#ended) return 0;
     const { wal } = this.#parts;
     wal.write({ snapshot: mark, entries: [] }, true, (error) => {
       if (error !== undefined) return this.#fail(error);
       this.#firstIndex = Math.max(this.#firstIndex, compactIndex + 1);
       wal.release(compactIndex).catch((cause: WalError) => this.#fail(cause));
     });
+    return compactIndex;
   }
 
   async stop(): Promise<void> {

@@ -62,8 +62,7 @@ export class LogMarks {
     // A snapshot that was installed meanwhile is the newer mark.
     if (databases.currentName !== database || mark.index <= this.#marked) return;
     this.#marked = mark.index;
-    const compactIndex = Math.max(0, mark.index - catchUpEntries);
-    consensus.compact(mark, compactIndex);
+    const compactIndex = consensus.compact(mark, Math.max(0, mark.index - catchUpEntries));
     log.info('saved snapshot', { 'snapshot-index': mark.index });
     if (compactIndex > 0) log.debug('compacted Raft logs', { 'compact-index': compactIndex });
   }
