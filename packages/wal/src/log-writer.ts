@@ -23,6 +23,12 @@ import { WalError } from './wal-error.ts';
 /** While a sync is under way, groups beyond this many bytes go into the system's cache at once. */
 const WRITE_THROUGH_BYTES = 1024 * 1024;
 
+/**
+ * When so much waits at the end of a sync, the next sync begins before anybody is told of this one: what the callers then
+ * do, and encode, goes on beside it. Less is better written together with what they write at once.
+ */
+const EAGER_BYTES = 32 * 1024;
+
 /** Options with their defaults filled in. */
 export interface WriterOptions extends DiskMeterOptions {
   readonly disk: Disk;
@@ -65,6 +71,8 @@ export class LogWriter implements Wal {
   #segment: OpenSegment;
   /** Of the groups that are encoded and not complete. */
   #waiters: Waiter[] = [];
+  /** Of groups that are durable, and not told yet. */
+  #durable: Waiter[] = [];
   /** The next segment's header, from the moment at which this one is full. */
   #nextHeader: SegmentHeader | undefined;
   /** Groups for the next segment: their records continue its header. */
@@ -193,6 +201,7 @@ export class LogWriter implements Wal {
     try {
       while (this.#waiters.length > 0 || this.#nextHeader !== undefined) await this.#round();
     } catch (cause) {
+      this.#tellDurable();
       this.#fail(cause);
       if (!(cause instanceof DiskError) && cause !== this.#failure) throw cause;
     } finally {
@@ -208,15 +217,26 @@ export class LogWriter implements Wal {
     const nextHeader = this.#nextHeader;
     try {
       this.#writeBuffer();
-      if (nextHeader !== undefined || waiters.some(({ sync }) => sync)) await this.#sync();
+      const isSynced = nextHeader !== undefined || waiters.some(({ sync }) => sync);
+      const synced = isSynced ? this.#sync() : undefined;
+      this.#tellDurable();
+      await synced;
     } catch (cause) {
       this.#waiters = [...waiters, ...this.#waiters];
       throw cause;
     }
-    for (const { done } of waiters) done(undefined);
+    this.#durable = waiters;
+    if (nextHeader === undefined && this.#buffer.length >= EAGER_BYTES) return;
+    this.#tellDurable();
     if (nextHeader !== undefined) await this.#cut(nextHeader);
     // Whoever was told just now and writes again in the same turn is of the next round.
     await Promise.resolve();
+  }
+
+  #tellDurable(): void {
+    const durable = this.#durable;
+    this.#durable = [];
+    for (const { done } of durable) done(undefined);
   }
 
   /** Its failure is the round's that is under way: nobody is told before the caller's turn is over. */

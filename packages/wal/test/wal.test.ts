@@ -176,6 +176,36 @@ describe('group commit', () => {
     }
   });
 
+  test('when much waits, the next sync is under way before anybody is told of this one', async () => {
+    const disk = new CrashDisk();
+    const { wal } = await open(disk);
+    let syncs = 0;
+    disk.onOperation = ({ operation }) => {
+      if (operation === 'sync') syncs += 1;
+      return undefined;
+    };
+    const syncsWhenTold: number[] = [];
+    const write = (index: number, text: string): Promise<void> =>
+      new Promise((resolve, reject) => {
+        wal.write({ entries: [command(index, 1, text)] }, true, (error) => {
+          syncsWhenTold.push(syncs);
+          if (error === undefined) resolve();
+          else reject(error);
+        });
+      });
+    const first = write(1, 'first');
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(syncs).toBe(1);
+    const second = write(2, 'x'.repeat(64 * 1024));
+    await first;
+    // Little waits now: whoever is told and writes at once is of the next sync.
+    const third = write(3, 'third');
+    await second;
+    await Promise.all([third, write(4, 'fourth')]);
+    expect(syncsWhenTold).toEqual([2, 2, 3, 3]);
+  });
+
   test('a slow sync is counted and told, with the limit', async () => {
     const disk = new MemoryDisk();
     let nowMs = 0;
