@@ -4,10 +4,11 @@
  * Messages are delivered in a later turn, in the order of their sending, as the values they are: entries are immutable.
  * Nodes can be cut off from one another.
  */
-import { assert, type MemberId } from '@etcd-ts/base';
+import { assert, deferred, type MemberId } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { Message, SnapshotMessage } from '@etcd-ts/raft';
 import type { Clock } from '../clock.ts';
+import { pause } from '../services/turns.ts';
 import type {
   ClusterFacts,
   LocalPeer,
@@ -15,6 +16,12 @@ import type {
   PeerHandlers,
   PeerTransport,
 } from './peer-transport.ts';
+
+/** A snapshot's content waits so long for a link that was cut; then the transfer has failed. */
+export const SNAPSHOT_PATIENCE_MS = 10_000;
+
+/** Between two looks whether the link is there again. */
+const LINK_POLL_MS = 10;
 
 /** Connects the transports that it made. */
 export class InMemoryNetwork {
@@ -85,10 +92,13 @@ class InMemoryTransport implements PeerTransport {
   #local: LocalPeer | undefined;
   #handlers: PeerHandlers | undefined;
   #startedMs = 0;
+  /** Rejects when the transport is closed. */
+  readonly #closed = deferred<never>();
 
   constructor(network: InMemoryNetwork, clock: Clock) {
     this.#network = network;
     this.#clock = clock;
+    this.#closed.promise.catch(() => undefined);
   }
 
   start(local: LocalPeer, handlers: PeerHandlers): Promise<void> {
@@ -140,8 +150,9 @@ class InMemoryTransport implements PeerTransport {
     chunks: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<void> {
-    const handlers = this.#handlersOf(message.to);
-    await handlers.receiveSnapshot(message, this.#carried(message.to, chunks, signal));
+    const { peer, handlers } = this.#reached(message.to);
+    const content = this.#carried(peer, message.to, chunks, signal);
+    await Promise.race([handlers.receiveSnapshot(message, content), this.#closed.promise]);
   }
 
   async call(
@@ -153,7 +164,7 @@ class InMemoryTransport implements PeerTransport {
     signal.throwIfAborted();
     const local = this.#local;
     assert(local !== undefined, 'the transport is not started');
-    const handlers = this.#handlersOf(to);
+    const { handlers } = this.#reached(to);
     return handlers.call(local.id, method, request.slice());
   }
 
@@ -183,32 +194,62 @@ class InMemoryTransport implements PeerTransport {
     this.#local = undefined;
     this.#handlers = undefined;
     this.#outgoing.clear();
+    this.#closed.reject(new Error('the transport was closed'));
     return Promise.resolve();
   }
 
-  /** The content on its way: breaks off with the connection. */
+  /** The content on its way: goes on when the link comes back in time, and ends with either node. */
   async *#carried(
+    peer: InMemoryTransport,
     to: bigint,
     chunks: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunks) {
-      signal.throwIfAborted();
-      this.#handlersOf(to);
-      yield chunk.slice();
+    const source = chunks[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await Promise.race([
+          source.next(),
+          this.#closed.promise,
+          peer.#closed.promise,
+        ]);
+        if (next.done === true) return;
+        await this.#linked(peer, to, signal);
+        yield next.value.slice();
+      }
+    } finally {
+      source.return?.().catch(() => undefined);
     }
   }
 
-  #handlersOf(to: bigint): PeerHandlers {
-    const local = this.#local;
-    const peer = local === undefined ? undefined : this.#network.reach(local, to);
-    const handlers = peer === undefined ? undefined : peer.#handlers;
-    if (handlers === undefined || !this.#peers.has(to)) {
-      throw new EtcdError('UNAVAILABLE', {
-        message: `member ${to.toString(16)} cannot be reached`,
-        mayHaveApplied: false,
-      });
+  /** Waits for the link to the peer. */
+  async #linked(peer: InMemoryTransport, to: bigint, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    for (let waitedMs = 0; this.#reach(to) !== peer; waitedMs += LINK_POLL_MS) {
+      const isHopeless = waitedMs >= SNAPSHOT_PATIENCE_MS || peer.#handlers === undefined;
+      if (isHopeless || this.#local === undefined) throw unreachable(to);
+      await pause(this.#clock, LINK_POLL_MS);
+      signal.throwIfAborted();
     }
-    return handlers;
   }
+
+  /** The peer as it is reached now; undefined when it is not. */
+  #reach(to: bigint): InMemoryTransport | undefined {
+    const local = this.#local;
+    return local === undefined ? undefined : this.#network.reach(local, to);
+  }
+
+  #reached(to: bigint): { readonly peer: InMemoryTransport; readonly handlers: PeerHandlers } {
+    const peer = this.#reach(to);
+    const handlers = peer === undefined ? undefined : peer.#handlers;
+    if (peer === undefined || handlers === undefined || !this.#peers.has(to)) throw unreachable(to);
+    return { peer, handlers };
+  }
+}
+
+function unreachable(to: bigint): EtcdError {
+  return new EtcdError('UNAVAILABLE', {
+    message: `member ${to.toString(16)} cannot be reached`,
+    mayHaveApplied: false,
+  });
 }

@@ -13,9 +13,9 @@ export const RECORD = {
   answer: 2,
   /** `[3, id, code, message, mayHaveApplied]`: its failure. */
   failure: 3,
-  /** `[4, record]`: a snapshot begins; on the bulk lane alone, as are the next four. */
+  /** `[4, record, transfer, isResumed]`: a snapshot begins or goes on; on the bulk lane alone, as are the next four. */
   snapshot: 4,
-  /** `[5, bytes]`: a part of its content. */
+  /** `[5, bytes, number]`: a part of its content; numbers begin at 0. */
   chunk: 5,
   /** `[6]`: its content is complete. */
   end: 6,
@@ -27,6 +27,10 @@ export const RECORD = {
   ping: 9,
   /** `[10]`: yes. */
   pong: 10,
+  /** `[11, number]`: every chunk before it is here; on the bulk lane, as is the next. */
+  position: 11,
+  /** `[12, why]`: the sender gives the transfer up. */
+  abandoned: 12,
 } as const;
 
 /** A frame's payload as a value. */

@@ -19,9 +19,11 @@ export interface TransportUnderTest {
 
 /** Where transports of one claim live together. */
 export interface TransportWorld {
-  make(): TransportUnderTest;
+  make(): TransportUnderTest | Promise<TransportUnderTest>;
   /** Lets the world go on for a moment. */
   turn(): Promise<void>;
+  /** Breaks every connection that there is; new ones can be made soon after. */
+  breakConnections(): void;
 }
 
 const CLUSTER = clusterId(0xc1n);
@@ -57,6 +59,9 @@ const CLAIMS: readonly (readonly [string, Claim])[] = [
   ['a snapshot arrives in full, and its sender learns that it was taken', snapshot],
   ['a snapshot that is refused fails at its sender', refusedSnapshot],
   ['a snapshot whose content breaks off fails at both ends', brokenSnapshot],
+  ['a snapshot goes on where it was when its connection breaks', resumedSnapshot],
+  ['a snapshot whose sender has ended gives way to another', replacedSnapshot],
+  ['a snapshot that is not read holds its sender back', heldBack],
   ['a call is answered', call],
   ['a failed call fails with the same error at the caller', failedCall],
   ['a call to a peer that is not there certainly had no effect', absentCall],
@@ -76,6 +81,8 @@ class Node {
   /** How often it heard that it was removed. */
   removed = 0;
   takeSnapshot = true;
+  /** Resolves when the next chunk of a snapshot may be read. */
+  mayRead: () => Promise<void> = () => Promise.resolve();
   answer: (method: string, request: Uint8Array) => Promise<Uint8Array> = (_method, request) =>
     Promise.resolve(request);
 
@@ -113,7 +120,10 @@ class Node {
     if (!this.takeSnapshot) throw new Error('not now');
     let content = '';
     try {
-      for await (const chunk of chunks) content += fromUtf8(chunk);
+      for await (const chunk of chunks) {
+        content += fromUtf8(chunk);
+        await this.mayRead();
+      }
     } catch (error) {
       this.failedSnapshots += 1;
       throw error;
@@ -132,7 +142,7 @@ class Bench {
   }
 
   async node(id: bigint, cluster = CLUSTER): Promise<Node> {
-    const node = new Node(id, this.#world.make());
+    const node = new Node(id, await this.#world.make());
     this.#nodes.push(node);
     await node.transport.start({ id: node.id, clusterId: cluster }, node.handlers());
     return node;
@@ -161,6 +171,10 @@ class Bench {
       await this.#world.turn();
     }
     assert(false, what);
+  }
+
+  breakConnections(): void {
+    this.#world.breakConnections();
   }
 
   async turns(count: number): Promise<void> {
@@ -351,6 +365,79 @@ async function brokenSnapshot(bench: Bench): Promise<void> {
     () => 'the receiver was not told',
   );
   assert(b.snapshots.length === 0, 'half a snapshot was taken');
+}
+
+/** More than any transport keeps on its way. */
+const LARGE_CONTENT: readonly string[] = Array.from({ length: 400 }, (_, i) =>
+  `large ${i} `.repeat(10_000),
+);
+
+async function resumedSnapshot(bench: Bench): Promise<void> {
+  const [a, b] = await bench.pair();
+  let given = 0;
+  async function* breaking(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunksOf(LARGE_CONTENT)) {
+      given += 1;
+      if (given % 100 === 0) bench.breakConnections();
+      yield chunk;
+    }
+  }
+  await a.transport.sendSnapshot(snapshotMessage(a, b), breaking(), NEVER);
+  assert(b.failedSnapshots === 0, 'the receiver was told that it failed');
+  assert(b.snapshots.length === 1, () => `${b.snapshots.length} snapshots came`);
+  assert(b.snapshots[0]?.content === LARGE_CONTENT.join(''), 'the content changed on its way');
+  assert(given === LARGE_CONTENT.length, () => `${given} chunks were read from the source`);
+}
+
+async function replacedSnapshot(bench: Bench): Promise<void> {
+  const [a, b] = await bench.pair();
+  const c = await bench.node(3n);
+  knows(b, a, c);
+  knows(c, b);
+  await bench.connected(c, b);
+  let isBegun = false;
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    yield utf8('begun');
+    isBegun = true;
+    await new Promise<never>(() => undefined);
+  }
+  const lost = failureOf(a.transport.sendSnapshot(snapshotMessage(a, b), endless(), NEVER));
+  await bench.until(
+    () => isBegun,
+    () => 'the first snapshot did not begin',
+  );
+  await a.transport.close();
+  await bench.until(
+    () => b.transport.connectedSinceMs(a.id) === undefined,
+    () => 'the receiver did not see the connection end',
+  );
+  await c.transport.sendSnapshot(snapshotMessage(c, b), chunksOf(CONTENT), NEVER);
+  assert(b.snapshots.at(-1)?.content === CONTENT.join(''), 'the content changed on its way');
+  assert((await lost) instanceof Error, 'a transfer went on after its transport was closed');
+}
+
+async function heldBack(bench: Bench): Promise<void> {
+  const [a, b] = await bench.pair();
+  let mayRead = (): void => undefined;
+  const shut = new Promise<void>((resolve) => (mayRead = resolve));
+  b.mayRead = () => shut;
+  let given = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunksOf(LARGE_CONTENT)) {
+      given += 1;
+      yield chunk;
+    }
+  }
+  const sent = a.transport.sendSnapshot(snapshotMessage(a, b), counted(), NEVER);
+  let before = -1;
+  while (given > before) {
+    before = given;
+    await bench.turns(500);
+  }
+  assert(given < LARGE_CONTENT.length, 'everything was sent to a receiver that reads nothing');
+  mayRead();
+  await sent;
+  assert(b.snapshots[0]?.content === LARGE_CONTENT.join(''), 'the content changed on its way');
 }
 
 async function call(bench: Bench): Promise<void> {

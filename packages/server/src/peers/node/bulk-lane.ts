@@ -1,8 +1,17 @@
-/** Snapshots between peers: one connection each, so that messages never wait behind them. */
+/**
+ * Snapshots to a peer: one connection each, so that messages never wait behind them. A connection that breaks is made
+ * again, and the transfer goes on behind what the peer has.
+ *
+ * What is said: `snapshot` with the transfer's number, answered by `position`; then `chunk`s, each acknowledged by
+ * `position`, then `end`, answered by `taken` or `refused`. `abandoned` ends it from this side.
+ */
+import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { deferred } from '@etcd-ts/base';
 import type { SnapshotMessage } from '@etcd-ts/raft';
-import { decodeMessage, encodeMessage, type MessageRecord } from '../message-codec.ts';
-import type { LocalPeer, PeerHandlers } from '../peer-transport.ts';
+import { ChunkWindow } from '../chunk-window.ts';
+import { encodeMessage } from '../message-codec.ts';
+import type { LocalPeer } from '../peer-transport.ts';
 import { type PeerRecord, RECORD } from '../peer-record.ts';
 import { Connection } from './connection.ts';
 import { dialAny } from './dial.ts';
@@ -10,164 +19,141 @@ import { dialAny } from './dial.ts';
 /** A transfer that does not move for so long is broken off. */
 export const SNAPSHOT_STALL_MS = 30_000;
 
-/** Bytes of content that wait for the database at the receiver; beyond it the sender is held back. */
-export const MAX_RECEIVED_BYTES: number = 8 * 1024 * 1024;
+/** A transfer whose connection is gone can be taken up again for so long, at either end. */
+export const SNAPSHOT_RESUME_MS = 10_000;
+
+/** Between two attempts to take it up. */
+const RESUME_PAUSE_MS = 50;
+
+/** Numbers of transfers: drawn, so that one of before a restart is not taken for another. */
+const TRANSFER_NUMBERS = 2 ** 47;
+
+/** What ends a transfer for good, as opposed to its connection. */
+class TransferFailed extends Error {
+  override readonly name = 'TransferFailed';
+}
+
+/** What a transfer is made of. */
+export interface SnapshotTransferParts {
+  readonly urls: readonly string[];
+  readonly local: LocalPeer;
+  readonly message: SnapshotMessage;
+  readonly chunks: AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Streams a snapshot to a peer.
  *
- * @throws Error when the peer cannot be reached, refuses it, or the transfer stalls or breaks.
+ * @throws Error when the peer cannot be reached, refuses it, or the transfer stalls or cannot be taken up again.
  */
-export async function sendSnapshot(
-  urls: readonly string[],
-  local: LocalPeer,
-  message: SnapshotMessage,
-  chunks: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { socket, head } = await dialAny(urls, local, message.to, 'bulk', signal);
-  const connection = new Connection(socket, head);
-  const watched = watch(signal, (error) => connection.destroy(error));
-  const { promise, resolve, reject } = deferred<void>();
-  connection.listen({
-    record: (record) => {
-      watched.moved();
-      if (record[0] === RECORD.taken) resolve();
-      if (record[0] === RECORD.refused) reject(new Error(String(record[1])));
-    },
-    closed: (error) => reject(error ?? new Error('the peer broke the transfer off')),
-  });
-  pump(connection, message, chunks, watched.moved).catch(reject);
+export async function sendSnapshot(parts: SnapshotTransferParts): Promise<void> {
+  const transfer = new OutgoingTransfer(parts);
   try {
-    await promise;
-    connection.end();
-  } catch (error) {
-    connection.destroy();
-    throw error;
+    await transfer.run();
   } finally {
-    watched.stop();
+    transfer.close();
   }
 }
 
-async function pump(
-  connection: Connection,
-  message: SnapshotMessage,
-  chunks: AsyncIterable<Uint8Array>,
-  moved: () => void,
-): Promise<void> {
-  connection.send([RECORD.snapshot, encodeMessage(message)]);
-  for await (const chunk of chunks) {
-    if (!connection.send([RECORD.chunk, chunk])) throw new Error('the connection was lost');
-    await connection.drained();
-    moved();
-  }
-  connection.send([RECORD.end]);
-}
+/** The sending end of one transfer. */
+class OutgoingTransfer {
+  readonly #parts: SnapshotTransferParts;
+  readonly #window: ChunkWindow;
+  readonly #number = randomInt(TRANSFER_NUMBERS);
+  #movedMs = performance.now();
+  #connection: Connection | undefined;
 
-/** Ends a transfer when its signal is aborted or it stalls. */
-function watch(
-  signal: AbortSignal,
-  end: (error: Error) => void,
-): { readonly moved: () => void; readonly stop: () => void } {
-  const stalled = (): void =>
-    end(new Error(`the transfer did not move for ${SNAPSHOT_STALL_MS} ms`));
-  const aborted = (): void => end(new Error('the transfer was ended', { cause: signal.reason }));
-  let timer = setTimeout(stalled, SNAPSHOT_STALL_MS);
-  signal.addEventListener('abort', aborted, { once: true });
-  return {
-    moved: () => {
-      clearTimeout(timer);
-      timer = setTimeout(stalled, SNAPSHOT_STALL_MS);
-    },
-    stop: () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', aborted);
-    },
-  };
-}
-
-/** The receiving end of one transfer. */
-export class SnapshotReceiver {
-  readonly #local: LocalPeer;
-  readonly #from: bigint;
-  readonly #handlers: PeerHandlers;
-  readonly #connection: Connection;
-  #chunks: Uint8Array[] = [];
-  #bytes = 0;
-  #begun = false;
-  #complete = false;
-  #error: Error | undefined;
-  #wake: (() => void) | undefined;
-
-  constructor(connection: Connection, local: LocalPeer, from: bigint, handlers: PeerHandlers) {
-    this.#connection = connection;
-    this.#local = local;
-    this.#from = from;
-    this.#handlers = handlers;
+  constructor(parts: SnapshotTransferParts) {
+    this.#parts = parts;
+    this.#window = new ChunkWindow(parts.chunks);
   }
 
-  listen(): void {
-    this.#connection.listen({
-      record: (record) => this.#onRecord(record),
-      closed: (error) => {
-        this.#error ??= error ?? new Error('the sender broke the transfer off');
-        this.#wake?.();
-      },
-    });
-  }
-
-  #onRecord(record: PeerRecord): void {
-    switch (record[0]) {
-      case RECORD.snapshot:
-        return this.#begin(record[1] as MessageRecord);
-      case RECORD.chunk:
-        return this.#take(record[1] as Uint8Array);
-      case RECORD.end:
-        this.#complete = true;
-        this.#wake?.();
-    }
-  }
-
-  #begin(record: MessageRecord): void {
-    if (this.#begun) return;
-    this.#begun = true;
-    const message = decodeMessage(record, this.#from, this.#local.id);
-    if (message.type !== 'snapshot') return this.#connection.destroy(new Error('not a snapshot'));
-    this.#handlers.receiveSnapshot(message, this.#content()).then(
-      () => this.#answer([RECORD.taken]),
-      (error: unknown) =>
-        this.#answer([RECORD.refused, error instanceof Error ? error.message : String(error)]),
-    );
-  }
-
-  #answer(record: PeerRecord): void {
-    this.#connection.resume();
-    this.#connection.send(record);
-    this.#connection.end();
-  }
-
-  #take(chunk: Uint8Array): void {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    if (this.#bytes > MAX_RECEIVED_BYTES) this.#connection.pause();
-    this.#wake?.();
-  }
-
-  async *#content(): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const chunk = this.#chunks.shift();
-      if (chunk !== undefined) {
-        this.#bytes -= chunk.length;
-        if (this.#bytes <= MAX_RECEIVED_BYTES / 2) this.#connection.resume();
-        yield chunk;
-        continue;
+  async run(): Promise<void> {
+    const { urls, local, message, signal } = this.#parts;
+    for (let isResumed = false; ; isResumed = true) {
+      try {
+        const { socket, head } = await dialAny(urls, local, message.to, 'bulk', signal);
+        await this.#over(new Connection(socket, head), isResumed);
+        return;
+      } catch (error) {
+        const isHopeless = performance.now() - this.#movedMs > SNAPSHOT_RESUME_MS;
+        const wasConnected = this.#connection !== undefined;
+        if (error instanceof TransferFailed || !wasConnected || isHopeless) throw error;
+        if (signal.aborted) throw aborted(signal);
+        await pause(RESUME_PAUSE_MS);
       }
-      if (this.#complete) return;
-      if (this.#error !== undefined) throw this.#error;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = undefined;
     }
   }
+
+  /** Nothing is read from the source any more. */
+  close(): void {
+    this.#window.close();
+  }
+
+  /** Does as much of it as one connection lasts. */
+  async #over(connection: Connection, isResumed: boolean): Promise<void> {
+    const { message, signal } = this.#parts;
+    this.#connection = connection;
+    const { promise, resolve, reject } = deferred<void>();
+    const onAbort = (): void => reject(aborted(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    const stalls = setInterval(() => {
+      if (performance.now() - this.#movedMs < SNAPSHOT_STALL_MS) return;
+      reject(new TransferFailed(`the transfer did not move for ${SNAPSHOT_STALL_MS} ms`));
+    }, SNAPSHOT_STALL_MS / 30);
+    let isPumping = false;
+    connection.listen({
+      record: (record) => {
+        this.#movedMs = performance.now();
+        if (record[0] === RECORD.taken) return resolve();
+        if (record[0] === RECORD.refused) return reject(new TransferFailed(String(record[1])));
+        if (record[0] !== RECORD.position) return;
+        const next = Number(record[1]);
+        this.#window.acknowledge(next);
+        if (isPumping) return;
+        isPumping = true;
+        this.#pump(connection, next).catch(reject);
+      },
+      closed: (error) => reject(error ?? new Error('the peer broke the transfer off')),
+    });
+    connection.send([RECORD.snapshot, encodeMessage(message), this.#number, isResumed]);
+    try {
+      await promise;
+    } catch (error) {
+      if (error instanceof TransferFailed) connection.send([RECORD.abandoned, error.message]);
+      throw error;
+    } finally {
+      clearInterval(stalls);
+      signal.removeEventListener('abort', onAbort);
+      connection.end();
+    }
+  }
+
+  /** Sends the chunks from this number on while the connection lasts. */
+  async #pump(connection: Connection, from: number): Promise<void> {
+    if (!this.#window.canResumeAt(from)) {
+      throw new TransferFailed(`the peer asks for chunk ${from}, which is not kept any more`);
+    }
+    for (let number = from; !connection.isClosed; number++) {
+      const chunk = await this.#next(number);
+      const record: PeerRecord = chunk === undefined ? [RECORD.end] : [RECORD.chunk, chunk, number];
+      if (!connection.send(record) || chunk === undefined) return;
+      await connection.drained();
+      this.#movedMs = performance.now();
+    }
+  }
+
+  async #next(number: number): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#window.at(number);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new TransferFailed(`the content broke off: ${why}`, { cause });
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): TransferFailed {
+  return new TransferFailed('the transfer was ended', { cause: signal.reason });
 }

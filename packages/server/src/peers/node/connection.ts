@@ -41,6 +41,11 @@ export class Connection {
     if (this.#head.length > 0) this.#read(this.#head);
   }
 
+  /** Nothing comes or goes any more. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   /** Bytes that wait for the network. */
   get queuedBytes(): number {
     return this.#socket.writableLength;

@@ -25,7 +25,8 @@ import type {
   PeerTransport,
 } from '../peer-transport.ts';
 import { failureRecord, messagesOf, type PeerRecord, RECORD } from '../peer-record.ts';
-import { sendSnapshot, SnapshotReceiver } from './bulk-lane.ts';
+import { sendSnapshot } from './bulk-lane.ts';
+import { IncomingTransfers } from './bulk-receiver.ts';
 import { Connection } from './connection.ts';
 import { accept, type Hello, judgeHello, readHello, refuse } from './handshake.ts';
 import { askMembers } from './ask-members.ts';
@@ -53,6 +54,9 @@ export class TcpTransport implements PeerTransport {
   #removed: ReadonlySet<bigint> = new Set();
   #local: LocalPeer | undefined;
   #handlers: PeerHandlers | undefined;
+  #transfers: IncomingTransfers | undefined;
+  /** Aborted by close: for snapshots that are being sent. */
+  readonly #ends = new AbortController();
   #closed = false;
 
   constructor(parts: TcpTransportParts) {
@@ -67,6 +71,7 @@ export class TcpTransport implements PeerTransport {
   async start(local: LocalPeer, handlers: PeerHandlers): Promise<void> {
     this.#local = local;
     this.#handlers = handlers;
+    this.#transfers = new IncomingTransfers(local, handlers);
     try {
       for (const url of this.#parts.listenUrls) this.#servers.push(await this.#listen(url));
     } catch (error) {
@@ -114,7 +119,8 @@ export class TcpTransport implements PeerTransport {
     if (peer === undefined || local === undefined) {
       throw new Error(`member ${idToHex(message.to)} is no peer`);
     }
-    await sendSnapshot(peer.urls, local, message, chunks, signal);
+    const ends = AbortSignal.any([signal, this.#ends.signal]);
+    await sendSnapshot({ urls: peer.urls, local, message, chunks, signal: ends });
   }
 
   call(
@@ -141,8 +147,10 @@ export class TcpTransport implements PeerTransport {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#ends.abort(new Error('the transport was closed'));
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
+    this.#transfers?.close();
     for (const connection of this.#incoming.values()) connection.destroy();
     const closing = this.#servers.map(
       (server) => new Promise<void>((resolve) => server.close(() => resolve())),
@@ -210,7 +218,7 @@ export class TcpTransport implements PeerTransport {
     }
     accept(socket);
     if (hello.lane === 'log') this.#hear(hello.from, socket, head);
-    else this.#receive(hello.from, socket, head);
+    else this.#transfers?.accept(new Connection(socket, head), hello.from);
   }
 
   #standing(id: bigint): 'member' | 'removed' | 'unknown' {
@@ -228,12 +236,6 @@ export class TcpTransport implements PeerTransport {
       },
     });
     this.#incoming.set(from, connection);
-  }
-
-  #receive(from: bigint, socket: Duplex, head: Uint8Array): void {
-    const local = must(this.#local, 'local peer');
-    const handlers = must(this.#handlers, 'peer handlers');
-    new SnapshotReceiver(new Connection(socket, head), local, from, handlers).listen();
   }
 
   #onRecord(from: bigint, connection: Connection, record: PeerRecord): void {
