@@ -16,6 +16,8 @@ import type { StoreState } from './store-state.ts';
 /** See the file's head. */
 export class Compaction {
   readonly #state: StoreState;
+  /** Versions dropped since the store was opened. */
+  dropped = 0;
   #walk: { readonly target: number; main: number; sub: number } | undefined;
 
   constructor(state: StoreState) {
@@ -83,6 +85,7 @@ export class Compaction {
     }
     state.dirty.dropRecord(entry.main, entry.sub, entry.tombstone);
     state.recordBytes -= entry.bytes;
+    this.dropped += 1;
     return false;
   }
 }

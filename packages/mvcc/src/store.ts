@@ -201,6 +201,16 @@ export class MvccStore {
     return this.#compaction.isPending;
   }
 
+  /** Versions that compactions have dropped since the store was opened. */
+  get droppedCount(): number {
+    return this.#compaction.dropped;
+  }
+
+  /** Plans, hashes and snapshots that read at a revision of their own now. */
+  get openReadCount(): number {
+    return this.#state.pins.size;
+  }
+
   /** True while a plan, hash or snapshot below the compact revision holds the dropping up. */
   get isCompactionHeld(): boolean {
     return this.#compaction.isPending && this.#compaction.isHeld;

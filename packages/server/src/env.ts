@@ -12,6 +12,7 @@ import type { JwtSettings } from './auth/token-option.ts';
 import type { SignedTokens } from './auth/token-provider.ts';
 import type { Clock, Random } from './clock.ts';
 import type { Logger } from './logger.ts';
+import type { PeerTraffic } from './metrics/peer-traffic.ts';
 import type { NodePort } from './node-port.ts';
 import type { PeerTransport } from './peers/peer-transport.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -30,6 +31,8 @@ export interface BackendStore {
 export interface ClientListener {
   /** Where it listens, as URLs with the real ports. */
   readonly urls: readonly string[];
+  /** Where it answers monitors besides; the same form. */
+  readonly metricsUrls?: readonly string[];
   /** Takes no new connections, lets running calls end within the grace time, then closes. */
   close(graceMs: number): Promise<void>;
 }
@@ -48,8 +51,8 @@ export interface Env {
   /** Of the WAL and of snapshot files. */
   readonly disk: Disk;
   readonly backends: BackendStore;
-  /** Makes the transport to the peers; called once per start. */
-  readonly peers: (options: ResolvedOptions) => PeerTransport;
+  /** Makes the transport to the peers; called once per start. What passes on its wires is counted in `traffic`. */
+  readonly peers: (options: ResolvedOptions, traffic: PeerTraffic) => PeerTransport;
   /** Opens the doors for clients; called once per start, when the node is ready to serve. */
   readonly listen: (options: ResolvedOptions, served: Served) => Promise<ClientListener>;
   /** Hashes passwords; without it users with a password can be neither added nor logged in. */

@@ -7,6 +7,9 @@ import type { SignedTokens } from './auth/token-provider.ts';
 import { openStorage } from './bootstrap/storage.ts';
 import type { Env } from './env.ts';
 import { InProcessChannel } from './listeners/in-process.ts';
+import { meteredBackends } from './metrics/metered-ports.ts';
+import { metricsPage } from './metrics/node/metrics-page.ts';
+import { NodeMetrics } from './metrics/node-metrics.ts';
 import { systemEnv } from './node/system-env.ts';
 import type { NodePort, NodeStatus } from './node-port.ts';
 import { type EtcdNodeOptions, resolveOptions, type ResolvedOptions } from './options.ts';
@@ -62,15 +65,18 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
    */
   static async start(options: EtcdNodeOptions = {}, env?: Env): Promise<EtcdNode> {
     const resolved = resolveOptions(options);
-    const surroundings = env ?? systemEnv(resolved);
+    const given = env ?? systemEnv(resolved);
+    const metrics = new NodeMetrics();
+    const backends = meteredBackends(given.backends, metrics, given.clock);
+    const surroundings = { ...given, backends };
     const { log } = surroundings;
     if (resolved.dataDir === undefined) {
       log.info('no data directory: everything is kept in memory and gone with the process');
     }
-    const transport = surroundings.peers(resolved);
+    const transport = surroundings.peers(resolved, metrics.traffic);
     try {
       const signedTokens = await tokensOf(resolved, surroundings);
-      const storage = await openStorage(resolved, surroundings, transport);
+      const storage = await openStorage(resolved, surroundings, { transport, metrics });
       // The node speaks in later turns only, when `facade` is there.
       let facade: EtcdNode | undefined;
       const events = {
@@ -88,6 +94,7 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
           storage,
           transport,
           signedTokens,
+          metrics,
           events,
         });
         facade = new EtcdNode(resolved, surroundings, node);
@@ -119,6 +126,11 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
     return this.#node.clientUrls;
   }
 
+  /** Where monitors reach it besides, with the real ports. */
+  get metricsUrls(): readonly string[] {
+    return this.#node.metricsUrls;
+  }
+
   /** What this node knows of the consensus right now. */
   status(): NodeStatus {
     return this.#node.status();
@@ -134,6 +146,11 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
     return this.#node;
   }
 
+  /** All its metrics in Prometheus's text format: what `/metrics` answers, without listeners too. */
+  metrics(): Promise<string> {
+    return metricsPage(this.#node);
+  }
+
   /**
    * Resolves when the member takes part: it has found a leader and published itself through the log.
    *
@@ -145,7 +162,11 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
 
   /** A channel to this node's services, without a wire. It closes with the node. */
   channel(): Channel {
-    const channel = new InProcessChannel(this.#node.services.handlers, this.#env.clock);
+    const channel = new InProcessChannel(
+      this.#node.services.handlers,
+      this.#env.clock,
+      this.#node.metrics.calls,
+    );
     this.#channels.add(channel);
     return channel;
   }

@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts';
 import type { FollowerProgress } from './consensus/consensus.ts';
 import type { ServerLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
+import type { NodeMetrics } from './metrics/node-metrics.ts';
 
 /** What the consensus says of this node right now. */
 export interface NodeStatus {
@@ -26,6 +27,8 @@ export interface NodePort {
   readonly limits: ServerLimits;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What the node counts of itself; whoever does a thing that is counted adds to it. */
+  readonly metrics: NodeMetrics;
   /** The replicated state as of `status().appliedIndex`: read it, never write it. */
   readonly state: ReplicatedState;
 

@@ -19,6 +19,7 @@ import {
 } from './options/member-options.ts';
 import { type RaftOptions, resolveRaft } from './options/raft-options.ts';
 import { type RequestOptions, resolveRequests } from './options/request-options.ts';
+import { resolveServing, type ServingOptions } from './options/serving-options.ts';
 import { resolveStorage, type StorageOptions } from './options/storage-options.ts';
 import type { InMemoryNetwork } from './peers/in-memory-network.ts';
 import { StartError } from './start-error.ts';
@@ -41,6 +42,7 @@ export interface EtcdNodeOptions
     RaftOptions,
     StorageOptions,
     RequestOptions,
+    ServingOptions,
     AuthOptions,
     CheckOptions,
     Surroundings {}
@@ -53,6 +55,7 @@ export interface ResolvedOptions
     Required<RaftOptions>,
     Required<StorageOptions>,
     Required<RequestOptions>,
+    Required<ServingOptions>,
     Required<AuthOptions>,
     Required<CheckOptions>,
     Surroundings {}
@@ -71,6 +74,7 @@ export function resolveOptions(options: EtcdNodeOptions = {}): ResolvedOptions {
     ...resolveRaft(options),
     ...resolveStorage(options),
     ...resolveRequests(options),
+    ...resolveServing(options),
     ...resolveAuth(options),
     ...resolveChecks(options),
     ...surroundingsOf(options),

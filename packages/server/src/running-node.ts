@@ -19,6 +19,8 @@ import { createEngine, type Engine } from './consensus/engine.ts';
 import type { ClientListener, Env } from './env.ts';
 import { limitsOf, type ServerLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
+import { meteredTransport } from './metrics/metered-ports.ts';
+import type { NodeMetrics } from './metrics/node-metrics.ts';
 import type { NodePort, NodeStatus } from './node-port.ts';
 import type { ResolvedOptions } from './options.ts';
 import { PeerDesk } from './peers/peer-desk.ts';
@@ -51,6 +53,7 @@ export interface RunningNodeParts {
   readonly transport: PeerTransport;
   /** Undefined: tokens are simple ones. */
   readonly signedTokens?: SignedTokens | undefined;
+  readonly metrics: NodeMetrics;
   readonly events: NodeEvents;
 }
 
@@ -67,6 +70,7 @@ export class RunningNode implements NodePort {
   readonly limits: ServerLimits;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics: NodeMetrics;
   readonly state: ReplicatedState;
   readonly services: Services;
   /** Resolves when the member has published itself through the log; rejects when the node ends before. */
@@ -84,10 +88,11 @@ export class RunningNode implements NodePort {
   readonly #ending = new AbortController();
   #described: { readonly of: ConsensusStatus; readonly as: NodeStatus } | undefined;
   #doors: ClientListener | undefined;
+  #leader = 0n;
   #isRemoved = false;
 
   private constructor(parts: RunningNodeParts) {
-    const { env, options, storage, transport } = parts;
+    const { env, metrics, options, storage, transport } = parts;
     const { clusterId, memberId, state } = storage;
     this.#parts = parts;
     this.memberId = memberId;
@@ -95,6 +100,7 @@ export class RunningNode implements NodePort {
     this.limits = limitsOf(options);
     this.clock = env.clock;
     this.log = env.log;
+    this.metrics = metrics;
     this.state = state;
     this.#engine = createEngine({ env, options, storage, transport });
     const consensus = this.#engine.consensus;
@@ -111,8 +117,12 @@ export class RunningNode implements NodePort {
       limits: this.limits,
       appliedIndex,
     };
-    this.#proposals = new Proposals(shared);
-    this.#reads = new ReadBarrier(shared);
+    this.#proposals = new Proposals({ ...shared, failed: () => metrics.proposalFailed() });
+    this.#reads = new ReadBarrier({
+      ...shared,
+      failed: () => metrics.readIndexFailed(),
+      askedAgain: () => metrics.readIndexAskedAgain(),
+    });
     this.#changes = new ConfigChanges(shared);
     this.#host = new StateHost({
       state,
@@ -124,6 +134,7 @@ export class RunningNode implements NodePort {
       changes: this.#changes,
       clock: env.clock,
       log: env.log,
+      metrics,
       options,
       statusChanged: (status) => this.#statusChanged(status),
       membersChanged: () => this.#membersChanged(),
@@ -156,9 +167,14 @@ export class RunningNode implements NodePort {
    *
    * @throws StartError LISTEN_FAILED, CORRUPT_DATA; nothing stays open then but what was handed in.
    */
-  static async start(parts: RunningNodeParts): Promise<RunningNode> {
-    const { env, options, transport } = parts;
+  static async start(given: RunningNodeParts): Promise<RunningNode> {
+    const { env, metrics, options } = given;
+    const { clock } = env;
+    const { heartbeatIntervalMs } = options;
+    const transport = meteredTransport(given.transport, { metrics, clock, heartbeatIntervalMs });
+    const parts = { ...given, transport };
     const node = new RunningNode(parts);
+    metrics.pendingProposals = () => node.#proposals.count;
     try {
       node.#membersChanged();
       await transport.start({ id: node.memberId, clusterId: node.clusterId }, node.#desk);
@@ -179,6 +195,11 @@ export class RunningNode implements NodePort {
   /** Where clients reach it over the network; empty without listeners. */
   get clientUrls(): readonly string[] {
     return this.#doors?.urls ?? [];
+  }
+
+  /** Where monitors reach it besides. */
+  get metricsUrls(): readonly string[] {
+    return this.#doors?.metricsUrls ?? [];
   }
 
   status(): NodeStatus {
@@ -320,6 +341,9 @@ export class RunningNode implements NodePort {
 
   #statusChanged(status: ConsensusStatus): void {
     const described = this.#describe(status);
+    if (described.leader !== 0n && described.leader !== this.#leader)
+      this.metrics.leaderChanges += 1;
+    this.#leader = described.leader;
     for (const listener of this.#listeners) listener(described);
     this.#parts.events.statusChanged(described);
   }

@@ -71,6 +71,11 @@ export class Http2Connection {
     this.#core.setCongested(isCongested);
   }
 
+  /** Asks the client for a sign of life. */
+  ping(): void {
+    if (!this.#core.isFinished) this.#core.ping();
+  }
+
   /** Takes no new streams; finishes when those that are open have ended. */
   drain(): void {
     if (this.#isDraining || this.#core.isFinished) return;

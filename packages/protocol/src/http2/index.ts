@@ -8,6 +8,7 @@ export { ErrorCode, Flag, FrameType, Http2Error, PREFACE, Setting } from './fram
 export {
   decodeStatusText,
   encodeStatusText,
+  FRAME_PREFIX_BYTES,
   formatTimeout,
   FrameReader,
   metadataOf,

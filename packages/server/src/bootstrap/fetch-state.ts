@@ -5,6 +5,7 @@
 import { must } from '@etcd-ts/base';
 import type { SnapshotMessage, SnapshotMeta } from '@etcd-ts/raft';
 import type { Env } from '../env.ts';
+import { PeerTraffic } from '../metrics/peer-traffic.ts';
 import type { ResolvedOptions } from '../options.ts';
 import { SEND_STATE } from '../peers/peer-desk.ts';
 import type { Peer, PeerHandlers, PeerTransport } from '../peers/peer-transport.ts';
@@ -30,7 +31,7 @@ export async function fetchState(
   options: ResolvedOptions,
   env: Env,
 ): Promise<FetchedState> {
-  const transport = env.peers(options);
+  const transport = env.peers(options, new PeerTraffic());
   const { peers, clusterId } = await joinCluster(options, transport);
   if (clusterId !== wanted.clusterId)
     throw new Error('the members at these URLs are another cluster');

@@ -1,8 +1,9 @@
 /** A node's storage: its directories, the claim on them, and what was recovered from them. */
 import { idToHex } from '@etcd-ts/base';
-import { DiskError, WalError } from '@etcd-ts/wal';
+import { DiskError, WalError, type WalObserver } from '@etcd-ts/wal';
 import type { Env } from '../env.ts';
 import type { Logger } from '../logger.ts';
+import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { ResolvedOptions } from '../options.ts';
 import type { Peer, PeerTransport } from '../peers/peer-transport.ts';
 import { StartError } from '../start-error.ts';
@@ -48,7 +49,7 @@ export function layoutOf({ dataDir, walDir, name }: ResolvedOptions): Layout {
 export async function openStorage(
   options: ResolvedOptions,
   env: Env,
-  transport: PeerTransport,
+  { transport, metrics }: { readonly transport: PeerTransport; readonly metrics: NodeMetrics },
 ): Promise<Storage> {
   const disk = new RevocableDisk(env.disk);
   const layout = layoutOf(options);
@@ -74,7 +75,7 @@ export async function openStorage(
         segmentSizeBytes: options.walSegmentBytes,
         maxSegments: options.maxWals,
         monotonicMs: () => env.clock.monotonicMs(),
-        observer: { slowSync: (tookMs) => reportSlowSync(env.log, tookMs) },
+        observer: walObserver(env.log, metrics),
       },
       stateOptions: { dirtyBytesMax: options.maxDirtyBytes, hashSeed: env.random.uint32() },
       cluster,
@@ -134,8 +135,17 @@ async function checkIdentity(
   );
 }
 
-function reportSlowSync(log: Logger, tookMs: number): void {
-  log.warn('slow fdatasync', { took: `${tookMs}ms`, 'expected-duration': '1s' });
+/** Counts what the log does to its disk, and reports what takes too long. */
+function walObserver(log: Logger, metrics: NodeMetrics): WalObserver {
+  return {
+    written: (sizeBytes, tookMs) => {
+      metrics.walWrittenBytes += sizeBytes;
+      metrics.walWriteSeconds.observe(tookMs / 1000);
+    },
+    synced: (tookMs) => metrics.walSyncSeconds.observe(tookMs / 1000),
+    slowSync: (tookMs) =>
+      log.warn('slow fdatasync', { took: `${tookMs}ms`, 'expected-duration': '1s' }),
+  };
 }
 
 /** What went wrong below, as why the node does not start. */

@@ -11,12 +11,14 @@ import {
 } from '@etcd-ts/protocol';
 import {
   encodeStatusText,
+  FRAME_PREFIX_BYTES,
   FrameReader,
   headerBlock,
   type Http2Stream,
   type StreamUser,
 } from '@etcd-ts/protocol/http2';
 import { type Deferred, deferred } from '@etcd-ts/base';
+import type { CallMetrics, CountedCall } from '../metrics/call-metrics.ts';
 import type { ListenerContext } from './call-context.ts';
 
 /** Requests that wait on one stream before the client's flow-control window is left to close. */
@@ -47,6 +49,7 @@ export interface GrpcCallParts {
   readonly rpc: Rpc<MethodName>;
   readonly handler: Handlers[MethodName];
   readonly maxReceiveBytes: number;
+  readonly metrics: CallMetrics;
   readonly partialBytes: PartialBytes;
   readonly newContext: (rawRequest: () => Uint8Array | undefined) => ListenerContext;
   /** The call is over, and its stream gone. */
@@ -66,6 +69,7 @@ export class GrpcCall implements StreamUser {
   readonly #stream: Http2Stream;
   readonly #frames: FrameReader;
   readonly #requests: MessageQueue<unknown> | undefined;
+  readonly #counted: CountedCall;
   #rawRequest: Uint8Array | undefined;
   #drain: Deferred<void> | undefined;
   /** Bytes of an unfinished request that are counted in the connection's. */
@@ -80,6 +84,7 @@ export class GrpcCall implements StreamUser {
     this.isStreaming = parts.rpc.kind !== 'unary';
     this.#requests = this.isStreaming ? new MessageQueue(GRPC_STREAM_REQUESTS) : undefined;
     this.context = parts.newContext(() => this.#rawRequest);
+    this.#counted = parts.metrics.started(parts.rpc.name, this.context.metadata);
   }
 
   /** Starts the handler of a stream; that of a unary call starts with its request. */
@@ -90,7 +95,7 @@ export class GrpcCall implements StreamUser {
   /** Ends the call with an error, as soon as may be; the handler sees its signal aborted. */
   fail(error: EtcdError): void {
     if (this.#hasEnded) return;
-    this.#hasEnded = true;
+    this.#ended(error);
     this.context.cancel(error);
     this.#requests?.abort();
     sendError(this.#stream, error);
@@ -102,6 +107,7 @@ export class GrpcCall implements StreamUser {
       for (const bytes of this.#frames.push(chunk)) this.#onMessage(bytes);
       this.#countPartial();
     } catch (error) {
+      this.#counted.broke('receive');
       this.fail(wireError(error));
     }
   }
@@ -125,12 +131,15 @@ export class GrpcCall implements StreamUser {
     this.#partialBytes = 0;
     this.#parts.onClose();
     if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.context.cancel(new EtcdError('CANCELED'));
+    const cancelled = new EtcdError('CANCELED');
+    this.#ended(cancelled);
+    this.context.cancel(cancelled);
   }
 
   #onMessage(bytes: Uint8Array): void {
     const request: unknown = this.#parts.rpc.request.decode(bytes);
+    this.#counted.received();
+    this.#parts.metrics.grpcReceivedBytes += bytes.length;
     if (this.#requests !== undefined) {
       if (this.#requests.push(request)) return;
       this.#stream.pause();
@@ -171,7 +180,8 @@ export class GrpcCall implements StreamUser {
       this.fail(EtcdError.from(error));
       return;
     }
-    this.#hasEnded = true;
+    this.#sent(frame);
+    this.#ended();
     this.#stream.respond(RESPONSE_BLOCK);
     this.#stream.write(frame);
     this.#stream.end(OK_BLOCK);
@@ -182,8 +192,12 @@ export class GrpcCall implements StreamUser {
     const { response: codec } = this.#parts.rpc;
     this.#stream.respond(RESPONSE_BLOCK);
     const sink: ResponseSink<unknown> = {
-      send: (response) =>
-        !this.#hasEnded && this.#stream.write(codec.encodeFrame(response as never)),
+      send: (response) => {
+        if (this.#hasEnded) return false;
+        const frame = codec.encodeFrame(response as never);
+        this.#sent(frame);
+        return this.#stream.write(frame);
+      },
       drained: () => this.#drained(),
     };
     handler(requests, this.context, sink).then(
@@ -194,9 +208,19 @@ export class GrpcCall implements StreamUser {
 
   #finish(): void {
     if (this.#hasEnded) return;
-    this.#hasEnded = true;
+    this.#ended();
     this.#requests?.abort();
     this.#stream.end(OK_BLOCK);
+  }
+
+  #sent(frame: Uint8Array): void {
+    this.#counted.sent();
+    this.#parts.metrics.grpcSentBytes += frame.length - FRAME_PREFIX_BYTES;
+  }
+
+  #ended(error?: EtcdError): void {
+    this.#hasEnded = true;
+    this.#counted.ended(error);
   }
 
   #drained(): Promise<void> {

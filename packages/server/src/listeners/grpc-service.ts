@@ -8,6 +8,7 @@ import {
   RPC_TABLE,
 } from '@etcd-ts/protocol';
 import { headerBlock, type Http2Stream, metadataOf, parseTimeoutMs } from '@etcd-ts/protocol/http2';
+import type { CallMetrics } from '../metrics/call-metrics.ts';
 import { ListenerContext } from './call-context.ts';
 import { GrpcCall, type PartialBytes, sendError } from './grpc-call.ts';
 import { unimplemented } from './in-process.ts';
@@ -17,6 +18,7 @@ export interface GrpcConnectionFacts {
   readonly handlers: Handlers;
   readonly deadlines: CallDeadlines;
   readonly maxReceiveBytes: number;
+  readonly metrics: CallMetrics;
   readonly partialBytes: PartialBytes;
   readonly peer: PeerInfo;
   /** Calls that are under way. */
@@ -54,12 +56,13 @@ function startCall(
     timeoutMs,
   }: { name: MethodName; handler: Handlers[MethodName]; timeoutMs: number | undefined },
 ): void {
-  const { deadlines, calls, peer, maxReceiveBytes, partialBytes } = facts;
+  const { deadlines, calls, peer, maxReceiveBytes, metrics, partialBytes } = facts;
   const call = new GrpcCall({
     stream,
     rpc: RPC_TABLE[name],
     handler,
     maxReceiveBytes,
+    metrics,
     partialBytes,
     newContext: (rawRequest) =>
       new ListenerContext({ metadata: metadataOf(stream.headers), timeoutMs, peer, rawRequest }),

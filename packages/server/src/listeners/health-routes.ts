@@ -1,40 +1,28 @@
 /**
  * The plain answers of etcd's HTTP port: /health and /version.
  *
- * Source: etcd server/etcdserver/api/etcdhttp/{health,version}.go. Values of /health are strings, as there.
+ * Source: etcd server/etcdserver/api/etcdhttp/{health,version}.go. Values of /health are strings, as there. Nobody needs
+ * a token to ask: monitors have none.
  */
-import {
-  AlarmType,
-  EtcdError,
-  type Handlers,
-  type CallContext,
-  RangeRequest,
-} from '@etcd-ts/protocol';
+import { AlarmType, EtcdError } from '@etcd-ts/protocol';
 import type { Clock } from '../clock.ts';
-import { Deadlines } from '../requests/deadlines.ts';
-import { ListenerContext } from './call-context.ts';
-
-/** An answer to a GET. */
-export interface RouteAnswer {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: string;
-}
-
-/** What answers a GET of one path. */
-export type Route = (query: URLSearchParams) => Promise<RouteAnswer>;
+import type { NodeMetrics } from '../metrics/node-metrics.ts';
+import { errorAnswer, type Route, type RouteAnswer, TEXT } from './route.ts';
 
 /** What health depends on. */
 export interface HealthSource {
-  readonly handlers: Handlers;
   readonly clock: Clock;
   /** How long the read that proves health may take. etcd: 5 s + 2 × election timeout. */
   readonly requestTimeoutMs: number;
   readonly hasLeader: () => boolean;
+  readonly isLearner: () => boolean;
   /** Types of the alarms that are raised, numbers of AlarmType. */
   readonly raisedAlarms: () => readonly number[];
+  /** Reads one key, in the name of nobody: from this member alone, or as of the whole cluster. */
+  readonly read: (serializable: boolean, signal: AbortSignal) => Promise<void>;
   /** As `/version` tells them: digits and dots alone, since clients take them apart. */
   readonly versions: () => VersionAnswer;
+  readonly metrics: Pick<NodeMetrics, 'healthSuccesses' | 'healthFailures' | 'checked'>;
 }
 
 /** Versions of the server, of the cluster's common protocol, and of the backend's schema. */
@@ -49,66 +37,62 @@ const ALARM_NAMES: readonly [string, number][] = [
   ['CORRUPT', AlarmType.CORRUPT],
 ];
 
-/** The routes by path. */
-export function healthRoutes(source: HealthSource): ReadonlyMap<string, Route> {
-  const deadlines = new Deadlines(source.clock);
-  return new Map<string, Route>([
-    ['/health', (query) => health(source, deadlines, query)],
-    ['/version', () => Promise.resolve(json(200, source.versions()))],
-  ]);
+/** /health, on every port that answers questions about the member. */
+export function healthRoutes(source: HealthSource): Map<string, Route> {
+  return new Map([['/health', { answer: (query) => counted(source, query) }]]);
+}
+
+/** /version, which the metrics port has not. */
+export function versionRoutes({ versions }: Pick<HealthSource, 'versions'>): Map<string, Route> {
+  const answer = (): Promise<RouteAnswer> => Promise.resolve(json(200, versions()));
+  return new Map([['/version', { answer }]]);
+}
+
+async function counted(source: HealthSource, query: URLSearchParams): Promise<RouteAnswer> {
+  const { metrics } = source;
+  const reason = await whyUnhealthy(source, query);
+  if (reason === undefined) {
+    metrics.healthSuccesses += 1;
+    return { status: 200, contentType: TEXT, body: '{"health":"true","reason":""}' };
+  }
+  metrics.healthFailures += 1;
+  return errorAnswer(503, JSON.stringify({ health: 'false', reason }));
 }
 
 /** Alarms first, then the leader, then a read; the first that fails is the reason. */
-async function health(
+async function whyUnhealthy(
   source: HealthSource,
-  deadlines: Deadlines,
   query: URLSearchParams,
-): Promise<RouteAnswer> {
+): Promise<string | undefined> {
   const excluded = new Set(query.getAll('exclude'));
   const serializable = query.get('serializable') === 'true';
   for (const raised of source.raisedAlarms()) {
     const name = ALARM_NAMES.find(([, number]) => number === raised)?.[0] ?? 'UNKNOWN';
-    if (!excluded.has(name)) return unhealthy(`ALARM ${name}`);
+    if (!excluded.has(name)) return `ALARM ${name}`;
   }
-  if (!serializable && !source.hasLeader()) return unhealthy('RAFT NO LEADER');
+  if (!serializable && !source.hasLeader()) return 'RAFT NO LEADER';
   try {
-    await proveRead(source, deadlines, serializable);
+    await readInTime(source, serializable);
+    return undefined;
   } catch (error) {
-    return unhealthy(`RANGE ERROR:${EtcdError.from(error).message}`);
+    return `RANGE ERROR:${EtcdError.from(error).message}`;
   }
-  return { status: 200, contentType: TEXT, body: '{"health":"true","reason":""}' };
 }
 
-const TEXT = 'text/plain; charset=utf-8';
-const PROBE = RangeRequest.fromPartial({ key: new TextEncoder().encode('health'), limit: 1 });
-
-async function proveRead(
-  { handlers, requestTimeoutMs }: HealthSource,
-  deadlines: Deadlines,
+/** @throws EtcdError what the read failed with; DEADLINE_EXCEEDED after the request timeout. */
+export async function readInTime(
+  { clock, read, requestTimeoutMs }: Pick<HealthSource, 'clock' | 'read' | 'requestTimeoutMs'>,
   serializable: boolean,
 ): Promise<void> {
-  const range = handlers['etcdserverpb.KV/Range'];
-  if (range === undefined) throw new EtcdError('UNIMPLEMENTED');
-  const context = new ListenerContext({
-    metadata: new Map(),
-    timeoutMs: requestTimeoutMs,
-    peer: { via: 'health', address: '' },
-  });
-  const expiring = { expire: () => context.cancel(new EtcdError('DEADLINE_EXCEEDED')) };
-  deadlines.add(expiring, requestTimeoutMs);
+  const patience = new AbortController();
+  const timer = clock.after(requestTimeoutMs, () =>
+    patience.abort(new EtcdError('DEADLINE_EXCEEDED')),
+  );
   try {
-    await range({ ...PROBE, serializable }, context satisfies CallContext);
+    await read(serializable, patience.signal);
   } finally {
-    deadlines.remove(expiring);
+    timer.cancel();
   }
-}
-
-function unhealthy(reason: string): RouteAnswer {
-  return {
-    status: 503,
-    contentType: TEXT,
-    body: `${JSON.stringify({ health: 'false', reason })}\n`,
-  };
 }
 
 function json(status: number, value: unknown): RouteAnswer {

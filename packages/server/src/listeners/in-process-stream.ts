@@ -5,6 +5,7 @@ import {
   type StreamCall,
   type StreamHandler,
 } from '@etcd-ts/protocol';
+import type { CallMetrics, CountedCall } from '../metrics/call-metrics.ts';
 import type { ListenerContext } from './call-context.ts';
 
 /** Messages that wait on one stream, in each direction, before its sender is told to wait. */
@@ -12,6 +13,7 @@ export const IN_PROCESS_STREAM_MESSAGES = 64;
 
 /** The codecs of a stream's messages; of them only `copy` is used. */
 export interface StreamCodecs<Request, Response> {
+  readonly name: string;
   readonly kind: string;
   readonly request: Pick<MessageCodec<Request>, 'copy'>;
   readonly response: Pick<MessageCodec<Response>, 'copy'>;
@@ -22,13 +24,19 @@ export class InProcessStream<Request, Response> implements StreamCall<Request, R
   readonly responses: AsyncIterable<Response>;
   readonly #codecs: StreamCodecs<Request, Response>;
   readonly #context: ListenerContext;
+  readonly #counted: CountedCall;
   readonly #requests = new MessageQueue<Request>(IN_PROCESS_STREAM_MESSAGES);
   readonly #responses: MessageQueue<Response>;
   #isOver = false;
 
-  constructor(codecs: StreamCodecs<Request, Response>, context: ListenerContext) {
+  constructor(
+    codecs: StreamCodecs<Request, Response>,
+    context: ListenerContext,
+    metrics: CallMetrics,
+  ) {
     this.#codecs = codecs;
     this.#context = context;
+    this.#counted = metrics.started(codecs.name, context.metadata);
     this.#responses = new MessageQueue(IN_PROCESS_STREAM_MESSAGES, () => this.cancel());
     this.responses = this.#responses;
   }
@@ -37,20 +45,26 @@ export class InProcessStream<Request, Response> implements StreamCall<Request, R
   async run(handler: StreamHandler<Request, Response>): Promise<void> {
     const { response } = this.#codecs;
     const sink = {
-      send: (message: Response): boolean => this.#responses.push(response.copy(message)),
+      send: (message: Response): boolean => {
+        this.#counted.sent();
+        return this.#responses.push(response.copy(message));
+      },
       drained: (): Promise<void> => this.#responses.drained(),
     };
     try {
       await handler(this.#requests, this.#context, sink);
+      this.#ended();
       this.#responses.end();
-    } catch (error) {
-      this.#responses.end(EtcdError.from(error));
+    } catch (cause) {
+      const error = EtcdError.from(cause);
+      this.#ended(error);
+      this.#responses.end(error);
     }
-    this.#isOver = true;
     this.#requests.abort();
   }
 
   send(request: Request): boolean {
+    this.#counted.received();
     const hasRoom = this.#requests.push(this.#codecs.request.copy(request));
     // A server stream has one request, and grpc half-closes after it.
     if (this.#codecs.kind === 'server-stream') this.#requests.end();
@@ -72,9 +86,14 @@ export class InProcessStream<Request, Response> implements StreamCall<Request, R
   /** Ends the stream on both sides: the handler sees the end of its requests, the client the error. */
   fail(reason: EtcdError): void {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#ended(reason);
     this.#context.cancel(reason);
     this.#requests.abort();
     this.#responses.abort(reason);
+  }
+
+  #ended(error?: EtcdError): void {
+    if (!this.#isOver) this.#counted.ended(error);
+    this.#isOver = true;
   }
 }

@@ -23,6 +23,7 @@ import {
 } from '@etcd-ts/protocol';
 import { deferred } from '@etcd-ts/base';
 import type { Clock } from '../clock.ts';
+import { CallMetrics } from '../metrics/call-metrics.ts';
 import { abortError } from '../requests/abort.ts';
 import { ListenerContext } from './call-context.ts';
 import { InProcessStream } from './in-process-stream.ts';
@@ -41,12 +42,15 @@ interface OpenCall {
 /** A channel to the handlers of a node in this process. */
 export class InProcessChannel implements Channel {
   readonly #handlers: Handlers;
+  readonly #metrics: CallMetrics;
   readonly #deadlines: CallDeadlines;
   readonly #open = new Set<OpenCall>();
   #isClosed = false;
 
-  constructor(handlers: Handlers, clock: Clock) {
+  /** @param metrics Where calls are counted; nowhere when absent. */
+  constructor(handlers: Handlers, clock: Clock, metrics: CallMetrics = new CallMetrics()) {
     this.#handlers = handlers;
+    this.#metrics = metrics;
     this.#deadlines = new CallDeadlines(clock);
   }
 
@@ -62,6 +66,8 @@ export class InProcessChannel implements Channel {
       | undefined;
     this.#refuse(method, handler === undefined, options);
     const context = newContext(options);
+    const counted = this.#metrics.started(method, context.metadata);
+    counted.received();
     const answer = handler?.(rpc.request.copy(request), context);
     const outcome = deferred<ResponseOf<Method>>();
     const cancel = (reason: EtcdError): void => {
@@ -71,9 +77,14 @@ export class InProcessChannel implements Channel {
     const release = this.#track({ cancel }, options);
     answer?.then(outcome.resolve, outcome.reject);
     try {
-      return rpc.response.copy(await outcome.promise);
-    } catch (error) {
-      throw EtcdError.from(error);
+      const response = rpc.response.copy(await outcome.promise);
+      counted.sent();
+      counted.ended();
+      return response;
+    } catch (cause) {
+      const error = EtcdError.from(cause);
+      counted.ended(error);
+      throw error;
     } finally {
       release();
     }
@@ -86,7 +97,7 @@ export class InProcessChannel implements Channel {
   ): StreamCall<RequestOf<Method>, ResponseOf<Method>> {
     const rpc = RPC_TABLE[method];
     const context = newContext(options);
-    const call = new InProcessStream(rpc, context);
+    const call = new InProcessStream(rpc, context, this.#metrics);
     const handler = this.#handlers[method] as
       | StreamHandler<RequestOf<Method>, ResponseOf<Method>>
       | undefined;

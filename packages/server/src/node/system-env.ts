@@ -5,16 +5,15 @@ import { BcryptHasher } from '../auth/node/bcrypt-hasher.ts';
 import { JwtTokens } from '../auth/node/jwt-tokens.ts';
 import { layoutOf } from '../bootstrap/storage.ts';
 import type { Clock } from '../clock.ts';
-import type { ClientListener, Env, Served } from '../env.ts';
-import { healthRoutes } from '../listeners/health-routes.ts';
-import { listenForClients } from '../listeners/node/client-listener.ts';
+import type { Env } from '../env.ts';
 import { silentLogger } from '../logger.ts';
+import type { PeerTraffic } from '../metrics/peer-traffic.ts';
 import type { ResolvedOptions } from '../options.ts';
 import { InMemoryNetwork } from '../peers/in-memory-network.ts';
 import { TcpTransport } from '../peers/node/tcp-transport.ts';
 import type { PeerTransport } from '../peers/peer-transport.ts';
-import { ETCD_VERSION, STORAGE_VERSION } from '../services/version.ts';
 import { classicLevelBackends, memoryLevelBackends } from './level-backends.ts';
+import { serveNode } from './serve-node.ts';
 import { systemClock, systemRandom } from './system-clock.ts';
 
 /** Disk and database where the options say, TCP to peers and clients, the machine's clock. */
@@ -32,47 +31,18 @@ export function systemEnv(options: ResolvedOptions): Env {
     backends:
       options.backends ??
       (inMemory ? memoryLevelBackends() : classicLevelBackends(databaseDirectory)),
-    peers: (resolved) => transportOf(resolved, clock),
-    listen: (resolved, served) => listen(resolved, served, clock),
+    peers: (resolved, traffic) => transportOf(resolved, clock, traffic),
+    listen: (resolved, served) => serveNode(resolved, served, clock),
     hasher,
     openTokens: (settings) => JwtTokens.open(settings),
     close: () => hasher.close(),
   };
 }
 
-function transportOf(options: ResolvedOptions, clock: Clock): PeerTransport {
+function transportOf(options: ResolvedOptions, clock: Clock, traffic: PeerTraffic): PeerTransport {
   if (options.network !== undefined) return options.network.transport();
   // A member that listens nowhere is alone: its network has nobody else on it.
   if (options.listenPeerUrls.length === 0) return new InMemoryNetwork(clock).transport();
   const log = options.logger ?? silentLogger;
-  return new TcpTransport({ listenUrls: options.listenPeerUrls, clock, log });
-}
-
-function listen(
-  options: ResolvedOptions,
-  { handlers, node }: Served,
-  clock: Clock,
-): Promise<ClientListener> {
-  if (options.listenClientUrls.length === 0) {
-    return Promise.resolve({ urls: [], close: () => Promise.resolve() });
-  }
-  const routes = healthRoutes({
-    handlers,
-    clock,
-    requestTimeoutMs: node.limits.requestTimeoutMs,
-    hasLeader: () => node.status().leader !== 0n,
-    raisedAlarms: () => node.state.alarms.list().map(({ alarm }) => alarm),
-    versions: () => ({
-      etcdserver: ETCD_VERSION,
-      etcdcluster: node.status().leader === 0n ? 'not_decided' : ETCD_VERSION,
-      storage: STORAGE_VERSION,
-    }),
-  });
-  return listenForClients({
-    urls: options.listenClientUrls,
-    handlers,
-    clock,
-    maxRequestBytes: options.maxRequestBytes,
-    routes,
-  });
+  return new TcpTransport({ listenUrls: options.listenPeerUrls, clock, log, traffic });
 }

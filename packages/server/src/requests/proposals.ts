@@ -41,6 +41,8 @@ export interface ProposalParts {
   readonly tokens: Tokens;
   readonly limits: ServerLimits;
   readonly appliedIndex: () => LogIndex;
+  /** A proposal ended without the result of applying it. */
+  readonly failed?: () => void;
 }
 
 /**
@@ -278,6 +280,7 @@ export class Proposals {
   }
 
   #fail(pending: Pending, error: EtcdError): void {
+    this.#parts.failed?.();
     this.#forget(pending);
     pending.reject(error);
   }

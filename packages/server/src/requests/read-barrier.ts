@@ -27,6 +27,10 @@ export interface ReadBarrierParts {
   readonly tokens: Tokens;
   readonly limits: ServerLimits;
   readonly appliedIndex: () => LogIndex;
+  /** A round ended without an index. */
+  readonly failed?: () => void;
+  /** A round without an answer is asked again. */
+  readonly askedAgain?: () => void;
 }
 
 /** The reads of one turn. */
@@ -182,7 +186,9 @@ export class ReadBarrier {
     if (previous !== undefined) deadlines.remove(previous);
     const retry = new Retry(round, (unanswered) => {
       this.#retries.delete(unanswered);
-      if (unanswered.index === undefined) this.#ask(unanswered);
+      if (unanswered.index !== undefined) return;
+      this.#parts.askedAgain?.();
+      this.#ask(unanswered);
     });
     this.#retries.set(round, retry);
     deadlines.add(retry, READ_RETRY_MS);
@@ -198,8 +204,9 @@ export class ReadBarrier {
     this.#retries.delete(round);
     deadlines.remove(round);
     this.#waiting -= round.waiting;
-    if (error === undefined) round.gate.resolve();
-    else round.gate.reject(error);
+    if (error === undefined) return round.gate.resolve();
+    this.#parts.failed?.();
+    round.gate.reject(error);
   }
 }
 

@@ -27,6 +27,7 @@ export class CompactionDriver {
   #isRunning = false;
   #isStopped = false;
   #heldMs = 0;
+  #startedMs: number | undefined;
 
   constructor(node: NodePort) {
     this.#node = node;
@@ -73,25 +74,39 @@ export class CompactionDriver {
   #run(): void {
     if (this.#isRunning || this.#isStopped) return;
     this.#isRunning = true;
+    this.#startedMs ??= this.#node.clock.monotonicMs();
     this.#node.clock.soon(() => this.#step());
   }
 
   #step(): void {
     this.#isRunning = false;
     if (this.#isStopped) return;
-    const { store } = this.#node.state;
+    const { clock, metrics, state } = this.#node;
+    const { store } = state;
+    const beganMs = clock.monotonicMs();
     const hasMore = store.compactStep(STEP_ENTRIES);
+    const pauseMs = clock.monotonicMs() - beganMs;
+    metrics.compactionPauseMs.observe(pauseMs);
+    metrics.indexCompactionPauseMs.observe(pauseMs);
     for (const waiter of this.#waiters) {
       if (store.compactedRevision >= waiter.revision) waiter.done();
     }
     const isHeld = store.isCompactionHeld;
-    if (!hasMore && !isHeld) return;
+    if (!hasMore && !isHeld) return this.#ended();
     this.#heldMs = isHeld ? this.#heldMs + HELD_PAUSE_MS : 0;
     if (this.#heldMs > MAX_HELD_MS) {
       const reads = store.cancelReads();
       this.#node.log.warn('broke off reads that held up a compaction', { reads });
     }
     this.#isRunning = true;
-    this.#node.clock.after(isHeld ? HELD_PAUSE_MS : STEP_PAUSE_MS, () => this.#step());
+    clock.after(isHeld ? HELD_PAUSE_MS : STEP_PAUSE_MS, () => this.#step());
+  }
+
+  #ended(): void {
+    const { clock, metrics } = this.#node;
+    if (this.#startedMs === undefined) return;
+    metrics.compactionTotalMs.observe(clock.monotonicMs() - this.#startedMs);
+    metrics.lastCompactionSeconds = Math.floor(clock.wallMs() / 1000);
+    this.#startedMs = undefined;
   }
 }

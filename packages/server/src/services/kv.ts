@@ -23,6 +23,7 @@ import type { Command, CommandResult } from '../apply/command.ts';
 import { putCostBytes, txnCostBytes } from '../apply/quota.ts';
 import { txnResponse } from '../apply/responses.ts';
 import { orThrow, storeError } from '../apply/store-error.ts';
+import { countTxn } from '../metrics/count-applied.ts';
 import type { NodePort } from '../node-port.ts';
 import { demand, type Identity } from './auth/identity.ts';
 import type { CompactionDriver } from './compaction-driver.ts';
@@ -49,7 +50,9 @@ export function kvHandlers(parts: KvParts): Handlers {
         const caller = identity.isRequired ? await identity.callerOf(context) : undefined;
         if (!request.serializable) await node.readBarrier();
         if (identity.isRequired) demand(identity.authoriser(caller).read(request));
-        await streamRange(node, request, { signal: context.signal, responses });
+        await timedRange(node, () =>
+          streamRange(node, request, { signal: context.signal, responses }),
+        );
       }
     },
     'etcdserverpb.KV/Put': (request, context) => put(parts, request, context),
@@ -78,7 +81,20 @@ async function range(
   if (!request.serializable) await node.readBarrier();
   // After the barrier, since rights may have been withdrawn before the read.
   if (identity.isRequired) demand(identity.authoriser(caller).read(request));
-  return stamp(node, await readRange(node, request));
+  return stamp(node, await timedRange(node, () => readRange(node, request)));
+}
+
+/** Counts and times the reading of a range. */
+async function timedRange<T>({ clock, metrics }: NodePort, read: () => Promise<T>): Promise<T> {
+  const startedMs = clock.monotonicMs();
+  try {
+    const result = await read();
+    metrics.ranged(clock.monotonicMs() - startedMs, true);
+    return result;
+  } catch (error) {
+    metrics.ranged(clock.monotonicMs() - startedMs, false);
+    throw error;
+  }
 }
 
 async function put(
@@ -110,10 +126,9 @@ async function txn(
     const mayBeStale = ranges.length > 0 && ranges.every((one) => one.serializable);
     if (!mayBeStale) await node.readBarrier();
     if (identity.isRequired) demand(identity.authoriser(caller).txn(request));
-    return stamp(
-      node,
-      orThrow(() => txnResponse(node.state.store.txn(request))),
-    );
+    const response = orThrow(() => txnResponse(node.state.store.txn(request)));
+    countTxn(node.metrics, request, response);
+    return stamp(node, response);
   }
   const result = await propose(parts, { kind: 'txn', request }, context);
   return stamp(node, expectKind(result, 'txn').response);

@@ -11,7 +11,7 @@ import { deferred, type Deferred } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { Timer } from '../clock.ts';
 import { LeaseClock } from '../lease/lease-clock.ts';
-import type { LeaseObserver } from '../lease/lessor.ts';
+import type { Lease, LeaseObserver } from '../lease/lessor.ts';
 import type { NodePort, NodeStatus } from '../node-port.ts';
 
 /** Leases whose remaining time is noted in one entry (etcd maxLeaseCheckpointBatchSize). */
@@ -53,14 +53,25 @@ export class LeaseKeeper implements LeaseObserver {
     return waiting.promise;
   }
 
+  granted({ grantedTtlSeconds }: Lease): void {
+    const { metrics } = this.#node;
+    metrics.leasesGranted += 1;
+    metrics.leaseTtlSeconds.observe(grantedTtlSeconds);
+  }
+
   revoked(id: bigint): void {
+    this.#node.metrics.leasesRevoked += 1;
+    this.#settle(id);
+  }
+
+  #settle(id: bigint): void {
     this.#revocations.get(id)?.resolve();
     this.#revocations.delete(id);
   }
 
   replaced(): void {
     for (const id of this.#revocations.keys()) {
-      if (!this.#node.state.lessor.exists(id)) this.revoked(id);
+      if (!this.#node.state.lessor.exists(id)) this.#settle(id);
     }
   }
 
@@ -142,6 +153,7 @@ export class LeaseKeeper implements LeaseObserver {
     try {
       if (ids.length > 0) {
         await this.#node.propose({ kind: 'leaseRevokeExpired', ids, term, asOfIndex });
+        this.#node.metrics.leasesExpired += ids.length;
       }
       if (checkpoints.length > 0) {
         await this.#node.propose({ kind: 'leaseCheckpoint', checkpoints, term, asOfIndex });

@@ -146,6 +146,7 @@ async function renew(node: NodePort, keeper: LeaseKeeper, id: bigint): Promise<n
       asOfIndex,
     });
   }
+  node.metrics.leasesRenewed += 1;
   return renewal.lease.grantedTtlSeconds;
 }
 

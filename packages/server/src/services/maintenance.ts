@@ -10,6 +10,7 @@ import {
   type Handlers,
   type StatusResponse,
 } from '@etcd-ts/protocol';
+import type { Histogram } from '../metrics/histogram.ts';
 import type { NodePort } from '../node-port.ts';
 import { hashKv } from './hash-kv.ts';
 import { headerNow, stamp } from './header.ts';
@@ -31,17 +32,22 @@ export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers
     },
     'etcdserverpb.Maintenance/Status': () => Promise.resolve(status(node, quota)),
     'etcdserverpb.Maintenance/Hash': () => {
+      const startedMs = node.clock.monotonicMs();
       const hash = Number(BigInt.asUintN(32, node.state.store.stateHash()));
+      node.metrics.hashSeconds.observe((node.clock.monotonicMs() - startedMs) / 1000);
       return Promise.resolve({ header: headerNow(node), hash });
     },
-    'etcdserverpb.Maintenance/HashKV': ({ revision }) => hashKv(node, revision),
+    'etcdserverpb.Maintenance/HashKV': ({ revision }) =>
+      timed(node, node.metrics.hashRevisionSeconds, () => hashKv(node, revision)),
     'etcdserverpb.Maintenance/Downgrade': async (request) => {
       await node.readBarrier();
       return { header: headerNow(node), version: downgrade(request) };
     },
     'etcdserverpb.Maintenance/Snapshot': async (requests, context, responses) => {
       for await (const _ of requests) {
-        await sendSnapshot(node, { signal: context.signal, responses });
+        await timed(node, node.metrics.backendSnapshotSeconds, () =>
+          sendSnapshot(node, { signal: context.signal, responses }),
+        );
       }
     },
     'etcdserverpb.Maintenance/MoveLeader': async ({ targetID }, context) => {
@@ -49,10 +55,32 @@ export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers
       return { header: undefined };
     },
     'etcdserverpb.Maintenance/Defragment': async () => {
-      await node.state.defragment();
+      await defragment(node);
       return { header: undefined };
     },
   };
+}
+
+/** Does something and counts how long it took, unless it failed. */
+async function timed<T>(
+  { clock }: NodePort,
+  seconds: Histogram,
+  work: () => Promise<T>,
+): Promise<T> {
+  const startedMs = clock.monotonicMs();
+  const result = await work();
+  seconds.observe((clock.monotonicMs() - startedMs) / 1000);
+  return result;
+}
+
+async function defragment(node: NodePort): Promise<void> {
+  const { metrics, state } = node;
+  metrics.isDefragmenting = true;
+  try {
+    await timed(node, metrics.defragmentSeconds, () => state.defragment());
+  } finally {
+    metrics.isDefragmenting = false;
+  }
 }
 
 /**

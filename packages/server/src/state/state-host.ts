@@ -24,6 +24,8 @@ import type { ReplicatedState } from '../apply/replicated-state.ts';
 import type { Clock } from '../clock.ts';
 import type { Consensus, ConsensusHost, ConsensusStatus } from '../consensus/consensus.ts';
 import type { Logger } from '../logger.ts';
+import { countApplied, leasedKeysOf } from '../metrics/count-applied.ts';
+import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { ResolvedOptions } from '../options.ts';
 import type { ConfigChanges } from '../requests/config-changes.ts';
 import type { Proposals } from '../requests/proposals.ts';
@@ -44,6 +46,7 @@ export interface StateHostParts {
   readonly changes: ConfigChanges;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics: NodeMetrics;
   readonly options: ResolvedOptions;
   /** Role, term or known leader changed. */
   readonly statusChanged: (status: ConsensusStatus) => void;
@@ -59,6 +62,8 @@ export class StateHost implements ConsensusHost {
   readonly #parts: StateHostParts;
   readonly #marks: LogMarks;
   #installing = false;
+  /** When the entry before the one that is being applied was done. */
+  #lastMs = 0;
   #ended = false;
 
   constructor(parts: StateHostParts) {
@@ -90,11 +95,13 @@ export class StateHost implements ConsensusHost {
 
   apply(entries: readonly Entry[]): void {
     assert(!this.#installing, 'a page was handed out while a snapshot was being installed');
-    const { clock, log, options, proposals, reads, state } = this.#parts;
+    const { clock, log, metrics, options, proposals, reads, state } = this.#parts;
     const began = clock.monotonicMs();
+    this.#lastMs = began;
     for (const entry of entries) this.#applyEntry(entry);
     const tookMs = clock.monotonicMs() - began;
     if (tookMs > options.warningApplyDurationMs) {
+      metrics.slowApplies += 1;
       log.warn('apply request took too long', { took: `${tookMs}ms`, entries: entries.length });
     }
     reads.applied(state.appliedIndex);
@@ -124,15 +131,17 @@ export class StateHost implements ConsensusHost {
   }
 
   receiveSnapshot(meta: SnapshotMeta, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    return this.#parts.databases.receive(meta, chunks);
+    return this.#receive(meta, chunks);
   }
 
   async installSnapshot(meta: SnapshotMeta): Promise<void> {
     const { databases, log, proposals, reads, state } = this.#parts;
     this.#installing = true;
+    this.#parts.metrics.isApplyingSnapshot = true;
     const installed = await this.flusher.exclusively(() => databases.install(meta, state));
     if (!installed) throw new Error('the database failed');
     this.#installing = false;
+    this.#parts.metrics.isApplyingSnapshot = false;
     log.info('applied snapshot', { index: meta.index, term: meta.term });
     this.#marks.installed(meta.index);
     proposals.snapshotInstalled();
@@ -154,7 +163,7 @@ export class StateHost implements ConsensusHost {
 
   #applyEntry(entry: Entry): void {
     const { index, term, payload } = entry;
-    const { codec, proposals, state } = this.#parts;
+    const { clock, codec, metrics, proposals, state } = this.#parts;
     switch (payload.kind) {
       case 'empty':
         return state.applyEmpty(index, term);
@@ -165,10 +174,21 @@ export class StateHost implements ConsensusHost {
         const own = ownSequence === 0 ? undefined : proposals.commandOf(ownSequence);
         // Who proposed it has it still: it need not be decoded.
         const command = own ?? codec.decode(payload.data);
+        const leasedKeys = leasedKeysOf(command, state.lessor);
         const result: CommandResult | EtcdError = state.apply({ index, term, command });
+        const endedMs = clock.monotonicMs();
+        countApplied(metrics, { command, result, tookMs: endedMs - this.#lastMs, leasedKeys });
+        this.#lastMs = endedMs;
         if (own !== undefined) proposals.applied(ownSequence, result);
       }
     }
+  }
+
+  async #receive(meta: SnapshotMeta, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const { clock, databases, metrics } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    await databases.receive(meta, chunks);
+    metrics.databaseSaveSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
   }
 
   /** The engine reckons in the same way: the configuration follows from the one before and the change alone. */

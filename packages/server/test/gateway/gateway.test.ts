@@ -45,10 +45,11 @@ const handlers: Handlers = {
 };
 
 describe('the JSON gateway', () => {
-  const http = new HttpServer(
-    new Map(),
-    gateway({ handlers, clock: systemClock, maxBodyBytes: 10_000 }),
-  );
+  const http = new HttpServer({
+    routes: new Map(),
+    fallback: gateway({ handlers, clock: systemClock, maxBodyBytes: 10_000 }),
+    access: { origins: ['*'], hosts: ['*'] },
+  });
   const server = createServer((socket) => http.accept(socket));
   let url: string;
 

@@ -4,7 +4,7 @@ import { connect as connectClient, GrpcChannel } from '@etcd-ts/client/node';
 import { type Handlers, PutRequest, RangeRequest, RangeResponse } from '@etcd-ts/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ClientListener } from '../../src/env.ts';
-import type { Route } from '../../src/listeners/health-routes.ts';
+import type { Route } from '../../src/listeners/route.ts';
 import { listenForClients } from '../../src/listeners/node/client-listener.ts';
 import { realClock } from './real-clock.ts';
 
@@ -21,12 +21,14 @@ const ok: Handlers = {
 const routes = new Map<string, Route>([
   [
     '/hello',
-    (query) =>
-      Promise.resolve({
-        status: 200,
-        contentType: 'text/plain',
-        body: `hello ${query.get('name')}`,
-      }),
+    {
+      answer: (query) =>
+        Promise.resolve({
+          status: 200,
+          contentType: 'text/plain',
+          body: `hello ${query.get('name')}`,
+        }),
+    },
   ],
 ]);
 

@@ -39,7 +39,7 @@ function serve(
     clock: realClock,
     maxReceiveBytes: 2_097_152,
     maxStreamsPerConnection: maxStreams,
-    minPingIntervalMs: 5_000,
+    keepalive: { minPingIntervalMs: 5_000, intervalMs: 0, timeoutMs: 20_000 },
     maxBacklogBytes: MAX_BACKLOG_BYTES,
     maxPartialBytes: MAX_PARTIAL_BYTES,
   });

@@ -8,6 +8,7 @@ import type { Clock } from '../../src/clock.ts';
 import type { FollowerProgress } from '../../src/consensus/consensus.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from '../../src/limits.ts';
 import { silentLogger } from '../../src/logger.ts';
+import { NodeMetrics } from '../../src/metrics/node-metrics.ts';
 import type { NodePort, NodeStatus } from '../../src/node-port.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -28,6 +29,7 @@ export class FakeNode implements NodePort {
   readonly limits: ServerLimits;
   readonly clock: Clock;
   readonly log = silentLogger;
+  readonly metrics: NodeMetrics = new NodeMetrics();
   readonly state: ReplicatedState;
   /** Every command that was proposed, in order. */
   readonly proposed: Command[] = [];

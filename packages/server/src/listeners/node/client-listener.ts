@@ -3,9 +3,12 @@ import type { Handlers } from '@etcd-ts/protocol';
 import { bindAddress } from '../../bootstrap/urls.ts';
 import type { Clock } from '../../clock.ts';
 import type { ClientListener } from '../../env.ts';
-import type { Route } from '../health-routes.ts';
+import { CallMetrics } from '../../metrics/call-metrics.ts';
+import { MAX_STREAMS_PER_CONNECTION } from '../../options/serving-options.ts';
 import { StartError } from '../../start-error.ts';
-import { GrpcServer } from './grpc.ts';
+import type { AccessRules } from '../access.ts';
+import type { Routes } from '../route.ts';
+import { GrpcServer, type Keepalive } from './grpc.ts';
 import { gateway, jsonBytesFor } from './gateway.ts';
 import { HttpServer } from './http.ts';
 import { ClientPort, type PortOptions } from './port.ts';
@@ -16,21 +19,33 @@ export interface ClientListenerOptions {
   readonly urls: readonly string[];
   readonly handlers: Handlers;
   readonly clock: Clock;
+  /** Where calls are counted. @defaultValue nowhere */
+  readonly metrics?: CallMetrics;
   /** Largest request. etcd --max-request-bytes. */
   readonly maxRequestBytes: number;
-  /** Answers to GET by path. */
-  readonly routes: ReadonlyMap<string, Route>;
+  /** What HTTP answers besides the gateway. */
+  readonly routes: Routes;
+  /** Who may ask over HTTP. @defaultValue anybody */
+  readonly access?: AccessRules;
+  /** Whether there is a gateway. etcd --enable-grpc-gateway. @defaultValue true */
+  readonly hasGateway?: boolean;
   /** etcd --max-concurrent-streams. @defaultValue {@link MAX_STREAMS_PER_CONNECTION} */
   readonly maxStreamsPerConnection?: number;
-  /** etcd --grpc-keepalive-min-time. @defaultValue 5000 */
-  readonly minPingIntervalMs?: number;
+  /** etcd --grpc-keepalive-*. @defaultValue etcd's */
+  readonly keepalive?: Keepalive;
 }
 
 /** What a message may be larger than the request inside it (etcd v3rpc/grpc.go, grpcOverheadBytes). */
 export const GRPC_OVERHEAD_BYTES: number = 512 * 1024;
 
-/** etcd's own default is 2^32 - 1, which bounds nothing. */
-export const MAX_STREAMS_PER_CONNECTION = 1_000_000;
+/** etcd's defaults. */
+const DEFAULT_KEEPALIVE: Keepalive = {
+  minPingIntervalMs: 5_000,
+  intervalMs: 7_200_000,
+  timeoutMs: 20_000,
+};
+
+const ANYBODY: AccessRules = { origins: ['*'], hosts: ['*'] };
 
 /**
  * Listens on all URLs, or on none.
@@ -38,51 +53,89 @@ export const MAX_STREAMS_PER_CONNECTION = 1_000_000;
  * @throws StartError BAD_OPTION for a URL that cannot be bound to, LISTEN_FAILED when the system refuses.
  */
 export async function listenForClients(options: ClientListenerOptions): Promise<ClientListener> {
-  const { handlers, clock } = options;
+  const { handlers, clock, metrics = new CallMetrics() } = options;
   const maxReceiveBytes = options.maxRequestBytes + GRPC_OVERHEAD_BYTES;
   const http2 = new GrpcServer({
     handlers,
     clock,
+    metrics,
     maxReceiveBytes,
     maxStreamsPerConnection: options.maxStreamsPerConnection ?? MAX_STREAMS_PER_CONNECTION,
-    minPingIntervalMs: options.minPingIntervalMs ?? 5_000,
+    keepalive: options.keepalive ?? DEFAULT_KEEPALIVE,
   });
   const maxBodyBytes = jsonBytesFor(maxReceiveBytes);
-  const http1 = new HttpServer(options.routes, gateway({ handlers, clock, maxBodyBytes }));
-  const ports: ClientPort[] = [];
-  const urls: string[] = [];
-  try {
-    for (const url of options.urls) {
-      const { host, port: wanted, tls } = bindAddress(url);
-      if (tls) {
-        throw new StartError('BAD_OPTION', `cannot listen on ${url}: TLS is not supported yet`);
-      }
-      const port = await listen({ host, port: wanted, http2, http1 });
-      ports.push(port);
-      urls.push(`http://${host.includes(':') ? `[${host}]` : host}:${port.port}`);
-    }
-  } catch (error) {
-    await Promise.all(ports.map((port) => port.destroy()));
-    throw error;
-  }
+  const hasGateway = options.hasGateway ?? true;
+  const http1 = new HttpServer({
+    routes: options.routes,
+    access: options.access ?? ANYBODY,
+    ...(hasGateway ? { fallback: gateway({ handlers, clock, metrics, maxBodyBytes }) } : {}),
+  });
+  const ports = await listenAll(options.urls, { http2, http1 });
   const close = async (graceMs: number): Promise<void> => {
-    for (const port of ports) port.stopAccepting();
+    for (const { port } of ports) port.stopAccepting();
     http1.close();
     await http2.close(graceMs);
-    await Promise.all(ports.map((port) => port.destroy()));
+    await Promise.all(ports.map(({ port }) => port.destroy()));
   };
-  return { urls, close };
+  return { urls: ports.map(({ url }) => url), close };
+}
+
+/**
+ * Listens on all URLs, or on none, for monitors alone: HTTP without gateway and without gRPC.
+ *
+ * @throws StartError as {@link listenForClients}.
+ */
+export async function listenForMonitors(
+  urls: readonly string[],
+  routes: Routes,
+): Promise<ClientListener> {
+  const http1 = new HttpServer({ routes });
+  const ports = await listenAll(urls, { http2: HANG_UP, http1 });
+  const close = async (): Promise<void> => {
+    for (const { port } of ports) port.stopAccepting();
+    http1.close();
+    await Promise.all(ports.map(({ port }) => port.destroy()));
+  };
+  return { urls: ports.map(({ url }) => url), close };
+}
+
+const HANG_UP: PortOptions['http2'] = { accept: (connection) => connection.destroy() };
+
+/** A port that listens. */
+interface Listening {
+  readonly url: string;
+  readonly port: ClientPort;
+}
+
+async function listenAll(
+  urls: readonly string[],
+  doors: Pick<PortOptions, 'http1' | 'http2'>,
+): Promise<readonly Listening[]> {
+  const listening: Listening[] = [];
+  try {
+    for (const url of urls) listening.push(await listenOn(url, doors));
+  } catch (error) {
+    await Promise.all(listening.map(({ port }) => port.destroy()));
+    throw error;
+  }
+  return listening;
 }
 
 /** As ClientPort.listen, with the refusal in Go's words, which tools wait for. */
-async function listen(options: PortOptions): Promise<ClientPort> {
+async function listenOn(
+  url: string,
+  doors: Pick<PortOptions, 'http1' | 'http2'>,
+): Promise<Listening> {
+  const { host, port: wanted, tls } = bindAddress(url);
+  if (tls) {
+    throw new StartError('BAD_OPTION', `cannot listen on ${url}: TLS is not supported yet`);
+  }
   try {
-    return await ClientPort.listen(options);
+    const port = await ClientPort.listen({ host, port: wanted, ...doors });
+    return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port.port}`, port };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const why = code === 'EADDRINUSE' ? 'bind: address already in use' : String(error);
-    throw new StartError('LISTEN_FAILED', `listen tcp ${options.host}:${options.port}: ${why}`, {
-      cause: error,
-    });
+    throw new StartError('LISTEN_FAILED', `listen tcp ${host}:${wanted}: ${why}`, { cause: error });
   }
 }

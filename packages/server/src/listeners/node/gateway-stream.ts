@@ -33,7 +33,7 @@ export class GatewayStream {
     request.once('end', () => this.#onBodyEnd());
     request.once('error', () => this.#requests.abort());
     response.once('close', () => {
-      this.#hasEnded = true;
+      this.#ended(new EtcdError('CANCELED'));
       this.#requests.abort();
     });
     context.signal.addEventListener('abort', () => this.#fail(context.signal.reason), {
@@ -51,6 +51,7 @@ export class GatewayStream {
       send: (message) => {
         if (this.#hasEnded) return false;
         this.#begin(200);
+        this.#call.counted.sent();
         return response.write(
           `{"result":${messageToJson(rpc.response as never, message as never)}}\n`,
         );
@@ -78,6 +79,7 @@ export class GatewayStream {
       if (read === undefined) return;
       const message = messageFromJson(rpc.request as never, read.value, this.#pending);
       this.#pending = this.#pending.slice(read.end);
+      this.#call.counted.received();
       if (this.#requests.push(message)) continue;
       request.pause();
       void this.#requests.drained().then(() => request.resume());
@@ -111,7 +113,7 @@ export class GatewayStream {
 
   #finish(): void {
     if (this.#hasEnded) return;
-    this.#hasEnded = true;
+    this.#ended();
     this.#requests.abort();
     this.#begin(200);
     this.#call.response.end();
@@ -119,12 +121,17 @@ export class GatewayStream {
 
   #fail(reason: unknown): void {
     if (this.#hasEnded) return;
-    this.#hasEnded = true;
     const error = gatewayError(reason);
+    this.#ended(error);
     this.#call.context.cancel(EtcdError.is(reason) ? reason : new EtcdError('CANCELED'));
     this.#requests.abort();
     this.#begin(httpStatus(error.status));
     this.#call.response.end(`{"error":${errorJson(error)}}\n`);
+  }
+
+  #ended(error?: EtcdError): void {
+    if (!this.#hasEnded) this.#call.counted.ended(error);
+    this.#hasEnded = true;
   }
 
   #drained(): Promise<void> {

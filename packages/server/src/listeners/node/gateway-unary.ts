@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { EtcdError, type MethodName, type Rpc, type UnaryHandler } from '@etcd-ts/protocol';
+import type { CountedCall } from '../../metrics/call-metrics.ts';
 import type { ListenerContext } from '../call-context.ts';
 import { JsonMappingError, messageFromJson } from '../gateway/from-json.ts';
 import { httpStatus } from '../gateway/http-status.ts';
@@ -12,6 +13,7 @@ export interface GatewayCall {
   readonly response: ServerResponse;
   readonly rpc: Rpc<MethodName>;
   readonly context: ListenerContext;
+  readonly counted: CountedCall;
   readonly maxBodyBytes: number;
 }
 
@@ -28,20 +30,23 @@ export async function answerUnary(
   call: GatewayCall,
   handler: UnaryHandler<unknown, unknown>,
 ): Promise<void> {
-  const { response, rpc, context } = call;
+  const { response, rpc, context, counted } = call;
   try {
     const text = await readBody(call);
     const value = readJson(text)?.value ?? NOTHING;
-    const message = await Promise.race([
-      handler(messageFromJson(rpc.request as never, value, text), context),
-      cancelled(context),
-    ]);
+    const request = messageFromJson(rpc.request as never, value, text);
+    counted.received();
+    const message = await Promise.race([handler(request, context), cancelled(context)]);
     const body = messageToJson(rpc.response as never, message as never);
+    counted.sent();
+    counted.ended();
     if (response.destroyed) return;
     response.writeHead(200, { ...HEADERS, 'Content-Length': Buffer.byteLength(body) });
     response.end(body);
-  } catch (error) {
-    answerError(response, gatewayError(error));
+  } catch (cause) {
+    const error = gatewayError(cause);
+    counted.ended(error);
+    answerError(response, error);
   }
 }
 

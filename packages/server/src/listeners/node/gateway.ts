@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { EtcdError, type Handlers, type MethodName, type Rpc } from '@etcd-ts/protocol';
 import type { Clock } from '../../clock.ts';
 import { Deadlines } from '../../requests/deadlines.ts';
+import { CallMetrics } from '../../metrics/call-metrics.ts';
 import { ListenerContext } from '../call-context.ts';
 import { gatewayRoute } from '../gateway/gateway-routes.ts';
 import { parseTimeoutMs } from '@etcd-ts/protocol/http2';
@@ -19,6 +20,8 @@ import type { HttpFallback } from './http.ts';
 export interface GatewayOptions {
   readonly handlers: Handlers;
   readonly clock: Clock;
+  /** Where calls are counted. @defaultValue nowhere */
+  readonly metrics?: CallMetrics;
   /** Bytes of one request's JSON; beyond: RESOURCE_EXHAUSTED, as gRPC answers a message that is too large. */
   readonly maxBodyBytes: number;
 }
@@ -39,6 +42,7 @@ const METADATA_PREFIX = 'grpc-metadata-';
 /** Makes the gateway; it takes every path below `/v3/`. */
 export function gateway(options: GatewayOptions): HttpFallback {
   const deadlines = new Deadlines(options.clock);
+  const metrics = options.metrics ?? new CallMetrics();
   return (request, response, path) => {
     const rpc = gatewayRoute(path);
     if (rpc === 'elsewhere') return false;
@@ -47,14 +51,14 @@ export function gateway(options: GatewayOptions): HttpFallback {
     } else if (request.method !== 'POST') {
       answerError(response, new EtcdError('UNIMPLEMENTED', { message: 'Method Not Allowed' }));
     } else {
-      startCall(options, deadlines, { request, response, rpc });
+      startCall({ ...options, metrics }, deadlines, { request, response, rpc });
     }
     return true;
   };
 }
 
 function startCall(
-  options: GatewayOptions,
+  options: GatewayOptions & { readonly metrics: CallMetrics },
   deadlines: Deadlines,
   {
     request,
@@ -80,7 +84,9 @@ function startCall(
     timeoutMs,
     peer: { via: 'gateway', address: `${remoteAddress}:${remotePort}` },
   });
-  const call: GatewayCall = { request, response, rpc, context, maxBodyBytes: options.maxBodyBytes };
+  const { maxBodyBytes, metrics } = options;
+  const counted = metrics.started(rpc.name, context.metadata);
+  const call: GatewayCall = { request, response, rpc, context, counted, maxBodyBytes };
   const expiring = { expire: () => context.cancel(new EtcdError('DEADLINE_EXCEEDED')) };
   if (timeoutMs !== undefined) deadlines.add(expiring, timeoutMs);
   response.once('close', () => {

@@ -8,19 +8,32 @@ import type { Socket } from 'node:net';
 import { CallDeadlines, EtcdError, type Handlers } from '@etcd-ts/protocol';
 import { Http2Connection, PingPolicy } from '@etcd-ts/protocol/http2';
 import type { Clock } from '../../clock.ts';
+import { CallMetrics } from '../../metrics/call-metrics.ts';
+import { SignOfLife } from '../sign-of-life.ts';
 import type { GrpcCall } from '../grpc-call.ts';
 import { type GrpcConnectionFacts, serveStream } from '../grpc-service.ts';
+
+/** Which pings are taken and sent. */
+export interface Keepalive {
+  /** Least time between a client's pings; beyond: GOAWAY too_many_pings. etcd --grpc-keepalive-min-time. */
+  readonly minPingIntervalMs: number;
+  /** Silence after which a client is asked for a sign of life; 0: never. etcd --grpc-keepalive-interval. */
+  readonly intervalMs: number;
+  /** Silence after that at which it is hung up on. etcd --grpc-keepalive-timeout. */
+  readonly timeoutMs: number;
+}
 
 /** What a gRPC server may be told. */
 export interface GrpcServerOptions {
   readonly handlers: Handlers;
   readonly clock: Clock;
+  /** Where calls are counted. @defaultValue nowhere */
+  readonly metrics?: CallMetrics;
   /** Largest request message; beyond: RESOURCE_EXHAUSTED. etcd: --max-request-bytes + 512 KiB. */
   readonly maxReceiveBytes: number;
   /** Streams open on one connection; one more is refused. etcd --max-concurrent-streams. */
   readonly maxStreamsPerConnection: number;
-  /** Least time between a client's pings; beyond: GOAWAY too_many_pings. etcd --grpc-keepalive-min-time. */
-  readonly minPingIntervalMs: number;
+  readonly keepalive: Keepalive;
   /** @defaultValue {@link MAX_PARTIAL_BYTES_PER_CONNECTION} */
   readonly maxPartialBytes?: number;
   /** @defaultValue {@link MAX_SOCKET_BACKLOG_BYTES} */
@@ -45,9 +58,11 @@ export class GrpcServer {
   readonly #options: GrpcServerOptions;
   readonly #deadlines: CallDeadlines;
   readonly #served = new Set<Served>();
+  readonly #metrics: CallMetrics;
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
+    this.#metrics = options.metrics ?? new CallMetrics();
     this.#deadlines = new CallDeadlines(options.clock);
   }
 
@@ -60,7 +75,7 @@ export class GrpcServer {
   accept(socket: Socket): void {
     const calls = new Set<GrpcCall>();
     const facts = this.#factsOf(socket, calls);
-    const { maxBacklogBytes = MAX_SOCKET_BACKLOG_BYTES } = this.#options;
+    const { clock, keepalive, maxBacklogBytes = MAX_SOCKET_BACKLOG_BYTES } = this.#options;
     const connection = new Http2Connection(
       {
         onStream: (stream) => serveStream(stream, facts),
@@ -69,7 +84,7 @@ export class GrpcServer {
       },
       {
         maxStreams: this.#options.maxStreamsPerConnection,
-        pings: new PingPolicy(this.#options.minPingIntervalMs),
+        pings: new PingPolicy(this.#options.keepalive.minPingIntervalMs),
         monotonicMs: () => this.#options.clock.monotonicMs(),
       },
     );
@@ -82,7 +97,18 @@ export class GrpcServer {
     });
     const served: Served = { connection, calls, closed };
     this.#served.add(served);
-    socket.on('data', (chunk: Uint8Array) => connection.receive(chunk));
+    const alive = new SignOfLife(clock, keepalive, {
+      ask: () => connection.ping(),
+      giveUp: () => {
+        connection.finish();
+        socket.destroy();
+      },
+    });
+    socket.once('close', () => alive.stop());
+    socket.on('data', (chunk: Uint8Array) => {
+      alive.heard();
+      connection.receive(chunk);
+    });
     socket.on('drain', () => {
       connection.setCongested(false);
       socket.resume();
@@ -118,6 +144,7 @@ export class GrpcServer {
       handlers: this.#options.handlers,
       deadlines: this.#deadlines,
       maxReceiveBytes: this.#options.maxReceiveBytes,
+      metrics: this.#metrics,
       partialBytes: {
         bytes: 0,
         limit: this.#options.maxPartialBytes ?? MAX_PARTIAL_BYTES_PER_CONNECTION,

@@ -11,17 +11,17 @@ export const MONITORING: Family = {
     flag('enable-pprof', BOOLEAN, {
       fallback: 'false',
       help: 'Serve profiles below /debug/pprof/.',
-      isPending: true,
+      option: 'enablePprof',
     }),
     flag('metrics', TEXT, {
       fallback: 'basic',
       help: 'basic, or extensive: with the times of gRPC calls.',
-      isPending: true,
+      option: 'metrics',
     }),
     flag('listen-metrics-urls', URLS, {
       fallback: '',
       help: 'Where /metrics and /health are served besides.',
-      isPending: true,
+      option: 'listenMetricsUrls',
     }),
   ],
 };

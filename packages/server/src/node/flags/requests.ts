@@ -19,27 +19,27 @@ export const REQUESTS: Family = {
     flag('max-concurrent-streams', UINT32, {
       fallback: '4294967295',
       help: 'Calls that one connection of a client may have open.',
-      isPending: true,
+      option: 'maxConcurrentStreams',
     }),
     flag('enable-grpc-gateway', BOOLEAN, {
       fallback: 'true',
       help: 'Serve JSON below /v3.',
-      isPending: true,
+      option: 'enableGrpcGateway',
     }),
     flag('grpc-keepalive-min-time', DURATION, {
       fallback: '5s',
       help: 'Shortest time between two pings of a client; who pings more often is cut off.',
-      isPending: true,
+      option: 'grpcKeepaliveMinTimeMs',
     }),
     flag('grpc-keepalive-interval', DURATION, {
       fallback: '2h0m0s',
       help: 'Silence after which a client is pinged; 0 is never.',
-      isPending: true,
+      option: 'grpcKeepaliveIntervalMs',
     }),
     flag('grpc-keepalive-timeout', DURATION, {
       fallback: '20s',
       help: 'How long the answer to such a ping is waited for.',
-      isPending: true,
+      option: 'grpcKeepaliveTimeoutMs',
     }),
     flag('warning-apply-duration', DURATION, {
       fallback: '100ms',

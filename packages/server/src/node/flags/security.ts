@@ -65,12 +65,12 @@ export const CLIENT_SECURITY: Family = {
     flag('cors', ORIGINS, {
       fallback: '*',
       help: 'Origins whose pages may call over HTTP.',
-      isPending: true,
+      option: 'cors',
     }),
     flag('host-whitelist', TEXT_LIST, {
       fallback: '*',
       help: 'Host names that requests over plain HTTP may be for.',
-      isPending: true,
+      option: 'hostWhitelist',
     }),
   ],
 };

@@ -9,6 +9,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { deferred } from '@etcd-ts/base';
 import type { SnapshotMessage } from '@etcd-ts/raft';
+import type { PeerCounts } from '../../metrics/peer-traffic.ts';
 import { ChunkWindow } from '../chunk-window.ts';
 import { encodeMessage } from '../message-codec.ts';
 import type { LocalPeer } from '../peer-transport.ts';
@@ -40,6 +41,8 @@ export interface SnapshotTransferParts {
   readonly message: SnapshotMessage;
   readonly chunks: AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
+  /** Where what passes is counted. */
+  readonly counts: PeerCounts;
 }
 
 /**
@@ -70,11 +73,11 @@ class OutgoingTransfer {
   }
 
   async run(): Promise<void> {
-    const { urls, local, message, signal } = this.#parts;
+    const { urls, local, message, signal, counts } = this.#parts;
     for (let isResumed = false; ; isResumed = true) {
       try {
         const { socket, head } = await dialAny(urls, local, message.to, 'bulk', signal);
-        await this.#over(new Connection(socket, head), isResumed);
+        await this.#over(new Connection(socket, head, counts), isResumed);
         return;
       } catch (error) {
         const isHopeless = performance.now() - this.#movedMs > SNAPSHOT_RESUME_MS;

@@ -1,5 +1,6 @@
 /** One framed connection between two peers, after the handshake. */
 import type { Duplex } from 'node:stream';
+import type { PeerCounts } from '../../metrics/peer-traffic.ts';
 import { FRAME_HEADER_BYTES, frameHeader, FrameReader, MAX_FRAME_BYTES } from '../frame.ts';
 import { packRecord, type PeerRecord, unpackRecord } from '../peer-record.ts';
 
@@ -17,16 +18,21 @@ export interface ConnectionEvents {
 export class Connection {
   readonly #socket: Duplex;
   readonly #head: Uint8Array;
+  readonly #counts: PeerCounts | undefined;
   #events: ConnectionEvents | undefined;
   readonly #reader = new FrameReader();
   #outgoing: Uint8Array[] = [];
   #error: Error | undefined;
   #closed = false;
 
-  /** @param head What came behind the handshake. */
-  constructor(socket: Duplex, head: Uint8Array) {
+  /**
+   * @param head What came behind the handshake.
+   * @param counts Where what passes is counted.
+   */
+  constructor(socket: Duplex, head: Uint8Array, counts?: PeerCounts) {
     this.#socket = socket;
     this.#head = head;
+    this.#counts = counts;
     socket.on('error', (error: Error) => {
       this.#error ??= error;
     });
@@ -69,7 +75,9 @@ export class Connection {
     if (this.#outgoing.length === 0 || this.#closed) return;
     const parts = this.#outgoing;
     this.#outgoing = [];
-    this.#socket.write(parts.length === 1 ? parts[0] : Buffer.concat(parts));
+    const bytes = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
+    if (this.#counts !== undefined) this.#counts.sentBytes += bytes.length;
+    this.#socket.write(bytes);
   }
 
   /** Adds and writes. */
@@ -117,12 +125,14 @@ export class Connection {
   }
 
   #read(bytes: Uint8Array): void {
+    if (this.#counts !== undefined) this.#counts.receivedBytes += bytes.length;
     try {
       for (const payload of this.#reader.push(bytes)) {
         if (this.#closed) return;
         this.#events?.record(unpackRecord(payload));
       }
     } catch (error) {
+      if (this.#counts !== undefined) this.#counts.receiveFailures += 1;
       this.destroy(error instanceof Error ? error : new Error(String(error)));
     }
   }

@@ -10,6 +10,7 @@ import type { Message } from '@etcd-ts/raft';
 import { abortError } from '../../requests/abort.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
+import type { PeerCounts } from '../../metrics/peer-traffic.ts';
 import { encodeMessage, type MessageRecord } from '../message-codec.ts';
 import type { LocalPeer, Peer } from '../peer-transport.ts';
 import { failureOf, type PeerRecord, RECORD } from '../peer-record.ts';
@@ -35,6 +36,8 @@ export interface PeerLinkParts {
   readonly local: LocalPeer;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What passes to and from the peer. */
+  readonly counts: PeerCounts;
   readonly unreachable: (peer: MemberId) => void;
   /** The peer knows this member as removed. */
   readonly removed: () => void;
@@ -57,6 +60,8 @@ export class PeerLink {
   #attempts = 0;
   #lastCall = 0;
   #heardMs = 0;
+  /** When the ping was sent that has no answer yet. */
+  #pingedMs: number | undefined;
   #reported = '';
   #timer: Timer | undefined;
 
@@ -91,7 +96,9 @@ export class PeerLink {
         sent = connection.add([RECORD.messages, batch]) && sent;
       connection.flush();
     }
-    if (!sent) this.#parts.clock.soon(() => this.#tellUnreachable());
+    if (sent) return;
+    this.#parts.counts.sendFailures += 1;
+    this.#parts.clock.soon(() => this.#tellUnreachable());
   }
 
   call(method: string, request: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
@@ -147,7 +154,7 @@ export class PeerLink {
     try {
       const { socket, head } = await dial(url, local, id, 'log', this.#abort.signal);
       if (this.#abort.signal.aborted) return void socket.destroy();
-      this.#established(new Connection(socket, head));
+      this.#established(new Connection(socket, head, this.#parts.counts));
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       const reason = error instanceof Error ? error.message : String(error);
@@ -181,6 +188,8 @@ export class PeerLink {
     const { log } = this.#parts;
     this.#connection = undefined;
     this.#connectedSinceMs = undefined;
+    this.#pingedMs = undefined;
+    this.#parts.counts.disconnects += 1;
     this.#failCalls();
     if (this.#abort.signal.aborted) return;
     log.warn('lost connection with remote peer', {
@@ -206,12 +215,18 @@ export class PeerLink {
       this.#connection?.destroy(new Error(`no sign of life for ${3 * PING_INTERVAL_MS} ms`));
       return;
     }
+    this.#pingedMs = clock.monotonicMs();
     this.#connection?.send([RECORD.ping]);
     this.#timer = clock.after(PING_INTERVAL_MS, () => this.#ping());
   }
 
   #onRecord(record: PeerRecord): void {
-    this.#heardMs = this.#parts.clock.monotonicMs();
+    const { clock, counts } = this.#parts;
+    this.#heardMs = clock.monotonicMs();
+    if (record[0] === RECORD.pong && this.#pingedMs !== undefined) {
+      counts.roundTripSeconds.observe((this.#heardMs - this.#pingedMs) / 1000);
+      this.#pingedMs = undefined;
+    }
     if (record[0] !== RECORD.answer && record[0] !== RECORD.failure) return;
     const id = record[1] as number;
     const call = this.#calls.get(id);

@@ -15,6 +15,7 @@ import type { Message, SnapshotMessage } from '@etcd-ts/raft';
 import { bindAddress } from '../../bootstrap/urls.ts';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
+import { PeerTraffic } from '../../metrics/peer-traffic.ts';
 import { StartError } from '../../start-error.ts';
 import { decodeMessage } from '../message-codec.ts';
 import type {
@@ -41,11 +42,14 @@ export interface TcpTransportParts {
   readonly listenUrls: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
+  /** Where what passes is counted. @defaultValue nowhere */
+  readonly traffic?: PeerTraffic;
 }
 
 /** The peers of one member, over TCP. */
 export class TcpTransport implements PeerTransport {
   readonly #parts: TcpTransportParts;
+  readonly #traffic: PeerTraffic;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Duplex>();
   readonly #incoming = new Map<bigint, Connection>();
@@ -61,6 +65,7 @@ export class TcpTransport implements PeerTransport {
 
   constructor(parts: TcpTransportParts) {
     this.#parts = parts;
+    this.#traffic = parts.traffic ?? new PeerTraffic();
   }
 
   /** Where it listens, with the real ports; in the order of the listen URLs. */
@@ -120,7 +125,8 @@ export class TcpTransport implements PeerTransport {
       throw new Error(`member ${idToHex(message.to)} is no peer`);
     }
     const ends = AbortSignal.any([signal, this.#ends.signal]);
-    await sendSnapshot({ urls: peer.urls, local, message, chunks, signal: ends });
+    const counts = this.#traffic.of(message.to);
+    await sendSnapshot({ urls: peer.urls, local, message, chunks, signal: ends, counts });
   }
 
   call(
@@ -168,7 +174,9 @@ export class TcpTransport implements PeerTransport {
     const removed = (): void => {
       if (!this.#closed) this.#handlers?.removed();
     };
-    this.#links.set(peer.id, new PeerLink(peer, { local, clock, log, unreachable, removed }));
+    const counts = this.#traffic.of(peer.id);
+    const parts = { local, clock, log, counts, unreachable, removed };
+    this.#links.set(peer.id, new PeerLink(peer, parts));
   }
 
   #listen(url: string): Promise<Server> {
@@ -218,7 +226,7 @@ export class TcpTransport implements PeerTransport {
     }
     accept(socket);
     if (hello.lane === 'log') this.#hear(hello.from, socket, head);
-    else this.#transfers?.accept(new Connection(socket, head), hello.from);
+    else this.#receive(hello.from, socket, head);
   }
 
   #standing(id: bigint): 'member' | 'removed' | 'unknown' {
@@ -228,7 +236,7 @@ export class TcpTransport implements PeerTransport {
 
   #hear(from: bigint, socket: Duplex, head: Uint8Array): void {
     this.#incoming.get(from)?.destroy();
-    const connection = new Connection(socket, head);
+    const connection = new Connection(socket, head, this.#traffic.of(from));
     connection.listen({
       record: (record) => this.#onRecord(from, connection, record),
       closed: () => {
@@ -236,6 +244,10 @@ export class TcpTransport implements PeerTransport {
       },
     });
     this.#incoming.set(from, connection);
+  }
+
+  #receive(from: bigint, socket: Duplex, head: Uint8Array): void {
+    this.#transfers?.accept(new Connection(socket, head, this.#traffic.of(from)), from);
   }
 
   #onRecord(from: bigint, connection: Connection, record: PeerRecord): void {

@@ -47,6 +47,8 @@ interface Entry {
   watcher: Watcher | undefined;
   /** Nothing was sent since the last tick of the progress timer. */
   isIdle: boolean;
+  /** Events that found no room and wait. */
+  pendingEvents: number;
 }
 
 /** What a stream needs beside its node. */
@@ -79,6 +81,7 @@ export class WatchStream {
     this.#responses = responses;
     this.#refusal = refusal;
     this.#stopObserving = node.state.observe({ replaced: () => this.#moveToNewStore() });
+    node.metrics.watchStreams += 1;
   }
 
   /** How many ids are taken. */
@@ -105,7 +108,10 @@ export class WatchStream {
 
   /** Ends all watchers. */
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#node.metrics.watchStreams -= 1;
+    for (const entry of this.#parked) this.#unpark(entry);
     this.#stopObserving();
     this.#progressTimer?.cancel();
     for (const { watcher } of this.#entries.values()) watcher?.cancel();
@@ -125,7 +131,7 @@ export class WatchStream {
     }
     // The answer leaves before the hub knows the watcher, and so before any event.
     this.#send({ header, watchId: id, created: true });
-    const entry: Entry = { id, request, watcher: undefined, isIdle: true };
+    const entry: Entry = { id, request, watcher: undefined, isIdle: true, pendingEvents: 0 };
     this.#entries.set(id, entry);
     this.#register(entry, request.startRevision);
     if (request.progressNotify) this.#armProgress();
@@ -164,14 +170,18 @@ export class WatchStream {
       const header = headerAt(this.#node, 0);
       const { compactRevision } = batch;
       entry.watcher = undefined;
-      this.#parked.delete(entry);
+      this.#unpark(entry);
       this.#send({ header, watchId, canceled: true, compactRevision });
       return true;
     }
+    const { metrics } = this.#node;
     if (this.#isFull) {
       this.#parked.add(entry);
+      metrics.pendingWatchEvents += batch.events.length - entry.pendingEvents;
+      entry.pendingEvents = batch.events.length;
       return false;
     }
+    metrics.watchEvents += batch.events.length;
     entry.isIdle = false;
     const header = headerAt(this.#node, batch.revision);
     const response = makeResponse({ header, watchId, events: [...batch.events] });
@@ -188,7 +198,7 @@ export class WatchStream {
     if (entry === undefined) return;
     entry.watcher?.cancel();
     this.#entries.delete(id);
-    this.#parked.delete(entry);
+    this.#unpark(entry);
     this.#send({ header: headerNow(this.#node), watchId: id, canceled: true });
   }
 
@@ -234,7 +244,7 @@ export class WatchStream {
 
   /** A snapshot replaced the store: every watcher goes on in the new one, from where it stood. */
   #moveToNewStore(): void {
-    this.#parked.clear();
+    for (const entry of this.#parked) this.#unpark(entry);
     for (const entry of this.#entries.values()) {
       if (entry.watcher === undefined) continue;
       const { nextRevision } = entry.watcher;
@@ -242,6 +252,12 @@ export class WatchStream {
       this.#register(entry, nextRevision);
     }
     this.#catchUp.wake();
+  }
+
+  #unpark(entry: Entry): void {
+    this.#parked.delete(entry);
+    this.#node.metrics.pendingWatchEvents -= entry.pendingEvents;
+    entry.pendingEvents = 0;
   }
 
   #send(partial: Partial<WatchResponse> & { header: ResponseHeader }): void {
@@ -258,7 +274,7 @@ export class WatchStream {
     this.#isFull = false;
     if (this.#isClosed || this.#parked.size === 0) return;
     const parked = [...this.#parked];
-    this.#parked.clear();
+    for (const entry of parked) this.#unpark(entry);
     for (const { watcher } of parked) watcher?.resume();
     this.#catchUp.wake();
   }

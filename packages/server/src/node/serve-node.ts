@@ -1,0 +1,97 @@
+/** What a node serves over the network: which routes are on which port, and what they read off the node. */
+import { RangeRequest } from '@etcd-ts/protocol';
+import type { Clock } from '../clock.ts';
+import type { ClientListener, Served } from '../env.ts';
+import { profileRoutes, variableRoutes } from '../listeners/node/debug-routes.ts';
+import { listenForClients, listenForMonitors } from '../listeners/node/client-listener.ts';
+import { healthRoutes, type HealthSource, versionRoutes } from '../listeners/health-routes.ts';
+import { probeRoutes } from '../listeners/probe-routes.ts';
+import type { Route } from '../listeners/route.ts';
+import { METRICS_CONTENT_TYPE, metricsPage } from '../metrics/node/metrics-page.ts';
+import type { NodePort } from '../node-port.ts';
+import type { ResolvedOptions } from '../options.ts';
+import { ETCD_VERSION, STORAGE_VERSION } from '../services/version.ts';
+
+/** Listens for clients and for monitors, as the options say; nowhere when they name no URL. */
+export async function serveNode(
+  options: ResolvedOptions,
+  { handlers, node }: Served,
+  clock: Clock,
+): Promise<ClientListener> {
+  if (options.metrics === 'extensive') node.metrics.calls.timeCalls(() => clock.monotonicMs());
+  const source = healthOf(node, clock);
+  const monitored = new Map<string, Route>([
+    ...healthRoutes(source),
+    ...probeRoutes(source),
+    ...metricsRoutes(node),
+  ]);
+  const monitors = await listenForMonitors(options.listenMetricsUrls, monitored);
+  try {
+    const clients = await listenForClients({
+      urls: options.listenClientUrls,
+      handlers,
+      clock,
+      metrics: node.metrics.calls,
+      maxRequestBytes: options.maxRequestBytes,
+      routes: new Map([
+        ...monitored,
+        ...versionRoutes(source),
+        ...variableRoutes(node),
+        ...(options.enablePprof ? profileRoutes() : []),
+      ]),
+      access: { origins: options.cors, hosts: options.hostWhitelist },
+      hasGateway: options.enableGrpcGateway,
+      maxStreamsPerConnection: options.maxConcurrentStreams,
+      keepalive: {
+        minPingIntervalMs: options.grpcKeepaliveMinTimeMs,
+        intervalMs: options.grpcKeepaliveIntervalMs,
+        timeoutMs: options.grpcKeepaliveTimeoutMs,
+      },
+    });
+    return {
+      urls: clients.urls,
+      metricsUrls: monitors.urls,
+      close: async (graceMs) => {
+        await Promise.all([clients.close(graceMs), monitors.close(graceMs)]);
+      },
+    };
+  } catch (error) {
+    await monitors.close(0);
+    throw error;
+  }
+}
+
+const PROBE = RangeRequest.fromPartial({
+  key: new TextEncoder().encode('health'),
+  keysOnly: true,
+  limit: 1,
+});
+
+function healthOf(node: NodePort, clock: Clock): HealthSource {
+  return {
+    clock,
+    metrics: node.metrics,
+    requestTimeoutMs: node.limits.requestTimeoutMs,
+    hasLeader: () => node.status().leader !== 0n,
+    isLearner: () => node.status().isLearner,
+    raisedAlarms: () => node.state.alarms.list().map(({ alarm }) => alarm),
+    read: async (serializable, signal) => {
+      if (!serializable) await node.readBarrier(signal);
+      node.state.store.range(PROBE);
+    },
+    versions: () => ({
+      etcdserver: ETCD_VERSION,
+      etcdcluster: node.status().leader === 0n ? 'not_decided' : ETCD_VERSION,
+      storage: STORAGE_VERSION,
+    }),
+  };
+}
+
+function metricsRoutes(node: NodePort): Map<string, Route> {
+  const answer: Route['answer'] = async () => ({
+    status: 200,
+    contentType: METRICS_CONTENT_TYPE,
+    body: await metricsPage(node),
+  });
+  return new Map([['/metrics', { answer, anyMethod: true }]]);
+}
