@@ -22,6 +22,9 @@ export const META_COMPACT = '.compact';
 /** The revision through which a compaction has finished. */
 export const META_COMPACTED = '.compacted';
 
+/** The revision that the store jumped to; compacted through it, at least. */
+export const META_SKIPPED = '.skipped';
+
 /** The record name of a meta name. */
 export function metaName(name: string): Uint8Array {
   return fromLatin1(`m${name}`);

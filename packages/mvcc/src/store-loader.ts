@@ -14,6 +14,7 @@ import {
   META_APPLIED,
   META_COMPACT,
   META_COMPACTED,
+  META_SKIPPED,
 } from './meta-table.ts';
 import type { VersionRef } from './key-index.ts';
 import { decodeRecord } from './record.ts';
@@ -42,6 +43,13 @@ export class StoreLoader {
     this.#state.applied = bytesPosition(meta.get(META_APPLIED));
     this.#state.compactRevision = bytesNumber(meta.get(META_COMPACT));
     this.#state.compactedRevision = bytesNumber(meta.get(META_COMPACTED));
+    const skippedTo = bytesNumber(meta.get(META_SKIPPED));
+    const { compactRevision } = this.#state;
+    assert(
+      skippedTo <= compactRevision,
+      () => `jumped to revision ${skippedTo}, but compacted through ${compactRevision} only`,
+    );
+    this.#state.revision = Math.max(this.#state.revision, skippedTo);
   }
 
   /** A revision's record. They must come in order. */
@@ -71,7 +79,7 @@ export class StoreLoader {
     const bytes = recordBytes(record.length, tombstone);
     state.log.append(main, sub, slot, tombstone, bytes);
     state.recordBytes += bytes;
-    state.revision = main;
+    state.revision = Math.max(state.revision, main);
   }
 
   #checkNext({ main, sub }: VersionRef): void {

@@ -13,7 +13,7 @@ import type { Backend } from './backend.ts';
 import { Compaction } from './compaction.ts';
 import { HashKvScan } from './hash-kv.ts';
 import { type LeaseAttachments, NO_LEASES } from './lease-attachments.ts';
-import type { MetaTable } from './meta-table.ts';
+import { META_SKIPPED, type MetaTable, numberBytes } from './meta-table.ts';
 import { readRange } from './range.ts';
 import { RangePlan } from './range-plan.ts';
 import type {
@@ -178,6 +178,21 @@ export class MvccStore {
     assert(!this.#isWriting, 'a write transaction is open already');
     this.#isWriting = true;
     return new WriteTxn(this.#state, this.#onWritten);
+  }
+
+  /**
+   * Jumps to a later revision without writing anything; all through it counts as compacted. For a restored copy, whose
+   * readers must not meet a revision again that the original went on to give to something else.
+   */
+  skipTo(revision: number): void {
+    const state = this.#state;
+    assert(
+      Number.isSafeInteger(revision) && revision > state.revision,
+      () => `revision ${revision} does not come after ${state.revision}`,
+    );
+    state.revision = revision;
+    state.meta.set(META_SKIPPED, numberBytes(revision));
+    this.compact(revision);
   }
 
   /** Makes a revision the lowest that can be read. @throws MvccError COMPACTED, FUTURE_REVISION. */

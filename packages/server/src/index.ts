@@ -6,6 +6,16 @@ export { type Logger, type LogFields, silentLogger } from './logger.ts';
 export { InMemoryNetwork } from './peers/in-memory-network.ts';
 export { StartError, type StartErrorCode } from './start-error.ts';
 
+// For whoever restores a backup.
+export { restoreBackupFile } from './restore/node/restore-file.ts';
+export { RestoreError, type RestoreErrorCode } from './restore/restore-error.ts';
+export {
+  restoreBackup,
+  type Restored,
+  type RestoreOptions,
+  type RestorePlaces,
+} from './restore/restore.ts';
+
 // For whoever brings surroundings, peers or an engine of his own.
 export type { Clock, Random, Timer } from './clock.ts';
 export type { BackendStore, ClientListener, Env, Served } from './env.ts';

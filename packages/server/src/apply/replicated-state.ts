@@ -171,6 +171,12 @@ export class ReplicatedState {
     this.#setConfState(confState);
   }
 
+  /** Puts a new cluster's members in place of those that a backup was taken from. Everything else stays. */
+  refound(members: readonly Member[], confState: ConfState): void {
+    this.membership.bootstrap(members);
+    this.#setConfState(confState);
+  }
+
   /**
    * Applies one command.
    *

@@ -32,7 +32,11 @@ export interface Layout {
 }
 
 /** The directories of a node; in memory they are only names. */
-export function layoutOf({ dataDir, walDir, name }: ResolvedOptions): Layout {
+export function layoutOf({
+  dataDir,
+  walDir,
+  name,
+}: Pick<ResolvedOptions, 'dataDir' | 'walDir' | 'name'>): Layout {
   const memberDirectory = `${dataDir ?? `${name}.etcd`}/member`;
   return {
     memberDirectory,

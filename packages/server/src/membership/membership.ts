@@ -100,10 +100,11 @@ export class Membership {
 
   /**
    * Puts the members of a new cluster in place, before its first entry. The members then follow from the log alone.
-   * A start that was cut short may do it again.
+   * A start that was cut short may do it again. Nobody was ever removed from a new cluster.
    */
   bootstrap(members: readonly Member[]): void {
     this.#members.clear();
+    this.#removed.clear();
     for (const member of members) this.#members.set(member.id, member);
     this.#write();
   }

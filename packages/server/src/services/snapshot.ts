@@ -35,15 +35,35 @@ export async function sendSnapshot(
   const { store } = node.state;
   // Twice the same copy: how much is left must be known with the first chunk, and a copy is never held in memory.
   const [sizing, sending] = [snapshotStore(store), snapshotStore(store)];
-  let leftBytes = 0;
-  for await (const piece of sizing.chunks) {
-    leftBytes += piece.length;
+  try {
+    const contentBytes = await sizeOf(sizing.chunks, signal);
+    await send(node, { signal, responses }, sending.chunks, contentBytes);
+  } finally {
+    sizing.close();
+    sending.close();
+  }
+}
+
+async function sizeOf(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number> {
+  let bytes = 0;
+  for await (const piece of chunks) {
+    bytes += piece.length;
     if (signal.aborted) break;
   }
+  return bytes;
+}
+
+async function send(
+  node: NodePort,
+  { signal, responses }: SnapshotTarget,
+  chunks: AsyncIterable<Uint8Array>,
+  contentBytes: number,
+): Promise<void> {
+  let leftBytes = contentBytes;
   const padding = new Uint8Array((PAGE_BYTES - (leftBytes % PAGE_BYTES)) % PAGE_BYTES);
   leftBytes += padding.length;
   const hash = new Sha256();
-  const send = async (blob: Uint8Array): Promise<void> => {
+  const sendBlob = async (blob: Uint8Array): Promise<void> => {
     const response = {
       header: undefined,
       remainingBytes: leftBytes,
@@ -52,19 +72,19 @@ export async function sendSnapshot(
     };
     if (!responses.send(response)) await responses.drained();
   };
-  for await (const piece of withPadding(sending.chunks, padding)) {
+  for await (const piece of withPadding(chunks, padding)) {
     for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
       const blob = piece.subarray(at, at + CHUNK_BYTES);
       hash.update(blob);
       leftBytes -= blob.length;
-      await send(blob);
+      await sendBlob(blob);
       if (signal.aborted) return;
     }
     await nextTurn(node.clock);
   }
   const digest = hash.digest();
   leftBytes = 0;
-  await send(digest);
+  await sendBlob(digest);
 }
 
 async function* withPadding(

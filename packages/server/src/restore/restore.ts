@@ -1,0 +1,199 @@
+/**
+ * From a backup to a member of a new cluster (etcd etcdutl/snapshot/v3_snapshot.go, Restore).
+ *
+ * What always holds
+ * - Keys, revisions, leases, users, roles and alarms are the backup's; members and ids are those that the options name.
+ *   Members that are restored from one backup with the same initial cluster are one cluster.
+ * - The log begins behind the backup's position, so that whatever refers to positions in the state stays right.
+ * - The log is made last: a restore that was cut short leaves nothing that starts.
+ */
+import type { ClusterId, MemberId } from '@etcd-ts/base';
+import { flushStore, restoreSnapshot, SnapshotError } from '@etcd-ts/mvcc';
+import type { ConfState } from '@etcd-ts/raft';
+import { type Disk, openWal } from '@etcd-ts/wal';
+import { ReplicatedState } from '../apply/replicated-state.ts';
+import { type InitialCluster, initialCluster } from '../bootstrap/initial-cluster.ts';
+import { type Layout, layoutOf } from '../bootstrap/storage.ts';
+import type { BackendStore } from '../env.ts';
+import { type Logger, silentLogger } from '../logger.ts';
+import { type ClusterOptions, resolveCluster } from '../options/cluster-options.ts';
+import { type MemberOptions, resolveMember } from '../options/member-options.ts';
+import { databaseName, removeDatabases } from '../state/databases.ts';
+import { backupContent } from './backup-file.ts';
+import { RestoreError } from './restore-error.ts';
+
+/** The new member, its cluster, and what is to be done with the backup. Names follow etcdutl's flags. */
+export interface RestoreOptions
+  extends
+    Pick<MemberOptions, 'name' | 'dataDir' | 'walDir' | 'initialAdvertisePeerUrls'>,
+    Pick<ClusterOptions, 'initialCluster' | 'initialClusterToken'> {
+  /** Takes a backup without checksum, as a copy of a database is. @defaultValue false */
+  readonly skipHashCheck?: boolean;
+  /**
+   * How far the new cluster's revisions begin behind the backup's, so that none is met twice by those who saw the old
+   * cluster go on. Needs `markCompacted`. @defaultValue 0
+   */
+  readonly bumpRevision?: number;
+  /**
+   * Counts everything through the revision at which the new cluster begins as compacted, so that watchers of the old
+   * one are told instead of missing events. Needs `bumpRevision`. @defaultValue false
+   */
+  readonly markCompacted?: boolean;
+  readonly logger?: Logger;
+}
+
+/** Where a member is restored to. */
+export interface RestorePlaces {
+  readonly disk: Disk;
+  readonly backends: BackendStore;
+}
+
+/** A member that was restored; start it with the same name, directories and URLs. */
+export interface Restored {
+  readonly clusterId: ClusterId;
+  readonly memberId: MemberId;
+  /** The store's revision; the first write gets the next one. */
+  readonly revision: number;
+  /** Reads below it are refused; -1 where nothing was compacted. */
+  readonly compactRevision: number;
+}
+
+/**
+ * Restores a backup.
+ *
+ * @throws RestoreError, and StartError BAD_OPTION for the cluster's options.
+ */
+export async function restoreBackup(
+  backup: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: RestoreOptions,
+  places: RestorePlaces,
+): Promise<Restored> {
+  const { bumpRevision = 0, skipHashCheck = false, logger = silentLogger } = options;
+  checkMarks(options);
+  const cluster = clusterOf(options);
+  const layout = layoutOf(resolveMember(options));
+  await assertEmpty(options, layout, places);
+  const content = backupContent(backup, { skipHashCheck });
+  const restored = await restoreState(content, cluster, bumpRevision, places);
+  await beginLog(restored, cluster, layout, places.disk);
+  const { revision, compactRevision } = restored;
+  logger.info('restored snapshot', { 'data-dir': options.dataDir, revision });
+  return { clusterId: cluster.clusterId, memberId: cluster.local.id, revision, compactRevision };
+}
+
+function checkMarks({ bumpRevision = 0, markCompacted = false }: RestoreOptions): void {
+  if (!Number.isSafeInteger(bumpRevision) || bumpRevision < 0) {
+    const message = `bumpRevision must be a whole number from 0 on, is ${bumpRevision}`;
+    throw new RestoreError('BAD_OPTION', message);
+  }
+  if (markCompacted !== bumpRevision > 0) {
+    const message = '--mark-compacted required if --bump-revision';
+    throw new RestoreError('BAD_OPTION', message);
+  }
+}
+
+function clusterOf(options: RestoreOptions): InitialCluster {
+  const member = resolveMember(options);
+  const cluster = resolveCluster(options, member);
+  return initialCluster({
+    name: member.name,
+    token: cluster.initialClusterToken,
+    cluster: cluster.initialCluster,
+    advertisePeerUrls: member.initialAdvertisePeerUrls,
+  });
+}
+
+async function assertEmpty(
+  { dataDir, walDir }: RestoreOptions,
+  { memberDirectory }: Layout,
+  { disk, backends }: RestorePlaces,
+): Promise<void> {
+  for (const directory of [dataDir ?? memberDirectory, walDir]) {
+    if (directory === undefined || (await disk.stat(directory)) === undefined) continue;
+    if ((await disk.list(directory)).length === 0) continue;
+    const message = `data-dir "${directory}" not empty or could not be read`;
+    throw new RestoreError('NOT_EMPTY', message);
+  }
+  const databases = await backends.list();
+  if (databases.length === 0) return;
+  throw new RestoreError('NOT_EMPTY', `there are databases already: ${databases.join(', ')}`);
+}
+
+/** What the log needs to know of a state. */
+interface RestoredState {
+  readonly index: number;
+  readonly term: number;
+  readonly confState: ConfState;
+  readonly revision: number;
+  readonly compactRevision: number;
+}
+
+/** Fills a database, and puts the new members in place of the old. */
+async function restoreState(
+  content: AsyncIterable<Uint8Array>,
+  cluster: InitialCluster,
+  bumpRevision: number,
+  { backends }: RestorePlaces,
+): Promise<RestoredState> {
+  // Its place in the log is known when it is there; the name says no more than that it is a database.
+  const name = databaseName(0);
+  const backend = await backends.open(name);
+  try {
+    await restoreSnapshot(backend, content);
+    const state = await ReplicatedState.open(backend);
+    state.refound(membersOf(cluster), confStateOf(cluster));
+    const { store } = state;
+    if (bumpRevision > 0) store.skipTo(store.revision + bumpRevision);
+    await flushStore(store);
+    await backend.sync();
+    const { appliedIndex: index, appliedTerm: term, confState } = state;
+    const { revision, compactRevision } = store;
+    await backend.close();
+    return { index, term, confState, revision, compactRevision };
+  } catch (error) {
+    await removeDatabases(backends, [{ name, backend }]);
+    if (!(error instanceof SnapshotError)) throw error;
+    throw new RestoreError('DAMAGED', error.message, { cause: error });
+  }
+}
+
+function membersOf({ members }: InitialCluster): Parameters<ReplicatedState['refound']>[0] {
+  return members.map(({ id, name, peerUrls }) => ({
+    id,
+    name,
+    peerUrls,
+    clientUrls: [],
+    isLearner: false,
+  }));
+}
+
+function confStateOf({ members }: InitialCluster): ConfState {
+  return {
+    voters: members.map(({ id }) => id),
+    votersOutgoing: [],
+    learners: [],
+    learnersNext: [],
+    autoLeave: false,
+  };
+}
+
+/** From here on the member starts. */
+async function beginLog(
+  { index, term, confState }: RestoredState,
+  { clusterId, local }: InitialCluster,
+  { walDirectory }: Layout,
+  disk: Disk,
+): Promise<void> {
+  await disk.makeDirectory(walDirectory);
+  const metadata = { clusterId, memberId: local.id };
+  const { wal } = await openWal({ disk, directory: walDirectory, metadata });
+  try {
+    const hardState = { term, vote: 0n, commit: index };
+    await wal.append(
+      { snapshot: { index, term, confState }, entries: [], hardState },
+      { sync: true },
+    );
+  } finally {
+    await wal.close();
+  }
+}
