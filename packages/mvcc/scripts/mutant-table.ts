@@ -528,13 +528,27 @@ const INDEX: readonly Mutant[] = [
   },
 ];
 
-const FILTER: readonly Mutant[] = [
+const QUIET: readonly Mutant[] = [
   {
-    name: 'the filter of watched keys forgets a key that one of two has left',
+    name: 'a quiet key stays quiet when it gets a watcher',
     area: 'watch',
-    file: 'key-filter.ts',
-    find: '    if (count === 1) {\n',
-    replace: '    {\n',
+    file: 'watch-hub.ts',
+    find: '    if (slot >= 0) this.#state.quiet.wake(slot);\n',
+    replace: '',
+  },
+  {
+    name: 'a slot stays quiet for the next key that it holds',
+    area: 'watch',
+    file: 'store-state.ts',
+    find: '    this.quiet.wake(slot);\n',
+    replace: '',
+  },
+  {
+    name: 'a key is quiet although somebody watches it',
+    area: 'watch',
+    file: 'watch-hub.ts',
+    find: 'if (into.length === 0) quiet.add(slot);',
+    replace: 'quiet.add(slot);',
   },
 ];
 
@@ -627,6 +641,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...HASH,
   ...WATCH,
   ...INDEX,
-  ...FILTER,
+  ...QUIET,
   ...STORAGE,
 ];

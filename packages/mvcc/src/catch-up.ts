@@ -80,7 +80,7 @@ function readLog(state: StoreState, cohort: readonly HubWatcher[], entriesMax: n
     found.length = 0;
     const { main, sub, slot, tombstone: isDelete } = entry;
     const key = state.index.keyOf(slot);
-    group.collect(key, found);
+    group.collectByRange(key, found);
     let event: WatchEvent | undefined;
     for (const watcher of found) {
       if (watcher.next > main || (isDelete ? watcher.noDelete : watcher.noPut)) continue;

@@ -52,7 +52,7 @@ export class Compaction {
   }
 
   /**
-   * Looks at about this many revisions (whole log chunks) and drops those that can go.
+   * Looks at up to this many revisions and drops those that can go.
    *
    * @returns true when there is more to do now: false when nothing is pending, or while it is held.
    */
@@ -80,7 +80,7 @@ export class Compaction {
     // A slot that was freed earlier in the walk may hold another key by now; that one does not know the version.
     if (state.index.has(entry.slot, entry)) {
       const freed = state.index.compact(entry.slot, target);
-      if (freed) state.recent.delete(entry.slot);
+      if (freed) state.forget(entry.slot);
       else if (state.index.has(entry.slot, entry)) return true;
     }
     state.dirty.dropRecord(entry.main, entry.sub, entry.tombstone);

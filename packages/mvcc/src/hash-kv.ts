@@ -7,12 +7,26 @@
  * do. So the value does not depend on how far a compaction has got.
  */
 import { assert, crc32c, utf8 } from '@etcd-ts/base';
+import type { BackendEntry } from './backend.ts';
 import { MvccError } from './errors.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { recordName } from './revision.ts';
 import type { LogEntry } from './revision-log.ts';
 import type { PinnedRead, StoreState } from './store-state.ts';
 
 const BUCKET = utf8('key');
+/** A step ends once the records that it hashed have this many bytes: 512 KiB, about a millisecond. */
+export const HASH_STEP_BYTES_MAX: number = 512 << 10;
+
+/** What {@link HashKvScan} found. */
+export interface StoreHash {
+  /** Unsigned 32 bits. */
+  readonly hash: number;
+  /** The revision that the hash covers. */
+  readonly hashRevision: number;
+  /** -1 before the first compaction. */
+  readonly compactRevision: number;
+}
 
 /** See the file's head. Reads in bounded steps at a pinned revision. */
 export class HashKvScan {
@@ -22,6 +36,7 @@ export class HashKvScan {
   readonly compactRevision: number;
   readonly #state: StoreState;
   readonly #pin: PinnedRead;
+  readonly #ahead = new ReadAhead();
   #crc: number = crc32c(BUCKET);
   #main = 0;
   #sub = 0;
@@ -44,8 +59,19 @@ export class HashKvScan {
     state.pins.add(this.#pin);
   }
 
+  /** True when the records read ahead are used up, and more may be given. */
+  get wantsReadAhead(): boolean {
+    return !this.#isDone && this.#ahead.isWanted;
+  }
+
+  /** Takes the backend's next records, in order from the first on; none means that there are no more. */
+  readAhead(entries: readonly BackendEntry[]): void {
+    this.#ahead.give(entries);
+  }
+
   /**
-   * Hashes up to this many versions.
+   * Hashes up to this many versions: fewer once they have {@link HASH_STEP_BYTES_MAX}, or the records read ahead are
+   * used up.
    *
    * @returns true when it is done.
    * @throws MvccError COMPACTED when the pin was broken.
@@ -59,15 +85,17 @@ export class HashKvScan {
       );
     }
     let left = entriesMax;
+    let bytes = 0;
     let isDone = true;
     this.#state.log.forEachFrom(this.#main, this.#sub, (entry) => {
       if (entry.main > this.hashRevision) return false;
-      if (left-- === 0) {
+      if (left-- === 0 || bytes >= HASH_STEP_BYTES_MAX || this.#ahead.isUsedUp) {
         this.#main = entry.main;
         this.#sub = entry.sub;
         isDone = false;
         return false;
       }
+      bytes += entry.bytes;
       this.#add(entry);
       return true;
     });
@@ -92,6 +120,7 @@ export class HashKvScan {
     if (isOld && !this.#state.index.isSeenAt(slot, entry, this.hashRevision)) return;
     const name = recordName(main, sub, tombstone);
     this.#crc = crc32c(name, this.#crc, 1);
-    this.#crc = crc32c(this.#state.readRecord(main, sub, tombstone), this.#crc);
+    const record = this.#ahead.take(name) ?? this.#state.readRecord(main, sub, tombstone);
+    this.#crc = crc32c(record, this.#crc);
   }
 }

@@ -28,12 +28,14 @@ export {
   type LevelDatabase,
   type LevelIterator,
   type LevelIteratorOptions,
+  type LoopTurns,
 } from './level-backend.ts';
 export { memoryBackend } from './memory-backend.ts';
 export type { MetaTable } from './meta-table.ts';
-export type { HashKvScan } from './hash-kv.ts';
+export type { HashKvScan, StoreHash } from './hash-kv.ts';
 export {
   flushStore,
+  hashStore,
   type OpenStoreOptions,
   openStore,
   readApplied,

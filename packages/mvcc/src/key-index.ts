@@ -227,7 +227,8 @@ export class KeyIndex {
       return true;
     }
     if (kept === olderLength) this.#older[slot] = undefined;
-    else if (kept > 0) older?.splice(0, kept);
+    // A copy of what stays, which frees what goes; cutting in place would copy both.
+    else if (kept > 0) this.#older[slot] = older?.slice(kept);
     return false;
   }
 

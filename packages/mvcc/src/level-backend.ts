@@ -47,13 +47,21 @@ export interface LevelIteratorOptions extends Bytes {
 /** A name that no record has. */
 const NO_KEY: Uint8Array = new Uint8Array([0xff]);
 
-/** Operations handed to the database in one go; between them others get their turn. */
-const OPERATIONS_PER_TURN = 512;
+/** Operations handed to the database between two looks at whether the turn is over. */
+const OPERATIONS_PER_LOOK = 32;
+
+/** Bounds how long the event loop is held while a large batch is built. */
+export interface LoopTurns {
+  /** True when what is left has to wait for another turn. */
+  readonly isOver: boolean;
+  /** Resolves in a later turn, when everybody else had theirs. */
+  next(): Promise<void>;
+}
 
 /** Settings of {@link levelBackend}. */
 export interface LevelBackendOptions {
   /** Lets the event loop turn while a large batch is built. @defaultValue no turns: the batch is built at once */
-  readonly aTurn?: () => Promise<void>;
+  readonly turns?: LoopTurns;
 }
 
 /**
@@ -63,18 +71,18 @@ export interface LevelBackendOptions {
  */
 export function levelBackend(database: LevelDatabase, options: LevelBackendOptions = {}): Backend {
   assert(typeof database.getSync === 'function', 'the database has no getSync');
-  return new LevelBackend(database, options.aTurn);
+  return new LevelBackend(database, options.turns);
 }
 
 class LevelBackend implements Backend {
   readonly #database: LevelDatabase;
-  readonly #aTurn: (() => Promise<void>) | undefined;
+  readonly #turns: LoopTurns | undefined;
   /** Batches take effect in the order of the calls, also when one is built over several turns. */
   #last: Promise<void> | undefined;
 
-  constructor(database: LevelDatabase, aTurn: (() => Promise<void>) | undefined) {
+  constructor(database: LevelDatabase, turns: LoopTurns | undefined) {
     this.#database = database;
-    this.#aTurn = aTurn;
+    this.#turns = turns;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -142,13 +150,12 @@ class LevelBackend implements Backend {
 
   async #write(operations: Iterable<BackendOperation>): Promise<void> {
     const batch = this.#database.batch();
-    let inTurn = 0;
+    let handed = 0;
     for (const { key, value } of operations) {
       if (value === undefined) batch.del(key, BYTES);
       else batch.put(key, value, BYTES);
-      if (++inTurn < OPERATIONS_PER_TURN || this.#aTurn === undefined) continue;
-      inTurn = 0;
-      await this.#aTurn();
+      if (++handed % OPERATIONS_PER_LOOK !== 0 || this.#turns?.isOver !== true) continue;
+      await this.#turns.next();
     }
     await batch.write();
   }

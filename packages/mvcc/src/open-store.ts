@@ -5,6 +5,7 @@
  */
 import { equalBytes } from '@etcd-ts/base';
 import type { Backend, BackendEntry, BackendOperation } from './backend.ts';
+import type { StoreHash } from './hash-kv.ts';
 import { bytesPosition, META_APPLIED, META_END, META_START, metaName } from './meta-table.ts';
 import { RECORDS_END, RECORDS_START } from './revision.ts';
 import type { SnapshotScan } from './snapshot.ts';
@@ -114,18 +115,49 @@ export function snapshotStore(store: MvccStore): StoreSnapshot {
 }
 
 async function* snapshotChunks(backend: Backend, scan: SnapshotScan): AsyncGenerator<Uint8Array> {
-  const iterator = backend.iterate(RECORDS_START, RECORDS_END);
+  const pages = pagesOf(backend, [RECORDS_START, RECORDS_END], SNAPSHOT_CHUNK_ENTRIES);
   try {
     for (;;) {
-      // Reading ahead costs less than single reads, and gives the others a turn.
-      if (scan.wantsReadAhead) scan.readAhead(await iterator.nextPage(SNAPSHOT_CHUNK_ENTRIES));
+      if (scan.wantsReadAhead) scan.readAhead((await pages.next()).value ?? []);
       const chunk = scan.next(SNAPSHOT_CHUNK_ENTRIES, SNAPSHOT_CHUNK_BYTES);
       if (chunk === undefined) return;
       if (chunk.length > 0) yield chunk;
     }
   } finally {
     scan.close();
-    await iterator.close();
+    await pages.return(undefined);
+  }
+}
+
+/** Versions hashed in one turn. */
+const HASH_STEP_ENTRIES = 512;
+
+/**
+ * HashKV of the history through a revision (0: the current one), while writes go on.
+ *
+ * Holds up further compactions until it has ended.
+ *
+ * @param aTurn Gives others their turn. Left out: waiting for the backend is all the turn they get.
+ * @throws MvccError FUTURE_REVISION; COMPACTED also when a compaction would not wait (`MvccStore.cancelReads`).
+ */
+export async function hashStore(
+  store: MvccStore,
+  revision: number,
+  aTurn?: () => Promise<void>,
+): Promise<StoreHash> {
+  const scan = store.hashKv(revision);
+  const pages = pagesOf(store.backend, [RECORDS_START, RECORDS_END], HASH_STEP_ENTRIES);
+  try {
+    for (let isDone = false; !isDone;) {
+      if (scan.wantsReadAhead) scan.readAhead((await pages.next()).value ?? []);
+      isDone = scan.step(HASH_STEP_ENTRIES);
+      await aTurn?.();
+    }
+    const { hash, hashRevision, compactRevision } = scan;
+    return { hash, hashRevision, compactRevision };
+  } finally {
+    scan.close();
+    await pages.return(undefined);
   }
 }
 
@@ -173,18 +205,28 @@ async function forEachEntry(
   end: Uint8Array,
   visit: (entry: BackendEntry) => void,
 ): Promise<void> {
+  for await (const page of pagesOf(backend, [start, end], LOAD_PAGE_ENTRIES)) {
+    for (const entry of page) visit(entry);
+  }
+}
+
+/** Everything in [start, end), page by page; the backend reads the next page while one is worked through. */
+async function* pagesOf(
+  backend: Backend,
+  [start, end]: readonly [Uint8Array, Uint8Array],
+  entriesMax: number,
+): AsyncGenerator<readonly BackendEntry[], undefined, undefined> {
   const iterator = backend.iterate(start, end);
-  let reading = iterator.nextPage(LOAD_PAGE_ENTRIES);
+  let reading = iterator.nextPage(entriesMax);
   try {
     for (;;) {
       const page = await reading;
       if (page.length === 0) return;
-      // The backend reads the next page while this one is worked through.
-      reading = iterator.nextPage(LOAD_PAGE_ENTRIES);
-      for (const entry of page) visit(entry);
+      reading = iterator.nextPage(entriesMax);
+      yield page;
     }
   } finally {
-    // A page may be on its way when an entry is refused; that it fails then is of no interest.
+    // A page may be on its way when the reader leaves; that it fails then is of no interest.
     await reading.catch(() => undefined);
     await iterator.close();
   }

@@ -10,7 +10,7 @@
  */
 import { assert } from '@etcd-ts/base';
 
-/** Entries of a chunk; a compaction works through whole chunks. */
+/** Entries of a chunk. */
 export const LOG_CHUNK_ENTRIES = 1024;
 
 /** What the log knows of one revision. One object is reused for all: read it at once, keep nothing. */
@@ -30,6 +30,15 @@ class Chunk {
   /** The slot, or its complement for a delete. */
   readonly slot: Int32Array<ArrayBuffer> = new Int32Array(LOG_CHUNK_ENTRIES);
   readonly bytes: Uint32Array<ArrayBuffer> = new Uint32Array(LOG_CHUNK_ENTRIES);
+
+  /** Closes the gap between `kept` and `from`: what lies from there on moves down. */
+  close(kept: number, from: number): void {
+    if (kept === from) return;
+    for (const column of [this.main, this.sub, this.slot, this.bytes]) {
+      column.copyWithin(kept, from, this.length);
+    }
+    this.length -= from - kept;
+  }
 
   copy(from: Chunk, at: number, to: number): void {
     this.main[to] = from.main[at] as number;
@@ -86,8 +95,8 @@ export class RevisionLog {
   }
 
   /**
-   * Drops revisions that `keep` refuses, from the chunk that holds (main, sub) on, through main ≤ `through`,
-   * in whole chunks until at least `entriesMax` entries were looked at.
+   * Drops revisions that `keep` refuses, from (main, sub) on, through main ≤ `through`, until `entriesMax` entries were
+   * looked at.
    *
    * @returns the main and sub to go on from, or undefined when all is done.
    */
@@ -98,18 +107,20 @@ export class RevisionLog {
     keep: (entry: LogEntry) => boolean,
   ): { main: number; sub: number } | undefined {
     let i = this.#chunkOf(from.main, from.sub);
-    for (let seen = 0; seen < entriesMax;) {
+    let at = offsetIn(this.#chunks[i] as Chunk, from.main, from.sub);
+    for (let left = entriesMax; ;) {
       const chunk = this.#chunks[i];
-      if (chunk === undefined || chunk.length === 0 || (chunk.main[0] as number) > through)
-        return undefined;
-      seen += chunk.length;
-      this.#filterChunk(chunk, through, keep);
+      if (chunk === undefined) return undefined;
+      const end = Math.min(chunk.length, at + left);
+      left -= end - at;
+      at = this.#filterChunk(chunk, [at, end], through, keep);
+      if (at < chunk.length) {
+        const main = chunk.main[at] as number;
+        return main > through ? undefined : { main, sub: chunk.sub[at] as number };
+      }
       i = this.#tidy(i) + 1;
+      at = 0;
     }
-    const next = this.#chunks[i];
-    if (next === undefined || next.length === 0 || (next.main[0] as number) > through)
-      return undefined;
-    return { main: next.main[0] as number, sub: next.sub[0] as number };
   }
 
   /** @throws InvariantError when an invariant does not hold. For tests. */
@@ -131,16 +142,23 @@ export class RevisionLog {
     assert(empty < 0 || this.#chunks.length === 1, () => `chunk ${empty} is empty`);
   }
 
-  #filterChunk(chunk: Chunk, through: number, keep: (entry: LogEntry) => boolean): void {
-    let kept = 0;
-    for (let at = 0; at < chunk.length; at++) {
-      const entry = chunk.read(at, this.#entry);
-      if (entry.main <= through && !keep(entry)) continue;
+  /** @returns where the entries begin that were not looked at. */
+  #filterChunk(
+    chunk: Chunk,
+    [start, end]: readonly [number, number],
+    through: number,
+    keep: (entry: LogEntry) => boolean,
+  ): number {
+    let kept = start;
+    let at = start;
+    for (; at < end && (chunk.main[at] as number) <= through; at++) {
+      if (!keep(chunk.read(at, this.#entry))) continue;
       if (kept !== at) chunk.copy(chunk, at, kept);
       kept++;
     }
-    this.#size -= chunk.length - kept;
-    chunk.length = kept;
+    this.#size -= at - kept;
+    chunk.close(kept, at);
+    return kept;
   }
 
   /** Drops chunk i when it is empty, moves it into its left neighbour when both fit. @returns the last index done. */

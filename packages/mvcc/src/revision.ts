@@ -19,12 +19,22 @@ const TWO_32 = 0x1_0000_0000;
 /** The name of a revision's record. */
 export function recordName(main: number, sub: number, tombstone: boolean): Uint8Array {
   const name = new Uint8Array(tombstone ? RECORD_NAME_BYTES + 1 : RECORD_NAME_BYTES);
-  name[0] = RECORD_PREFIX;
-  writeUint64(name, 1, main);
-  name[9] = SEPARATOR;
-  writeUint64(name, 10, sub);
-  if (tombstone) name[RECORD_NAME_BYTES] = TOMBSTONE_MARK;
+  writeRecordName(name, main, sub, tombstone);
   return name;
+}
+
+/** Writes such a name into an array of just its length. */
+export function writeRecordName(
+  into: Uint8Array,
+  main: number,
+  sub: number,
+  tombstone: boolean,
+): void {
+  into[0] = RECORD_PREFIX;
+  writeUint64(into, 1, main);
+  into[9] = SEPARATOR;
+  writeUint64(into, 10, sub);
+  if (tombstone) into[RECORD_NAME_BYTES] = TOMBSTONE_MARK;
 }
 
 /** Where the records of all revisions lie in the backend: [start, end). */

@@ -4,7 +4,7 @@
  * Nothing is frozen: records never change, later ones have higher revisions, and the next compaction waits for it. Only
  * the named blobs are copied at the start.
  */
-import { assert, compareBytes, concatBytes } from '@etcd-ts/base';
+import { assert, concatBytes } from '@etcd-ts/base';
 import type { BackendEntry } from './backend.ts';
 import { MvccError } from './errors.ts';
 import {
@@ -15,6 +15,7 @@ import {
   numberBytes,
   positionBytes,
 } from './meta-table.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { recordName } from './revision.ts';
 import { SnapshotWriter } from './snapshot-format.ts';
 import type { PinnedRead, StoreState } from './store-state.ts';
@@ -32,10 +33,7 @@ export class SnapshotScan {
   /** Header and blobs: copied at the start, given out in pieces before the records. */
   readonly #head: readonly Uint8Array[];
   #headAt = 0;
-  /** Records read before they are needed, in order. What is not among them is read one by one. */
-  #ahead: readonly BackendEntry[] = [];
-  #aheadAt = 0;
-  #isAllRead = false;
+  readonly #ahead = new ReadAhead();
   #main = 0;
   #sub = 0;
   #isEnded = false;
@@ -85,14 +83,12 @@ export class SnapshotScan {
 
   /** True when the records read ahead are used up, and more may be given. */
   get wantsReadAhead(): boolean {
-    return !this.#isEnded && !this.#isAllRead && this.#aheadAt >= this.#ahead.length;
+    return !this.#isEnded && this.#ahead.isWanted;
   }
 
   /** Takes the backend's next records, in order from the first on; none means that there are no more. */
   readAhead(entries: readonly BackendEntry[]): void {
-    this.#ahead = entries;
-    this.#aheadAt = 0;
-    this.#isAllRead = entries.length === 0;
+    this.#ahead.give(entries);
   }
 
   /** Lets compactions go on; nothing comes after it. Harmless when called again. */
@@ -128,7 +124,7 @@ export class SnapshotScan {
     log.forEachFrom(this.#main, this.#sub, (entry) => {
       const { main, sub, slot, tombstone } = entry;
       if (main > this.revision) return false;
-      if (left-- <= 0 || bytes >= bytesMax || this.#isAheadUsedUp()) {
+      if (left-- <= 0 || bytes >= bytesMax || this.#ahead.isUsedUp) {
         this.#main = main;
         this.#sub = sub;
         isDone = false;
@@ -136,30 +132,12 @@ export class SnapshotScan {
       }
       if (!index.survives(slot, entry, this.#compactRevision)) return true;
       const name = recordName(main, sub, tombstone);
-      const record = this.#fromAhead(name) ?? this.#state.readRecord(main, sub, tombstone);
+      const record = this.#ahead.take(name) ?? this.#state.readRecord(main, sub, tombstone);
       const frame = this.#writer.record(name, record);
       bytes += frame.length;
       frames.push(frame);
       return true;
     });
     return isDone;
-  }
-
-  /** With reading ahead a piece ends where the records read end. */
-  #isAheadUsedUp(): boolean {
-    return this.#ahead.length > 0 && this.#aheadAt >= this.#ahead.length;
-  }
-
-  #fromAhead(name: Uint8Array): Uint8Array | undefined {
-    for (; this.#aheadAt < this.#ahead.length; this.#aheadAt++) {
-      const entry = this.#ahead[this.#aheadAt];
-      if (entry === undefined) return undefined;
-      const difference = compareBytes(entry[0], name);
-      if (difference > 0) return undefined;
-      if (difference < 0) continue;
-      this.#aheadAt++;
-      return entry[1];
-    }
-    return undefined;
   }
 }

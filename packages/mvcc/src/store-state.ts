@@ -11,6 +11,7 @@ import type { KeyValue } from './key-value.ts';
 import type { LeaseAttachments } from './lease-attachments.ts';
 import { MetaTable } from './meta-table.ts';
 import { decodeRecord } from './record.ts';
+import { QuietKeys } from './quiet-keys.ts';
 import { RecordCache } from './record-cache.ts';
 import { recordName } from './revision.ts';
 import { RevisionLog } from './revision-log.ts';
@@ -45,6 +46,8 @@ export class StoreState {
   readonly recent: RecordCache;
   /** Versions that were read lately. */
   readonly hot: ValueCache;
+  /** For the hub. */
+  readonly quiet: QuietKeys = new QuietKeys();
   readonly dirty: WriteBehind;
   readonly meta: MetaTable;
   readonly hash: StateHash = new StateHash();
@@ -99,6 +102,12 @@ export class StoreState {
     const record = this.dirty.find(main, sub) ?? this.backend.get(recordName(main, sub, tombstone));
     assert(record !== undefined, () => `the record of revision ${main}/${sub} is missing`);
     return record;
+  }
+
+  /** The slot was freed: it is to hold another key. */
+  forget(slot: number): void {
+    this.recent.delete(slot);
+    this.quiet.wake(slot);
   }
 
   /** A batch has been written: its newest versions go to the cache, for their memory goes with the batch. */

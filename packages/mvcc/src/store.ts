@@ -203,7 +203,7 @@ export class MvccStore {
   /**
    * A bounded piece of the pending compaction.
    *
-   * @param entriesMax About how many revisions to look at.
+   * @param entriesMax How many revisions to look at.
    * @returns true when there is more to do now; false when it is done, or waits for a pinned read
    * (`isCompactionHeld`).
    */

@@ -168,7 +168,7 @@ export class WatchHub implements WatcherOwner {
 
   #publishOne(change: Change): void {
     const found = this.#found;
-    this.#synced.collect(change.key, found);
+    this.#collect(change, found);
     if (found.length === 0) return;
     const event = new WatchEvent(this.#state, change);
     let plain: readonly Event[] | undefined;
@@ -182,13 +182,23 @@ export class WatchHub implements WatcherOwner {
     found.length = 0;
   }
 
+  /** Adds to `into` the synced watchers of the key: those of the key alone first. */
+  #collect({ slot, key }: Change, into: HubWatcher[]): void {
+    const { quiet } = this.#state;
+    if (!quiet.has(slot)) {
+      this.#synced.collectByKey(key, into);
+      if (into.length === 0) quiet.add(slot);
+    }
+    this.#synced.collectByRange(key, into);
+  }
+
   #publishMany(changes: readonly Change[]): void {
     const batches = new Map<HubWatcher, Event[]>();
     const found = this.#found;
     let main = 0;
     for (const change of changes) {
       found.length = 0;
-      this.#synced.collect(change.key, found);
+      this.#collect(change, found);
       if (found.length === 0) continue;
       const event = new WatchEvent(this.#state, change);
       main = event.main;
@@ -236,6 +246,9 @@ export class WatchHub implements WatcherOwner {
     this.#behind.delete(watcher);
     watcher.state = 'synced';
     this.#synced.add(watcher);
+    if (watcher.key === undefined) return;
+    const slot = this.#state.index.findText(watcher.key);
+    if (slot >= 0) this.#state.quiet.wake(slot);
   }
 
   /**

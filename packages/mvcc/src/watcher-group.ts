@@ -3,7 +3,6 @@
  * without asking the others.
  */
 import { IntervalTree } from './interval-tree.ts';
-import { KeyFilter } from './key-filter.ts';
 import type { KeyRange } from './key-range.ts';
 
 /** What a group needs to know of a watcher. */
@@ -18,8 +17,6 @@ export class WatcherGroup<W extends Watching> {
   /** A lone watcher of a key stands here itself; a set costs several hundred bytes. */
   readonly #byKey = new Map<string, W | Set<W>>();
   readonly #byRange: IntervalTree<W> = new IntervalTree();
-  /** Of the keys of `#byKey`. Most changes concern no watcher; the first to watch a single key makes it. */
-  #filter: KeyFilter | undefined;
   #size = 0;
 
   get size(): number {
@@ -32,8 +29,6 @@ export class WatcherGroup<W extends Watching> {
       this.#byRange.add(watcher.range, watcher);
       return;
     }
-    this.#filter ??= new KeyFilter();
-    this.#filter.add(watcher.key);
     const there = this.#byKey.get(watcher.key);
     if (there === undefined) this.#byKey.set(watcher.key, watcher);
     else if (there instanceof Set) there.add(watcher);
@@ -47,17 +42,20 @@ export class WatcherGroup<W extends Watching> {
       this.#byRange.delete(watcher.range, watcher);
       return;
     }
-    this.#filter?.delete(watcher.key);
     const there = this.#byKey.get(watcher.key);
     if (there instanceof Set && there.size > 1) there.delete(watcher);
     else this.#byKey.delete(watcher.key);
   }
 
-  /** Adds to `into` everyone who watches the key: watchers of the key first, each kind in a fixed order. */
-  collect(key: string, into: W[]): void {
-    const there = this.#filter?.mayHave(key) === true ? this.#byKey.get(key) : undefined;
+  /** Adds to `into` everyone who watches just this key, in a fixed order. */
+  collectByKey(key: string, into: W[]): void {
+    const there = this.#byKey.get(key);
     if (there instanceof Set) into.push(...there);
     else if (there !== undefined) into.push(there);
+  }
+
+  /** Adds to `into` everyone who watches a range that holds the key, in a fixed order. */
+  collectByRange(key: string, into: W[]): void {
     if (this.#byRange.size > 0) this.#byRange.collect(key, into);
   }
 

@@ -13,7 +13,8 @@
 import { assert } from '@etcd-ts/base';
 import type { BackendOperation } from './backend.ts';
 import { META_APPLIED, metaName, positionBytes } from './meta-table.ts';
-import { recordName } from './revision.ts';
+import { DropList } from './drop-list.ts';
+import { RecordNames } from './record-names.ts';
 import { RecordSlabs } from './record-slabs.ts';
 
 /** Where applied state stands in the log. */
@@ -45,8 +46,8 @@ class Generation {
   /** The slot, or its complement for a delete. */
   readonly slots: number[] = [];
   readonly records: RecordSlabs = new RecordSlabs();
-  /** Records to be deleted: main, then sub * 2 (+ 1 for a delete's). */
-  readonly drops: number[] = [];
+  /** Records to be deleted. */
+  readonly drops: DropList = new DropList();
   readonly metas = new Map<string, Uint8Array | undefined>();
   bytes = 0;
 
@@ -71,15 +72,14 @@ class Generation {
 
   /** Made one by one as they are gone through, so that a large batch leaves no mountain of objects. */
   *operations(applied: AppliedPosition): Generator<BackendOperation> {
+    const names = new RecordNames();
     for (let i = 0; i < this.mains.length; i++) {
       const isDelete = (this.slots[i] as number) < 0;
-      const key = recordName(this.mains[i] as number, this.subs[i] as number, isDelete);
+      const key = names.make(this.mains[i] as number, this.subs[i] as number, isDelete);
       yield { key, value: this.records.view(i) };
     }
-    for (let i = 0; i < this.drops.length; i += 2) {
-      const mark = this.drops[i + 1] as number;
-      const key = recordName(this.drops[i] as number, Math.floor(mark / 2), mark % 2 === 1);
-      yield { key, value: undefined };
+    for (const { main, sub, isDelete } of this.drops) {
+      yield { key: names.make(main, sub, isDelete), value: undefined };
     }
     for (const [name, value] of this.metas) yield { key: metaName(name), value };
     yield { key: metaName(META_APPLIED), value: positionBytes(applied) };
@@ -134,7 +134,7 @@ export class WriteBehind {
 
   /** @internal */
   dropRecord(main: number, sub: number, isDelete: boolean): void {
-    this.#current.drops.push(main, sub * 2 + (isDelete ? 1 : 0));
+    this.#current.drops.add(main, sub, isDelete);
     this.#current.bytes += DROP_BYTES;
   }
 

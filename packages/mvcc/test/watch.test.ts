@@ -69,6 +69,34 @@ describe('from now on', () => {
     expect(empty.events).toEqual(['\0@7']);
   });
 
+  test('a key that nobody watched for long is heard from its first watcher on', () => {
+    const [early, late] = [new Sink(), new Sink()];
+    start(early, 'other');
+    for (let i = 0; i < 3; i++) store.put(put('a'));
+    const first = start(late, 'a');
+    store.put(put('a'));
+    store.txn(txn([], [opPut('a'), opPut('other')]));
+    first.cancel();
+    store.put(put('a'));
+    start(late, 'a');
+    store.put(put('a'));
+    expect(late.events).toEqual(['a@5', 'a@6', 'a@8']);
+    expect(early.events).toEqual(['other@6']);
+  });
+
+  test('a key that takes the place of one that was compacted away is heard', () => {
+    const sink = new Sink();
+    start(sink, 'new');
+    store.put(put('old'));
+    store.put(put('old'));
+    store.deleteRange(del('old'));
+    store.put(put('kept'));
+    store.compact(5);
+    while (store.compactStep(1));
+    store.put(put('new'));
+    expect(sink.events).toEqual(['new@6']);
+  });
+
   test('all changes of a transaction come in one batch, in the order of its operations', () => {
     const sink = new Sink();
     start(sink, '\0', '\0');

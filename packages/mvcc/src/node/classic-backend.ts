@@ -1,8 +1,8 @@
 /** The backend on disk: LevelDB through classic-level. */
-import { setImmediate as aTurn } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
 import type { Backend } from '../backend.ts';
 import { levelBackend } from '../level-backend.ts';
+import { loopTurns } from './loop-turns.ts';
 
 /** Settings of {@link openClassicBackend}. */
 export interface ClassicBackendOptions {
@@ -27,5 +27,5 @@ export async function openClassicBackend(
     writeBufferSize: options.writeBufferBytes ?? 4 << 20,
   });
   await database.open();
-  return levelBackend(database, { aTurn: async () => aTurn() });
+  return levelBackend(database, { turns: loopTurns() });
 }

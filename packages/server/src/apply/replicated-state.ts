@@ -60,8 +60,10 @@ export type ReplicatedStateOptions = Omit<MvccStoreOptions, 'leases'>;
 
 /** Hears of what has to follow outside the log. Called in the turn of the entry. */
 export interface StateListener {
-  /** A compaction was applied: its records are to be dropped in steps (`store.compactStep`). */
+  /** A compaction was applied: its records are to be dropped in steps ({@link ReplicatedState.compactStep}). */
   compacted?(): void;
+  /** A step of a compaction left deletes for the database to do, outside of any entry. */
+  dropped?(): void;
   /** Alarms were raised or lowered. */
   alarmsChanged?(): void;
   /** A token stands for a user from now on. */
@@ -206,6 +208,13 @@ export class ReplicatedState {
     this.store.setApplied(index, term);
   }
 
+  /** A bounded piece of the pending compaction. @returns true when there is more to do now (`store.compactStep`). */
+  compactStep(entriesMax: number): boolean {
+    const hasMore = this.store.compactStep(entriesMax);
+    this.#notify('dropped');
+    return hasMore;
+  }
+
   /** Lets the backend give the space of dropped records back to the medium. Nobody is held up meanwhile. */
   defragment(): Promise<void> {
     return this.#content.backend.compactRange(FIRST_KEY, END_OF_KEYS);
@@ -324,7 +333,7 @@ export class ReplicatedState {
     );
   }
 
-  #notify(event: 'compacted' | 'alarmsChanged' | 'replaced'): void {
+  #notify(event: 'compacted' | 'dropped' | 'alarmsChanged' | 'replaced'): void {
     for (const listener of this.#listeners) listener[event]?.();
   }
 }

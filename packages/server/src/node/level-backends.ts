@@ -3,7 +3,7 @@ import { readdir, rm, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as aTurn } from 'node:timers/promises';
 import { type Backend, levelBackend } from '@etcd-ts/mvcc';
-import { openClassicBackend } from '@etcd-ts/mvcc/node';
+import { loopTurns, openClassicBackend } from '@etcd-ts/mvcc/node';
 import { MemoryLevel } from 'memory-level';
 import type { BackendStore } from '../env.ts';
 
@@ -51,7 +51,7 @@ export function memoryLevelBackends(): BackendStore {
         databases.set(name, database);
       }
       await database.open();
-      return withTurns(levelBackend(database, { aTurn: () => aTurn() }));
+      return withTurns(levelBackend(database, { turns: loopTurns() }));
     },
     remove: (name) => {
       databases.delete(name);

@@ -77,6 +77,7 @@ export class StateHost implements ConsensusHost {
       sync: () => parts.databases.sync(),
       failed: (error) => this.stopped(error),
     });
+    state.observe({ dropped: () => this.flusher.applied(0) });
     this.#marks = new LogMarks({
       state,
       flusher: this.flusher,

@@ -1,0 +1,28 @@
+/**
+ * Names of many records, written one after another into large arrays: a database takes views of those for half of what
+ * it costs to hand over small arrays of their own.
+ */
+import { RECORD_NAME_BYTES, writeRecordName } from './revision.ts';
+
+/** Bytes of one array: room for some hundred names. */
+const SLAB_BYTES: number = 8 << 10;
+
+/** See the file's head. */
+export class RecordNames {
+  #slab: Uint8Array = new Uint8Array(0);
+  #end = 0;
+
+  /** The name of a revision's record, as `recordName` makes it; the view stays as it is for ever. */
+  make(main: number, sub: number, tombstone: boolean): Uint8Array {
+    const bytes = tombstone ? RECORD_NAME_BYTES + 1 : RECORD_NAME_BYTES;
+    if (this.#end + bytes > this.#slab.length) {
+      this.#slab = new Uint8Array(SLAB_BYTES);
+      this.#end = 0;
+    }
+    const start = this.#end;
+    this.#end += bytes;
+    const name = this.#slab.subarray(start, this.#end);
+    writeRecordName(name, main, sub, tombstone);
+    return name;
+  }
+}
