@@ -30,6 +30,8 @@ export class Flusher {
   readonly #parts: FlusherParts;
   #timer: Timer | undefined;
   #entries = 0;
+  /** Something has changed since the batch that is on its way was taken. */
+  #hasMore = false;
   #running: Promise<boolean> | undefined;
   #ended = false;
 
@@ -37,10 +39,11 @@ export class Flusher {
     this.#parts = parts;
   }
 
-  /** Entries were applied. */
+  /** Entries were applied; none: the store was changed outside of any entry. */
   applied(count: number): void {
     if (this.#ended) return;
     this.#entries += count;
+    this.#hasMore = true;
     if (this.#running !== undefined) return;
     if (this.#entries >= this.#parts.maxEntries || this.#parts.store().writeBehind.isFull) {
       void this.flush();
@@ -86,6 +89,7 @@ export class Flusher {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#entries = 0;
+    this.#hasMore = false;
     this.#running = this.#run(work);
     return this.#running;
   }
@@ -101,7 +105,7 @@ export class Flusher {
     } finally {
       this.#running = undefined;
     }
-    if (this.#entries > 0) this.applied(0);
+    if (this.#hasMore) this.applied(0);
     return true;
   }
 }

@@ -1,0 +1,65 @@
+/** How a member's compactions go on in the background. */
+import { concatBytes, utf8 } from '@etcd-ts/base';
+import type { Backend } from '@etcd-ts/mvcc';
+import { MemoryDisk } from '@etcd-ts/wal';
+import { afterEach, expect, test } from 'vitest';
+import { memoryLevelBackends } from '../src/node/level-backends.ts';
+import { CompactionDriver } from '../src/services/compaction-driver.ts';
+import { Cluster } from './support/cluster.ts';
+import { FakeNode } from './services/fake-node.ts';
+
+let cluster: Cluster | undefined;
+
+afterEach(() => cluster?.close());
+
+/** The name of the record of a put, as the store writes it. */
+function recordName(main: number): Uint8Array {
+  const number = Buffer.alloc(8);
+  number.writeBigUInt64BE(BigInt(main));
+  return concatBytes([utf8('k'), number, utf8('_'), Buffer.alloc(8)]);
+}
+
+test('what a compaction drops leaves the database although nothing is applied afterwards', async () => {
+  const inner = memoryLevelBackends();
+  const opened: Backend[] = [];
+  const open = async (name: string): Promise<Backend> => {
+    const backend = await inner.open(name);
+    opened.push(backend);
+    return backend;
+  };
+  // The entry that compacts is written long before the last of the versions is dropped.
+  cluster = new Cluster(['a'], { backendBatchIntervalMs: 1 });
+  cluster.addMachine('a', { disk: new MemoryDisk(), backends: { ...inner, open } });
+  const node = await cluster.start('a');
+  const client = node.client();
+  const last = 3_001;
+  await Promise.all(Array.from({ length: last - 1 }, () => client.put('key', '')));
+  await cluster.when(() => opened.at(-1)?.get(recordName(last)));
+  await client.compact(last);
+  const { appliedIndex } = node.status();
+  await cluster.when(() => opened.at(-1)?.get(recordName(last - 1)) === undefined || undefined);
+  expect(opened.at(-1)?.get(recordName(last))).toBeDefined();
+  expect(node.status().appliedIndex).toBe(appliedIndex);
+});
+
+test('a compaction keeps its pace: as many revisions a step as milliseconds have passed, in bounds', async () => {
+  const node = await FakeNode.start();
+  const value = new Uint8Array(0);
+  const request = { value, lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
+  for (let i = 0; i < 10_000; i++)
+    node.apply({ kind: 'put', request: { ...request, key: utf8('a') } });
+  const steps: number[] = [];
+  const { state } = node;
+  const compactStep = state.compactStep.bind(state);
+  state.compactStep = (entriesMax) => {
+    steps.push(entriesMax);
+    return compactStep(entriesMax);
+  };
+  const driver = new CompactionDriver(node);
+  node.apply({ kind: 'compact', request: { revision: 10_001, physical: false } });
+  await node.time.advance(50);
+  driver.stop();
+  expect(Math.max(...steps)).toBeLessThanOrEqual(2_000);
+  expect(steps.reduce((sum, entries) => sum + entries, 0)).toBeLessThanOrEqual(51 * 100);
+  expect(state.store.isCompacting).toBe(true);
+});
