@@ -1,0 +1,90 @@
+/** The dialling side of TLS: the connection under an HTTP request to a peer. */
+import type { X509Certificate } from 'node:crypto';
+import { connect as connectTcp, isIP, type NetConnectOpts, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { socketAddress } from '../../bootstrap/urls.ts';
+import { isTlsUrl } from '../tls-options.ts';
+import type { Credentials } from './credentials.ts';
+import { isValidFor, refusalOfServer } from './peer-check.ts';
+
+/** How peers are dialled. */
+export interface Dialling {
+  readonly credentials: Credentials;
+  /** The name that certificates must be valid for instead of the dialled host (etcd: the domain of --discovery-srv). */
+  readonly serverName?: string | undefined;
+}
+
+/**
+ * Connects to a URL of any of etcd's schemes; over TLS when the scheme says so. Resolves when both sides are checked.
+ *
+ * @throws Error: not reachable, not in time, or a certificate that does not fit.
+ */
+export async function connectTo(
+  url: string,
+  dialling: Dialling | undefined,
+  timeoutMs: number,
+): Promise<Socket> {
+  const address = socketAddress(url);
+  const target: NetConnectOpts =
+    'path' in address ? { path: address.path } : { host: address.host, port: address.port };
+  if (!isTlsUrl(url)) return connected(connectTcp(target), 'connect', timeoutMs);
+  if (dialling === undefined) throw new Error(`${url} needs TLS, and there is none configured`);
+  const { credentials, serverName } = dialling;
+  const { secureContext } = await credentials.context('dialler');
+  const host = serverName ?? ('host' in address ? address.host : 'localhost');
+  const socket = connectTls({
+    ...target,
+    secureContext,
+    ALPNProtocols: ['http/1.1'],
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    // A certificate that the peer signed itself proves nothing: it only keeps listeners out, as in etcd.
+    rejectUnauthorized: credentials.info.selfSigned === undefined,
+    checkServerIdentity: () => hostProblem(socket, host),
+  });
+  await connected(socket, 'secureConnect', timeoutMs);
+  if (credentials.info.selfSigned === undefined) await checkServer(socket, credentials);
+  return socket;
+}
+
+function hostProblem(socket: TLSSocket, host: string): Error | undefined {
+  const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
+  if (certificate !== undefined && isValidFor(certificate, host)) return undefined;
+  return new Error(
+    `tls: failed to verify certificate: x509: certificate is not valid for ${host} (its names: ${certificate?.subjectAltName ?? 'none'})`,
+  );
+}
+
+async function checkServer(socket: TLSSocket, credentials: Credentials): Promise<void> {
+  let problem: unknown;
+  try {
+    problem = await refusalOfServer(socket, credentials);
+  } catch (error) {
+    problem = error instanceof Error ? error.message : error;
+  }
+  if (problem === undefined) return;
+  socket.destroy();
+  throw new Error(String(problem));
+}
+
+/** Resolves at the event; rejects when the connection fails, or is not there in time. */
+function connected<Kind extends Socket>(
+  socket: Kind,
+  event: 'connect' | 'secureConnect',
+  timeoutMs: number,
+): Promise<Kind> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      socket.destroy(new Error(`no connection within ${timeoutMs} ms`));
+    }, timeoutMs);
+    const onError = (error: Error): void => {
+      clearTimeout(timer);
+      reject(error);
+    };
+    socket.once('error', onError);
+    socket.once(event, () => {
+      clearTimeout(timer);
+      socket.off('error', onError);
+      resolve(socket);
+    });
+  });
+}
