@@ -44,6 +44,10 @@ export interface ClusterOptions {
   readonly size: number;
   /** Program and leading arguments of a member. @defaultValue etcd-ts */
   readonly program?: readonly string[];
+  /** Scheme of all URLs. @defaultValue http */
+  readonly scheme?: 'http' | 'https';
+  /** Flags of one member alone. */
+  readonly flagsOf?: (name: string) => readonly string[];
   /** Flags for every member, besides names, URLs and directories. */
   readonly flags?: readonly string[];
   /** Where a member's data directory is to be, instead of in the cluster's folder. */
@@ -62,20 +66,21 @@ export class Cluster {
 
   /** Lays out the members without starting them. */
   static async create(options: ClusterOptions): Promise<Cluster> {
-    const program = options.program ?? ETCD_TS;
+    const { scheme = 'http', program = ETCD_TS } = options;
     if (program === ETCD_TS) build();
     const folder = mkdtempSync(join(tmpdir(), 'etcd-ts-e2e-'));
     const ports = await freePorts(options.size * 2);
     const specs = Array.from({ length: options.size }, (_, i) => ({
       name: `m${i + 1}`,
-      clientUrl: `http://127.0.0.1:${ports[2 * i]}`,
-      peerUrl: `http://127.0.0.1:${ports[2 * i + 1]}`,
+      clientUrl: `${scheme}://127.0.0.1:${ports[2 * i]}`,
+      peerUrl: `${scheme}://127.0.0.1:${ports[2 * i + 1]}`,
       dataDir: options.dataDirOf?.(`m${i + 1}`) ?? join(folder, `m${i + 1}`),
     }));
     const initial = specs.map((spec) => `${spec.name}=${spec.peerUrl}`).join(',');
     const members = specs.map((spec) => {
       const flags = memberFlags(spec, initial);
-      const command = [...program, ...flags, ...(options.flags ?? [])];
+      const own = options.flagsOf?.(spec.name) ?? [];
+      const command = [...program, ...flags, ...(options.flags ?? []), ...own];
       return new Member({ ...spec, command });
     });
     return new Cluster(members, folder);

@@ -51,6 +51,12 @@ export interface Env {
   /** Of the WAL and of snapshot files. */
   readonly disk: Disk;
   readonly backends: BackendStore;
+  /**
+   * Looks at what can be looked at before anything is changed: certificates that are there and fit.
+   *
+   * @throws StartError BAD_OPTION.
+   */
+  readonly prepare?: () => Promise<void>;
   /** Makes the transport to the peers; called once per start. What passes on its wires is counted in `traffic`. */
   readonly peers: (options: ResolvedOptions, traffic: PeerTraffic) => PeerTransport;
   /** Opens the doors for clients; called once per start, when the node is ready to serve. */

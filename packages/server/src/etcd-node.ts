@@ -73,8 +73,9 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
     if (resolved.dataDir === undefined) {
       log.info('no data directory: everything is kept in memory and gone with the process');
     }
-    const transport = surroundings.peers(resolved, metrics.traffic);
     try {
+      await surroundings.prepare?.();
+      const transport = surroundings.peers(resolved, metrics.traffic);
       const signedTokens = await tokensOf(resolved, surroundings);
       const storage = await openStorage(resolved, surroundings, { transport, metrics });
       // The node speaks in later turns only, when `facade` is there.

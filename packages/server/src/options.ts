@@ -23,6 +23,7 @@ import { resolveServing, type ServingOptions } from './options/serving-options.t
 import { resolveStorage, type StorageOptions } from './options/storage-options.ts';
 import type { InMemoryNetwork } from './peers/in-memory-network.ts';
 import { StartError } from './start-error.ts';
+import { type NodeTls, resolveTls, type TlsNodeOptions } from './tls/tls-options.ts';
 
 /** Things that a node uses, and does not make a copy of. */
 export interface Surroundings {
@@ -45,6 +46,7 @@ export interface EtcdNodeOptions
     ServingOptions,
     AuthOptions,
     CheckOptions,
+    TlsNodeOptions,
     Surroundings {}
 
 /** Options after {@link resolveOptions}: complete, checked, frozen. */
@@ -58,7 +60,10 @@ export interface ResolvedOptions
     Required<ServingOptions>,
     Required<AuthOptions>,
     Required<CheckOptions>,
-    Surroundings {}
+    Surroundings {
+  /** TLS by kind of URL. */
+  readonly tls: NodeTls;
+}
 
 /**
  * Completes and checks options. The caller's object is not changed.
@@ -77,6 +82,7 @@ export function resolveOptions(options: EtcdNodeOptions = {}): ResolvedOptions {
     ...resolveServing(options),
     ...resolveAuth(options),
     ...resolveChecks(options),
+    tls: resolveTls({ ...options, ...member }),
     ...surroundingsOf(options),
   };
   checkEngine(resolved);

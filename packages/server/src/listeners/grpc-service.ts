@@ -21,6 +21,8 @@ export interface GrpcConnectionFacts {
   readonly metrics: CallMetrics;
   readonly partialBytes: PartialBytes;
   readonly peer: PeerInfo;
+  /** Serves what is no gRPC; absent: it is refused. */
+  readonly otherwise?: ((stream: Http2Stream) => void) | undefined;
   /** Calls that are under way. */
   readonly calls: Set<GrpcCall>;
 }
@@ -31,10 +33,10 @@ const NOT_GRPC = headerBlock([[':status', '415']]);
 /** Serves one stream. */
 export function serveStream(stream: Http2Stream, facts: GrpcConnectionFacts): void {
   const { headers } = stream;
+  const isGrpc = headerOf(headers, 'content-type')?.startsWith('application/grpc') === true;
+  if (!isGrpc && facts.otherwise !== undefined) return facts.otherwise(stream);
   if (headerOf(headers, ':method') !== 'POST') return stream.end(NOT_POST);
-  if (headerOf(headers, 'content-type')?.startsWith('application/grpc') !== true) {
-    return stream.end(NOT_GRPC);
-  }
+  if (!isGrpc) return stream.end(NOT_GRPC);
   const name = (headerOf(headers, ':path') ?? '').slice(1);
   const handler = Object.hasOwn(facts.handlers, name)
     ? facts.handlers[name as MethodName]

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { EtcdNode } from '../etcd-node.ts';
 import { ETCD_VERSION } from '../services/version.ts';
 import { StartError } from '../start-error.ts';
+import { isTlsUrl } from '../tls/tls-options.ts';
 import { resolveOptions } from '../options.ts';
 import { UsageError } from './flags/command-line.ts';
 import { LOG_LEVELS, type LogLevel, type Program } from './flags/program.ts';
@@ -92,11 +93,14 @@ async function serve(
   await node.ready();
   logger.info('ready to serve client requests');
   for (const url of node.clientUrls) {
-    const address = url.replace('http://', '');
-    logger.info('serving client traffic insecurely; this is strongly discouraged!', {
-      traffic: 'grpc+http',
-      address,
-    });
+    const address = url.replace(/^[a-z]+:\/\//, '');
+    const isSecure = isTlsUrl(url);
+    logger.info(
+      isSecure
+        ? 'serving client traffic securely'
+        : 'serving client traffic insecurely; this is strongly discouraged!',
+      { traffic: 'grpc+http', address },
+    );
   }
 }
 

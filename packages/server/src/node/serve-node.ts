@@ -7,30 +7,34 @@ import { listenForClients, listenForMonitors } from '../listeners/node/client-li
 import { healthRoutes, type HealthSource, versionRoutes } from '../listeners/health-routes.ts';
 import { probeRoutes } from '../listeners/probe-routes.ts';
 import type { Route } from '../listeners/route.ts';
+import { silentLogger } from '../logger.ts';
 import { METRICS_CONTENT_TYPE, metricsPage } from '../metrics/node/metrics-page.ts';
 import type { NodePort } from '../node-port.ts';
 import type { ResolvedOptions } from '../options.ts';
 import { ETCD_VERSION, STORAGE_VERSION } from '../services/version.ts';
+import type { Credentials } from '../tls/node/credentials.ts';
 
 /** Listens for clients and for monitors, as the options say; nowhere when they name no URL. */
 export async function serveNode(
   options: ResolvedOptions,
   { handlers, node }: Served,
-  clock: Clock,
+  { clock, tls: credentials }: { readonly clock: Clock; readonly tls: Credentials },
 ): Promise<ClientListener> {
   if (options.metrics === 'extensive') node.metrics.calls.timeCalls(() => clock.monotonicMs());
   const source = healthOf(node, clock);
+  const tls = { credentials, log: options.logger ?? silentLogger };
   const monitored = new Map<string, Route>([
     ...healthRoutes(source),
     ...probeRoutes(source),
     ...metricsRoutes(node),
   ]);
-  const monitors = await listenForMonitors(options.listenMetricsUrls, monitored);
+  const monitors = await listenForMonitors(options.listenMetricsUrls, monitored, tls);
   try {
     const clients = await listenForClients({
       urls: options.listenClientUrls,
       handlers,
       clock,
+      tls,
       metrics: node.metrics.calls,
       maxRequestBytes: options.maxRequestBytes,
       routes: new Map([

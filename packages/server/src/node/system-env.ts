@@ -4,14 +4,17 @@ import { NodeDisk } from '@etcd-ts/wal/node';
 import { BcryptHasher } from '../auth/node/bcrypt-hasher.ts';
 import { JwtTokens } from '../auth/node/jwt-tokens.ts';
 import { layoutOf } from '../bootstrap/storage.ts';
+import { socketAddress } from '../bootstrap/urls.ts';
 import type { Clock } from '../clock.ts';
 import type { Env } from '../env.ts';
-import { silentLogger } from '../logger.ts';
+import { type Logger, silentLogger } from '../logger.ts';
 import type { PeerTraffic } from '../metrics/peer-traffic.ts';
 import type { ResolvedOptions } from '../options.ts';
 import { InMemoryNetwork } from '../peers/in-memory-network.ts';
 import { TcpTransport } from '../peers/node/tcp-transport.ts';
 import type { PeerTransport } from '../peers/peer-transport.ts';
+import { Credentials } from '../tls/node/credentials.ts';
+import { tlsWarnings } from '../tls/tls-options.ts';
 import { classicLevelBackends, memoryLevelBackends } from './level-backends.ts';
 import { serveNode } from './serve-node.ts';
 import { systemClock, systemRandom } from './system-clock.ts';
@@ -23,6 +26,12 @@ export function systemEnv(options: ResolvedOptions): Env {
   const inMemory = options.dataDir === undefined;
   const { databaseDirectory } = layoutOf(options);
   const hasher = new BcryptHasher(options.bcryptCost);
+  const hostsOf = (urls: readonly string[]): string[] =>
+    urls.map((url) => socketAddress(url)).flatMap((at) => ('host' in at ? [at.host] : []));
+  const tls = {
+    client: new Credentials(options.tls.client, hostsOf(options.listenClientUrls), log),
+    peer: new Credentials(options.tls.peer, hostsOf(options.listenPeerUrls), log),
+  };
   return {
     clock,
     random: systemRandom,
@@ -31,18 +40,41 @@ export function systemEnv(options: ResolvedOptions): Env {
     backends:
       options.backends ??
       (inMemory ? memoryLevelBackends() : classicLevelBackends(databaseDirectory)),
-    peers: (resolved, traffic) => transportOf(resolved, clock, traffic),
-    listen: (resolved, served) => serveNode(resolved, served, clock),
+    prepare: () => checkTls(options, tls, log),
+    peers: (resolved, traffic) => transportOf(resolved, { clock, traffic, tls: tls.peer }),
+    listen: (resolved, served) => serveNode(resolved, served, { clock, tls: tls.client }),
     hasher,
     openTokens: (settings) => JwtTokens.open(settings),
     close: () => hasher.close(),
   };
 }
 
-function transportOf(options: ResolvedOptions, clock: Clock, traffic: PeerTraffic): PeerTransport {
+/** Certificates that are given are there and fit; those that no URL has a use for are warned of. */
+async function checkTls(
+  options: ResolvedOptions,
+  tls: { readonly client: Credentials; readonly peer: Credentials },
+  log: Logger,
+): Promise<void> {
+  for (const kind of ['client', 'peer'] as const) {
+    const urls = kind === 'client' ? options.listenClientUrls : options.listenPeerUrls;
+    for (const line of tlsWarnings(kind, urls, options.tls[kind])) log.warn(line);
+    // A certificate of its own is made in the data directory, which is not yet claimed here.
+    if (options.tls[kind].selfSigned === undefined) await tls[kind].check();
+  }
+}
+
+function transportOf(
+  options: ResolvedOptions,
+  {
+    clock,
+    traffic,
+    tls,
+  }: { readonly clock: Clock; readonly traffic: PeerTraffic; readonly tls: Credentials },
+): PeerTransport {
   if (options.network !== undefined) return options.network.transport();
   // A member that listens nowhere is alone: its network has nobody else on it.
   if (options.listenPeerUrls.length === 0) return new InMemoryNetwork(clock).transport();
   const log = options.logger ?? silentLogger;
-  return new TcpTransport({ listenUrls: options.listenPeerUrls, clock, log, traffic });
+  const { listenPeerUrls: listenUrls } = options;
+  return new TcpTransport({ listenUrls, clock, log, traffic, tls: { credentials: tls } });
 }

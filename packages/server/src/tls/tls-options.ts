@@ -49,10 +49,10 @@ export interface TlsNodeOptions {
   readonly peerSkipClientSanVerification?: boolean;
   /** Go's names of the suites of TLS 1.2 that are taken. etcd --cipher-suites. @defaultValue OpenSSL's choice */
   readonly cipherSuites?: readonly string[];
-  /** etcd --tls-min-version. @defaultValue 'TLS1.2' */
-  readonly tlsMinVersion?: TlsVersion;
-  /** etcd --tls-max-version. @defaultValue the newest */
-  readonly tlsMaxVersion?: TlsVersion | '';
+  /** `TLS1.2` or `TLS1.3`. etcd --tls-min-version. @defaultValue 'TLS1.2' */
+  readonly tlsMinVersion?: string;
+  /** `TLS1.2` or `TLS1.3`. etcd --tls-max-version. @defaultValue the newest */
+  readonly tlsMaxVersion?: string;
   /** Life of certificates that the member signs itself. etcd --self-signed-cert-validity. @defaultValue 1 */
   readonly selfSignedCertValidityYears?: number;
 }
@@ -82,7 +82,7 @@ export function requiresClientCert(info: TlsInfo): boolean {
   return info.clientCertAuth || info.trustedCaFile !== '';
 }
 
-const VERSIONS: readonly string[] = ['TLS1.2', 'TLS1.3'];
+const VERSIONS: readonly TlsVersion[] = ['TLS1.2', 'TLS1.3'];
 
 /** What is common to both kinds of URL. */
 type SharedTls = Pick<TlsInfo, 'cipherSuites' | 'minVersion' | 'maxVersion'>;
@@ -103,6 +103,7 @@ export function resolveTls(
     readonly dataDir?: string | undefined;
     readonly listenClientUrls: readonly string[];
     readonly listenPeerUrls: readonly string[];
+    readonly listenMetricsUrls?: readonly string[];
   },
 ): NodeTls {
   const shared = sharedTls(options);
@@ -145,7 +146,7 @@ export function resolveTls(
       options.peerAutoTls === true && !hasPeerCert ? { folder: folder('peer'), years } : undefined,
   };
   for (const url of options.listenPeerUrls) checkPeerUrl(url, peer);
-  for (const url of options.listenClientUrls) checkClientUrl(url, client);
+  for (const url of [...options.listenClientUrls, ...(options.listenMetricsUrls ?? [])]) checkClientUrl(url, client);
   checkPairs(client);
   checkPairs(peer);
   return { client, peer };
@@ -157,12 +158,8 @@ export function resolveTls(
  * @throws StartError BAD_OPTION in etcd's words.
  */
 export function sharedTls(options: TlsNodeOptions): SharedTls {
-  const min = options.tlsMinVersion || 'TLS1.2';
-  const max = options.tlsMaxVersion || undefined;
-  for (const version of max === undefined ? [min] : [min, max]) {
-    if (VERSIONS.includes(version)) continue;
-    fail(`unexpected TLS version "${version}" (must be one of: ${VERSIONS.join(', ')})`);
-  }
+  const min = versionOf(options.tlsMinVersion) ?? 'TLS1.2';
+  const max = versionOf(options.tlsMaxVersion);
   if (max !== undefined && min > max) {
     fail(`min version (${min}) is greater than max version (${max})`);
   }
@@ -173,6 +170,13 @@ export function sharedTls(options: TlsNodeOptions): SharedTls {
   const problem = cipherSuitesProblem(cipherSuites);
   if (problem !== undefined) fail(problem);
   return { cipherSuites, minVersion: min, maxVersion: max };
+}
+
+/** Empty text is no version, as in etcd. */
+function versionOf(name: string | undefined): TlsVersion | undefined {
+  if (name === undefined || name === '') return undefined;
+  const version = VERSIONS.find((each) => each === name);
+  return version ?? fail(`unexpected TLS version "${name}" (must be one of: ${VERSIONS.join(', ')})`);
 }
 
 /** Whether a URL is one of TLS. */

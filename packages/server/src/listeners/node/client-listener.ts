@@ -1,17 +1,17 @@
 /** The doors for clients over the network: on every listen URL one port with gRPC and HTTP behind it. */
 import type { Handlers } from '@etcd-ts/protocol';
-import { bindAddress } from '../../bootstrap/urls.ts';
 import type { Clock } from '../../clock.ts';
 import type { ClientListener } from '../../env.ts';
 import { CallMetrics } from '../../metrics/call-metrics.ts';
 import { MAX_STREAMS_PER_CONNECTION } from '../../options/serving-options.ts';
-import { StartError } from '../../start-error.ts';
+import { verifiedCommonName } from '../../tls/node/tls-door.ts';
 import type { AccessRules } from '../access.ts';
 import type { Routes } from '../route.ts';
 import { GrpcServer, type Keepalive } from './grpc.ts';
 import { gateway, jsonBytesFor } from './gateway.ts';
 import { HttpServer } from './http.ts';
-import { ClientPort, type PortOptions } from './port.ts';
+import { type ClientTls, type Listening, listenOn } from './listen-on.ts';
+import type { PortOptions } from './port.ts';
 
 /** What {@link listenForClients} needs. */
 export interface ClientListenerOptions {
@@ -21,6 +21,8 @@ export interface ClientListenerOptions {
   readonly clock: Clock;
   /** Where calls are counted. @defaultValue nowhere */
   readonly metrics?: CallMetrics;
+  /** For URLs of TLS; absent: none can be listened on. */
+  readonly tls?: ClientTls | undefined;
   /** Largest request. etcd --max-request-bytes. */
   readonly maxRequestBytes: number;
   /** What HTTP answers besides the gateway. */
@@ -53,16 +55,8 @@ const ANYBODY: AccessRules = { origins: ['*'], hosts: ['*'] };
  * @throws StartError BAD_OPTION for a URL that cannot be bound to, LISTEN_FAILED when the system refuses.
  */
 export async function listenForClients(options: ClientListenerOptions): Promise<ClientListener> {
-  const { handlers, clock, metrics = new CallMetrics() } = options;
+  const { handlers, clock, tls, metrics = new CallMetrics() } = options;
   const maxReceiveBytes = options.maxRequestBytes + GRPC_OVERHEAD_BYTES;
-  const http2 = new GrpcServer({
-    handlers,
-    clock,
-    metrics,
-    maxReceiveBytes,
-    maxStreamsPerConnection: options.maxStreamsPerConnection ?? MAX_STREAMS_PER_CONNECTION,
-    keepalive: options.keepalive ?? DEFAULT_KEEPALIVE,
-  });
   const maxBodyBytes = jsonBytesFor(maxReceiveBytes);
   const hasGateway = options.hasGateway ?? true;
   const http1 = new HttpServer({
@@ -70,7 +64,19 @@ export async function listenForClients(options: ClientListenerOptions): Promise<
     access: options.access ?? ANYBODY,
     ...(hasGateway ? { fallback: gateway({ handlers, clock, metrics, maxBodyBytes }) } : {}),
   });
-  const ports = await listenAll(options.urls, { http2, http1 });
+  const http2 = new GrpcServer({
+    handlers,
+    clock,
+    metrics,
+    maxReceiveBytes,
+    maxStreamsPerConnection: options.maxStreamsPerConnection ?? MAX_STREAMS_PER_CONNECTION,
+    keepalive: options.keepalive ?? DEFAULT_KEEPALIVE,
+    http1,
+    ...(tls === undefined
+      ? {}
+      : { commonNameOf: (socket) => verifiedCommonName(socket, tls.credentials) }),
+  });
+  const ports = await listenAll(options.urls, { http2, http1 }, tls);
   const close = async (graceMs: number): Promise<void> => {
     for (const { port } of ports) port.stopAccepting();
     http1.close();
@@ -88,9 +94,11 @@ export async function listenForClients(options: ClientListenerOptions): Promise<
 export async function listenForMonitors(
   urls: readonly string[],
   routes: Routes,
+  tls?: ClientTls,
 ): Promise<ClientListener> {
   const http1 = new HttpServer({ routes });
-  const ports = await listenAll(urls, { http2: HANG_UP, http1 });
+  const only = tls === undefined ? undefined : { ...tls, protocols: ['http/1.1'] };
+  const ports = await listenAll(urls, { http2: HANG_UP, http1 }, only);
   const close = async (): Promise<void> => {
     for (const { port } of ports) port.stopAccepting();
     http1.close();
@@ -101,41 +109,17 @@ export async function listenForMonitors(
 
 const HANG_UP: PortOptions['http2'] = { accept: (connection) => connection.destroy() };
 
-/** A port that listens. */
-interface Listening {
-  readonly url: string;
-  readonly port: ClientPort;
-}
-
 async function listenAll(
   urls: readonly string[],
   doors: Pick<PortOptions, 'http1' | 'http2'>,
+  tls: ClientTls | undefined,
 ): Promise<readonly Listening[]> {
   const listening: Listening[] = [];
   try {
-    for (const url of urls) listening.push(await listenOn(url, doors));
+    for (const url of urls) listening.push(await listenOn(url, doors, tls));
   } catch (error) {
     await Promise.all(listening.map(({ port }) => port.destroy()));
     throw error;
   }
   return listening;
-}
-
-/** As ClientPort.listen, with the refusal in Go's words, which tools wait for. */
-async function listenOn(
-  url: string,
-  doors: Pick<PortOptions, 'http1' | 'http2'>,
-): Promise<Listening> {
-  const { host, port: wanted, tls } = bindAddress(url);
-  if (tls) {
-    throw new StartError('BAD_OPTION', `cannot listen on ${url}: TLS is not supported yet`);
-  }
-  try {
-    const port = await ClientPort.listen({ host, port: wanted, ...doors });
-    return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port.port}`, port };
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'EADDRINUSE' ? 'bind: address already in use' : String(error);
-    throw new StartError('LISTEN_FAILED', `listen tcp ${host}:${wanted}: ${why}`, { cause: error });
-  }
 }

@@ -5,13 +5,16 @@
  * whole rest of a put, word refusals otherwise than grpc-go, and let a connection do more than it may.
  */
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { CallDeadlines, EtcdError, type Handlers } from '@etcd-ts/protocol';
-import { Http2Connection, PingPolicy } from '@etcd-ts/protocol/http2';
+import { Http2Connection, type Http2Stream, PingPolicy } from '@etcd-ts/protocol/http2';
 import type { Clock } from '../../clock.ts';
 import { CallMetrics } from '../../metrics/call-metrics.ts';
 import { SignOfLife } from '../sign-of-life.ts';
 import type { GrpcCall } from '../grpc-call.ts';
 import { type GrpcConnectionFacts, serveStream } from '../grpc-service.ts';
+import { serveOverHttp1 } from './http2-bridge.ts';
+import type { ConnectionServer } from './port.ts';
 
 /** Which pings are taken and sent. */
 export interface Keepalive {
@@ -34,6 +37,10 @@ export interface GrpcServerOptions {
   /** Streams open on one connection; one more is refused. etcd --max-concurrent-streams. */
   readonly maxStreamsPerConnection: number;
   readonly keepalive: Keepalive;
+  /** The name under which a verified certificate makes its holder known. @defaultValue nobody is known so */
+  readonly commonNameOf?: (socket: Socket) => string | undefined;
+  /** Serves what is no gRPC on connections of TLS (etcd embed/serve.go). @defaultValue it is refused */
+  readonly http1?: ConnectionServer;
   /** @defaultValue {@link MAX_PARTIAL_BYTES_PER_CONNECTION} */
   readonly maxPartialBytes?: number;
   /** @defaultValue {@link MAX_SOCKET_BACKLOG_BYTES} */
@@ -140,6 +147,7 @@ export class GrpcServer {
 
   #factsOf(socket: Socket, calls: Set<GrpcCall>): GrpcConnectionFacts {
     const address = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
+    const { http1 } = this.#options;
     return {
       handlers: this.#options.handlers,
       deadlines: this.#deadlines,
@@ -149,8 +157,11 @@ export class GrpcServer {
         bytes: 0,
         limit: this.#options.maxPartialBytes ?? MAX_PARTIAL_BYTES_PER_CONNECTION,
       },
-      peer: { via: 'grpc', address },
+      peer: { via: 'grpc', address, certificateCommonName: this.#options.commonNameOf?.(socket) },
       calls,
+      ...(http1 !== undefined && socket instanceof TLSSocket
+        ? { otherwise: (stream: Http2Stream) => serveOverHttp1(stream, socket, http1) }
+        : {}),
     };
   }
 }

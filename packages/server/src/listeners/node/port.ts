@@ -3,7 +3,9 @@
  *
  * An HTTP/2 client begins with `PRI * HTTP/2.0`; no HTTP/1 method begins with `PRI`, so three bytes tell.
  */
+import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { SocketAddress } from '../../bootstrap/urls.ts';
 
 /** Who serves a connection from its first byte on. */
 export interface ConnectionServer {
@@ -12,11 +14,17 @@ export interface ConnectionServer {
 
 /** What a port may be told. */
 export interface PortOptions {
-  readonly host: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
+  /** Port 0 lets the system choose. */
+  readonly address: SocketAddress;
   readonly http2: ConnectionServer;
   readonly http1: ConnectionServer;
+  /** Shakes hands before anybody is served; absent: no TLS. */
+  readonly tls?: ((serve: (connection: Socket) => void) => TlsGuard) | undefined;
+}
+
+/** What stands before a port of TLS. */
+export interface TlsGuard extends ConnectionServer {
+  close(): void;
 }
 
 /** Milliseconds for the first three bytes; whoever says nothing is hung up on. */
@@ -31,9 +39,11 @@ const HTTP2_START = [0x50, 0x52, 0x49];
 export class ClientPort {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #guard: TlsGuard | undefined;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, options: PortOptions) {
     this.#server = server;
+    this.#guard = options.tls?.((connection) => decide(connection, options));
   }
 
   /** @throws The error of the system, such as EADDRINUSE, when the address cannot be listened on. */
@@ -43,11 +53,13 @@ export class ClientPort {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
     });
-    const port = new ClientPort(server);
+    const port = new ClientPort(server, options);
     server.on('connection', (socket) => port.#onConnection(socket, options));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host: options.host, port: options.port }, () => {
+      // A socket that an earlier process has left would be in the way (as in etcd, NewUnixListener).
+      if ('path' in options.address) rmSync(options.address.path, { force: true });
+      server.listen({ ...options.address }, () => {
         server.off('error', reject);
         resolve();
       });
@@ -71,6 +83,7 @@ export class ClientPort {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
+    this.#guard?.close();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
@@ -78,6 +91,14 @@ export class ClientPort {
   #onConnection(socket: Socket, options: PortOptions): void {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
+    if (this.#guard === undefined) return decide(socket, options);
+    socket.on('error', () => socket.destroy());
+    this.#guard.accept(socket);
+  }
+}
+
+/** Lets the first bytes of a connection decide who serves it. */
+function decide(socket: Socket, options: PortOptions): void {
     socket.on('error', () => socket.destroy());
     socket.setTimeout(FIRST_BYTES_TIMEOUT_MS, () => socket.destroy());
     const onReadable = (): void => {
@@ -92,7 +113,6 @@ export class ClientPort {
       (decision ? options.http2 : options.http1).accept(socket);
     };
     socket.on('readable', onReadable);
-  }
 }
 
 /** True, false, or undefined while too few bytes are here to tell. */

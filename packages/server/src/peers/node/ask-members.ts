@@ -1,4 +1,5 @@
-import { get } from 'node:http';
+import { request } from 'node:http';
+import { connectTo, type Dialling } from '../../tls/node/tls-dialer.ts';
 import type { ClusterFacts } from '../peer-transport.ts';
 
 /** A member that does not answer within so long is passed over. */
@@ -12,9 +13,16 @@ const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024;
  *
  * @throws Error when nobody answers, or the answer is none.
  */
-export function askMembers(url: string): Promise<ClusterFacts> {
+export async function askMembers(url: string, tls?: Dialling): Promise<ClusterFacts> {
+  const socket = await connectTo(url, tls, { timeoutMs: ASK_TIMEOUT_MS });
   return new Promise((resolve, reject) => {
-    const asked = get(new URL('/members', url), { agent: false, timeout: ASK_TIMEOUT_MS });
+    const asked = request({
+      path: '/members',
+      host: new URL(url).host || 'localhost',
+      timeout: ASK_TIMEOUT_MS,
+      createConnection: () => socket,
+    });
+    asked.end();
     asked.on('timeout', () => asked.destroy(new Error(`no answer within ${ASK_TIMEOUT_MS} ms`)));
     asked.on('error', reject);
     asked.on('response', (response) => {

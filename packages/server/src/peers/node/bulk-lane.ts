@@ -12,10 +12,9 @@ import type { SnapshotMessage } from '@etcd-ts/raft';
 import type { PeerCounts } from '../../metrics/peer-traffic.ts';
 import { ChunkWindow } from '../chunk-window.ts';
 import { encodeMessage } from '../message-codec.ts';
-import type { LocalPeer } from '../peer-transport.ts';
 import { type PeerRecord, RECORD } from '../peer-record.ts';
 import { Connection } from './connection.ts';
-import { dialAny } from './dial.ts';
+import { dialAny, type DialParts } from './dial.ts';
 
 /** A transfer that does not move for so long is broken off. */
 export const SNAPSHOT_STALL_MS = 30_000;
@@ -35,9 +34,8 @@ class TransferFailed extends Error {
 }
 
 /** What a transfer is made of. */
-export interface SnapshotTransferParts {
+export interface SnapshotTransferParts extends DialParts {
   readonly urls: readonly string[];
-  readonly local: LocalPeer;
   readonly message: SnapshotMessage;
   readonly chunks: AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
@@ -73,10 +71,10 @@ class OutgoingTransfer {
   }
 
   async run(): Promise<void> {
-    const { urls, local, message, signal, counts } = this.#parts;
+    const { urls, local, tls, message, signal, counts } = this.#parts;
     for (let isResumed = false; ; isResumed = true) {
       try {
-        const { socket, head } = await dialAny(urls, local, message.to, 'bulk', signal);
+        const { socket, head } = await dialAny({ local, tls }, urls, message.to, 'bulk', signal);
         await this.#over(new Connection(socket, head, counts), isResumed);
         return;
       } catch (error) {

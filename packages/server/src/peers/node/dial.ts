@@ -1,10 +1,18 @@
 import { request } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { connectTo, type Dialling } from '../../tls/node/tls-dialer.ts';
 import type { LocalPeer } from '../peer-transport.ts';
 import { helloHeaders, type Lane, PEER_PATH } from './handshake.ts';
 
 /** A connection that is not made within so long is given up. */
 export const DIAL_TIMEOUT_MS = 2_000;
+
+/** Who dials, and how. */
+export interface DialParts {
+  readonly local: LocalPeer;
+  /** For URLs of TLS. */
+  readonly tls?: Dialling | undefined;
+}
 
 /** A connection after the handshake. */
 export interface Dialled {
@@ -30,31 +38,30 @@ export class RefusedError extends Error {
  *
  * @throws RefusedError when it says no; Error when it cannot be reached in time.
  */
-export function dial(
+export async function dial(
+  { local, tls }: DialParts,
   url: string,
-  local: LocalPeer,
   to: bigint,
   lane: Lane,
   signal: AbortSignal,
 ): Promise<Dialled> {
-  const { hostname, port } = new URL(url);
+  const connection = await connectTo(url, tls, { timeoutMs: DIAL_TIMEOUT_MS, signal });
   return new Promise((resolve, reject) => {
     const outgoing = request({
-      host: hostname.replace(/^\[|\]$/g, ''),
-      port: port === '' ? 80 : Number(port),
+      host: new URL(url).host || 'localhost',
       path: PEER_PATH,
       headers: helloHeaders(local, to, lane),
-      agent: false,
       signal,
       timeout: DIAL_TIMEOUT_MS,
+      createConnection: () => connection,
     });
     outgoing.on('timeout', () =>
       outgoing.destroy(new Error(`no answer within ${DIAL_TIMEOUT_MS} ms`)),
     );
     outgoing.on('error', reject);
     outgoing.on('upgrade', (_response, socket, head) => {
-      socket.setTimeout(0);
-      socket.setNoDelay(true);
+      connection.setTimeout(0);
+      connection.setNoDelay(true);
       resolve({ socket, head });
     });
     outgoing.on('response', (response) => {
@@ -76,8 +83,8 @@ export function dial(
  * @throws What the last of them failed with.
  */
 export async function dialAny(
+  parts: DialParts,
   urls: readonly string[],
-  local: LocalPeer,
   to: bigint,
   lane: Lane,
   signal: AbortSignal,
@@ -85,7 +92,7 @@ export async function dialAny(
   let failure: unknown = new Error('the peer has no URL');
   for (const url of urls) {
     try {
-      return await dial(url, local, to, lane, signal);
+      return await dial(parts, url, to, lane, signal);
     } catch (error) {
       failure = error;
       if (signal.aborted) break;

@@ -11,6 +11,7 @@ import { abortError } from '../../requests/abort.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
 import type { PeerCounts } from '../../metrics/peer-traffic.ts';
+import type { Dialling } from '../../tls/node/tls-dialer.ts';
 import { encodeMessage, type MessageRecord } from '../message-codec.ts';
 import type { LocalPeer, Peer } from '../peer-transport.ts';
 import { failureOf, type PeerRecord, RECORD } from '../peer-record.ts';
@@ -38,6 +39,7 @@ export interface PeerLinkParts {
   readonly log: Logger;
   /** What passes to and from the peer. */
   readonly counts: PeerCounts;
+  readonly tls?: Dialling | undefined;
   readonly unreachable: (peer: MemberId) => void;
   /** The peer knows this member as removed. */
   readonly removed: () => void;
@@ -147,12 +149,12 @@ export class PeerLink {
   }
 
   async #connect(): Promise<void> {
-    const { local, log } = this.#parts;
+    const { local, log, tls } = this.#parts;
     const { id, urls } = this.#peer;
     const url = must(urls[this.#attempts % urls.length], 'peer URL');
     this.#attempts += 1;
     try {
-      const { socket, head } = await dial(url, local, id, 'log', this.#abort.signal);
+      const { socket, head } = await dial({ local, tls }, url, id, 'log', this.#abort.signal);
       if (this.#abort.signal.aborted) return void socket.destroy();
       this.#established(new Connection(socket, head, this.#parts.counts));
     } catch (error) {

@@ -7,16 +7,15 @@
  * - Closing leaves no socket, timer or listener behind.
  */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { idToHex, type MemberId, must } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { Message, SnapshotMessage } from '@etcd-ts/raft';
-import { bindAddress } from '../../bootstrap/urls.ts';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
 import { PeerTraffic } from '../../metrics/peer-traffic.ts';
-import { StartError } from '../../start-error.ts';
+import type { Dialling } from '../../tls/node/tls-dialer.ts';
 import { decodeMessage } from '../message-codec.ts';
 import type {
   ClusterFacts,
@@ -32,10 +31,8 @@ import { Connection } from './connection.ts';
 import { accept, type Hello, judgeHello, readHello, refuse } from './handshake.ts';
 import { askMembers } from './ask-members.ts';
 import { PeerLink } from './peer-link.ts';
+import { markHeard, PeerPort } from './peer-port.ts';
 import { servePeerPage } from './peer-pages.ts';
-
-/** A connection that has not said what it wants within so long is closed. */
-export const HANDSHAKE_TIMEOUT_MS = 5_000;
 
 /** What the transport is made of. */
 export interface TcpTransportParts {
@@ -44,14 +41,15 @@ export interface TcpTransportParts {
   readonly log: Logger;
   /** Where what passes is counted. @defaultValue nowhere */
   readonly traffic?: PeerTraffic;
+  /** For URLs of TLS, on both sides; absent: there are none. */
+  readonly tls?: Dialling | undefined;
 }
 
 /** The peers of one member, over TCP. */
 export class TcpTransport implements PeerTransport {
   readonly #parts: TcpTransportParts;
   readonly #traffic: PeerTraffic;
-  readonly #servers: Server[] = [];
-  readonly #sockets = new Set<Duplex>();
+  readonly #ports: PeerPort[] = [];
   readonly #incoming = new Map<bigint, Connection>();
   readonly #links = new Map<bigint, PeerLink>();
   #peers = new Map<bigint, Peer>();
@@ -70,7 +68,7 @@ export class TcpTransport implements PeerTransport {
 
   /** Where it listens, with the real ports; in the order of the listen URLs. */
   get addresses(): readonly AddressInfo[] {
-    return this.#servers.map((server) => server.address() as AddressInfo);
+    return this.#ports.map((port) => port.address);
   }
 
   async start(local: LocalPeer, handlers: PeerHandlers): Promise<void> {
@@ -78,7 +76,9 @@ export class TcpTransport implements PeerTransport {
     this.#handlers = handlers;
     this.#transfers = new IncomingTransfers(local, handlers);
     try {
-      for (const url of this.#parts.listenUrls) this.#servers.push(await this.#listen(url));
+      const { listenUrls, log, tls } = this.#parts;
+      const http = this.#http();
+      for (const url of listenUrls) this.#ports.push(await PeerPort.listen(url, { log, tls, http }));
     } catch (error) {
       await this.close();
       throw error;
@@ -124,9 +124,10 @@ export class TcpTransport implements PeerTransport {
     if (peer === undefined || local === undefined) {
       throw new Error(`member ${idToHex(message.to)} is no peer`);
     }
+    const { tls } = this.#parts;
     const ends = AbortSignal.any([signal, this.#ends.signal]);
     const counts = this.#traffic.of(message.to);
-    await sendSnapshot({ urls: peer.urls, local, message, chunks, signal: ends, counts });
+    await sendSnapshot({ urls: peer.urls, local, tls, message, chunks, signal: ends, counts });
   }
 
   call(
@@ -144,7 +145,7 @@ export class TcpTransport implements PeerTransport {
   }
 
   askMembers(url: string): Promise<ClusterFacts> {
-    return askMembers(url);
+    return askMembers(url, this.#parts.tls);
   }
 
   connectedSinceMs(peer: MemberId): number | undefined {
@@ -158,15 +159,11 @@ export class TcpTransport implements PeerTransport {
     this.#links.clear();
     this.#transfers?.close();
     for (const connection of this.#incoming.values()) connection.destroy();
-    const closing = this.#servers.map(
-      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
-    );
-    for (const socket of this.#sockets) socket.destroy();
-    await Promise.all(closing);
+    await Promise.all(this.#ports.map((port) => port.close()));
   }
 
   #link(peer: Peer): void {
-    const { clock, log } = this.#parts;
+    const { clock, log, tls } = this.#parts;
     const local = must(this.#local, 'local peer');
     const unreachable = (id: MemberId): void => {
       if (!this.#closed) this.#handlers?.unreachable(id);
@@ -175,40 +172,28 @@ export class TcpTransport implements PeerTransport {
       if (!this.#closed) this.#handlers?.removed();
     };
     const counts = this.#traffic.of(peer.id);
-    const parts = { local, clock, log, counts, unreachable, removed };
+    const parts = { local, clock, log, tls, counts, unreachable, removed };
     this.#links.set(peer.id, new PeerLink(peer, parts));
   }
 
-  #listen(url: string): Promise<Server> {
-    const { host, port } = bindAddress(url);
+  /** What is spoken on the ports before the upgrade. */
+  #http(): Server {
     const server = createServer((request, response) => {
+      markHeard(request.socket);
       const facts = this.#handlers?.facts();
       const local = this.#local;
       if (facts === undefined || local === undefined || this.#closed)
         return void response.destroy();
       servePeerPage(request, response, local, facts);
     });
-    server.headersTimeout = HANDSHAKE_TIMEOUT_MS;
-    server.requestTimeout = HANDSHAKE_TIMEOUT_MS;
-    server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.setNoDelay(true);
-      socket.on('close', () => this.#sockets.delete(socket));
-    });
     server.on('upgrade', (request, socket, head) => {
+      markHeard(request.socket);
       socket.on('error', () => socket.destroy());
       const hello = readHello(request);
       if ('reason' in hello) return refuse(socket, hello);
       this.#greet(hello, socket, head);
     });
-    return new Promise((resolve, reject) => {
-      server.on('error', (cause: NodeJS.ErrnoException) => {
-        const why = cause.code === 'EADDRINUSE' ? 'address already in use' : cause.message;
-        const message = `listen tcp ${host}:${port}: bind: ${why}`;
-        reject(new StartError('LISTEN_FAILED', message, { cause }));
-      });
-      server.listen({ host, port }, () => resolve(server));
-    });
+    return server;
   }
 
   #greet(hello: Hello, socket: Duplex, head: Uint8Array): void {

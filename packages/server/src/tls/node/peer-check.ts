@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { lookup, lookupService, reverse } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { DetailedPeerCertificate, PeerCertificate, TLSSocket } from 'node:tls';
 import { NO_CERTIFICATE, NOT_ALLOWED, verificationProblem } from '../go-words.ts';
 import { requiresClientCert } from '../tls-options.ts';
 import type { Credentials } from './credentials.ts';
@@ -26,7 +26,7 @@ export async function refusalOfCaller(
   const { info } = credentials;
   if (!requiresClientCert(info)) return undefined;
   const address = socket.remoteAddress ?? '';
-  const certificate = socket.getPeerX509Certificate();
+  const certificate = certificateOf(socket);
   if (certificate === undefined) return NO_CERTIFICATE;
   if (!socket.authorized) return unverified(socket, certificate);
   if (!isAllowed(certificate, credentials)) return NOT_ALLOWED;
@@ -46,10 +46,19 @@ export async function refusalOfServer(
   socket: TLSSocket,
   credentials: Credentials,
 ): Promise<string | undefined> {
-  const certificate = socket.getPeerX509Certificate();
+  const certificate = certificateOf(socket);
   if (certificate === undefined) return 'tls: the server showed no certificate';
   if (!isAllowed(certificate, credentials)) return NOT_ALLOWED;
   return credentials.revoked?.problem(serialsOf(socket));
+}
+
+/**
+ * The certificate that the other side showed; undefined without one. (`getPeerX509Certificate` gives it to a client
+ * only once.)
+ */
+export function certificateOf(socket: TLSSocket): X509Certificate | undefined {
+  const shown: Partial<PeerCertificate> | null = socket.getPeerCertificate();
+  return shown?.raw === undefined ? undefined : new X509Certificate(shown.raw);
 }
 
 /** Whether a certificate is valid for a host, which Go never reads from the common name. */
@@ -99,8 +108,8 @@ function unverified(socket: TLSSocket, certificate: X509Certificate): string {
 /** Serial numbers of the whole chain, the leaf's first. */
 function serialsOf(socket: TLSSocket): string[] {
   const serials: string[] = [];
-  let certificate = socket.getPeerX509Certificate();
-  while (certificate !== undefined && !serials.includes(certificate.serialNumber)) {
+  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (certificate?.serialNumber !== undefined && !serials.includes(certificate.serialNumber)) {
     serials.push(certificate.serialNumber);
     certificate = certificate.issuerCertificate;
   }

@@ -5,13 +5,19 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { socketAddress } from '../../bootstrap/urls.ts';
 import { isTlsUrl } from '../tls-options.ts';
 import type { Credentials } from './credentials.ts';
-import { isValidFor, refusalOfServer } from './peer-check.ts';
+import { certificateOf, isValidFor, refusalOfServer } from './peer-check.ts';
 
 /** How peers are dialled. */
 export interface Dialling {
   readonly credentials: Credentials;
   /** The name that certificates must be valid for instead of the dialled host (etcd: the domain of --discovery-srv). */
   readonly serverName?: string | undefined;
+}
+
+/** When a dialler gives up. */
+export interface DialLimits {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -22,17 +28,17 @@ export interface Dialling {
 export async function connectTo(
   url: string,
   dialling: Dialling | undefined,
-  timeoutMs: number,
+  limits: DialLimits,
 ): Promise<Socket> {
   const address = socketAddress(url);
   const target: NetConnectOpts =
     'path' in address ? { path: address.path } : { host: address.host, port: address.port };
-  if (!isTlsUrl(url)) return connected(connectTcp(target), 'connect', timeoutMs);
+  if (!isTlsUrl(url)) return connected(connectTcp(target), 'connect', limits);
   if (dialling === undefined) throw new Error(`${url} needs TLS, and there is none configured`);
   const { credentials, serverName } = dialling;
   const { secureContext } = await credentials.context('dialler');
   const host = serverName ?? ('host' in address ? address.host : 'localhost');
-  const socket = connectTls({
+  const socket: TLSSocket = connectTls({
     ...target,
     secureContext,
     ALPNProtocols: ['http/1.1'],
@@ -41,13 +47,13 @@ export async function connectTo(
     rejectUnauthorized: credentials.info.selfSigned === undefined,
     checkServerIdentity: () => hostProblem(socket, host),
   });
-  await connected(socket, 'secureConnect', timeoutMs);
+  await connected(socket, 'secureConnect', limits);
   if (credentials.info.selfSigned === undefined) await checkServer(socket, credentials);
   return socket;
 }
 
 function hostProblem(socket: TLSSocket, host: string): Error | undefined {
-  const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
+  const certificate: X509Certificate | undefined = certificateOf(socket);
   if (certificate !== undefined && isValidFor(certificate, host)) return undefined;
   return new Error(
     `tls: failed to verify certificate: x509: certificate is not valid for ${host} (its names: ${certificate?.subjectAltName ?? 'none'})`,
@@ -70,19 +76,25 @@ async function checkServer(socket: TLSSocket, credentials: Credentials): Promise
 function connected<Kind extends Socket>(
   socket: Kind,
   event: 'connect' | 'secureConnect',
-  timeoutMs: number,
+  { timeoutMs, signal }: DialLimits,
 ): Promise<Kind> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       socket.destroy(new Error(`no connection within ${timeoutMs} ms`));
     }, timeoutMs);
-    const onError = (error: Error): void => {
+    const onAbort = (): void => void socket.destroy(new Error('the connection was given up'));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const settled = (): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    };
+    const onError = (error: Error): void => {
+      settled();
       reject(error);
     };
     socket.once('error', onError);
     socket.once(event, () => {
-      clearTimeout(timer);
+      settled();
       socket.off('error', onError);
       resolve(socket);
     });

@@ -11,7 +11,7 @@ import { createServer, type Server, TLSSocket } from 'node:tls';
 import type { Logger } from '../../logger.ts';
 import { handshakeProblem } from '../go-words.ts';
 import type { Credentials, Made } from './credentials.ts';
-import { commonNameOf, holderOf, refusalOfCaller } from './peer-check.ts';
+import { certificateOf, commonNameOf, holderOf, refusalOfCaller } from './peer-check.ts';
 
 /** Milliseconds from the first byte to the end of all checks. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -103,9 +103,8 @@ export class TlsDoor {
   }
 
   async #onSecure(socket: TLSSocket): Promise<void> {
-    // Closed as soon as the other side likes, also while it is still looked at.
+    // What comes meanwhile waits in the socket. (Pausing it would keep the http server from ever reading it.)
     socket.on('error', () => socket.destroy());
-    socket.pause();
     const raw = rawOf(socket);
     let refusal: string | undefined;
     try {
@@ -148,7 +147,7 @@ export class TlsDoor {
   /** etcd's line, whose fields tell the operator which certificate it was. */
   #log(address: string, socket: TLSSocket | undefined, error: string): void {
     const { endpoint, log } = this.#options;
-    const certificate = socket?.getPeerX509Certificate();
+    const certificate = socket === undefined ? undefined : certificateOf(socket);
     const holder = certificate === undefined ? undefined : holderOf(certificate);
     log.warn(`rejected connection on ${endpoint} endpoint`, {
       'remote-addr': address,
@@ -171,7 +170,7 @@ export class TlsDoor {
  */
 export function verifiedCommonName(socket: Socket, { info }: Credentials): string | undefined {
   if (!info.clientCertAuth || !(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  const certificate = socket.getPeerX509Certificate();
+  const certificate = certificateOf(socket);
   return certificate === undefined ? undefined : commonNameOf(certificate);
 }
 

@@ -1,0 +1,101 @@
+/** The ports that peers come in through: of TCP or a Unix socket, with TLS or without. */
+import type { Server as HttpServer } from 'node:http';
+import { rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { bindAddress, listenFailure } from '../../bootstrap/urls.ts';
+import type { Logger } from '../../logger.ts';
+import { StartError } from '../../start-error.ts';
+import type { Dialling } from '../../tls/node/tls-dialer.ts';
+import { TlsDoor } from '../../tls/node/tls-door.ts';
+
+/** A connection that has not said what it wants within so long is closed. */
+export const HANDSHAKE_TIMEOUT_MS = 5_000;
+
+/** What a port is made of. */
+export interface PeerPortParts {
+  readonly log: Logger;
+  readonly tls: Dialling | undefined;
+  /** Reads what comes in. It listens nowhere itself, so its own limits of time do not run. */
+  readonly http: HttpServer;
+}
+
+/** One listening port. */
+export class PeerPort {
+  readonly #server: Server;
+  readonly #door: TlsDoor | undefined;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(server: Server, door: TlsDoor | undefined) {
+    this.#server = server;
+    this.#door = door;
+  }
+
+  /**
+   * Listens.
+   *
+   * @throws StartError BAD_OPTION for a URL that cannot be bound to, LISTEN_FAILED when the system refuses.
+   */
+  static async listen(url: string, parts: PeerPortParts): Promise<PeerPort> {
+    const address = bindAddress(url);
+    const serve = (socket: Socket): void => readWithin(socket, parts.http);
+    const door = address.tls ? doorOf(url, parts, serve) : undefined;
+    const server = createServer({ noDelay: true });
+    const port = new PeerPort(server, door);
+    server.on('connection', (socket) => {
+      port.#sockets.add(socket);
+      socket.on('close', () => port.#sockets.delete(socket));
+      if (door === undefined) return serve(socket);
+      socket.on('error', () => socket.destroy());
+      door.accept(socket);
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(listenFailure(address, error)));
+      if ('path' in address) rmSync(address.path, { force: true });
+      server.listen({ ...address }, resolve);
+    });
+    return port;
+  }
+
+  /** Where it listens, with the real port. */
+  get address(): AddressInfo {
+    return this.#server.address() as AddressInfo;
+  }
+
+  /** Hangs up on everyone; resolves when the port is free. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    this.#door?.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+}
+
+function doorOf(
+  url: string,
+  { tls, log }: PeerPortParts,
+  onSecure: (socket: Socket) => void,
+): TlsDoor {
+  if (tls === undefined) {
+    throw new StartError('BAD_OPTION', `cannot listen on ${url}: no certificate is configured`);
+  }
+  const { credentials } = tls;
+  return new TlsDoor({ credentials, protocols: ['http/1.1'], endpoint: 'peer', log, onSecure });
+}
+
+/** Connections that have said what they want. */
+const heard = new WeakSet<Socket>();
+
+/** A connection of the http server has said what it wants. */
+export function markHeard(socket: object): void {
+  heard.add(socket as Socket);
+}
+
+function readWithin(socket: Socket, http: HttpServer): void {
+  const timer = setTimeout(() => {
+    if (!heard.has(socket)) socket.destroy();
+  }, HANDSHAKE_TIMEOUT_MS);
+  socket.once('close', () => clearTimeout(timer));
+  http.emit('connection', socket);
+}
