@@ -4,12 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '@etcd-ts/client/node';
-import {
-  type Authority,
-  issue,
-  makeCertificates,
-  revoke,
-} from '../examples/tls/certificates.ts';
+import { type Authority, issue, makeCertificates, revoke } from '../examples/tls/certificates.ts';
 import { hasEtcd, realEtcd } from '../tools/peers/real-etcd.ts';
 import { Cluster, type Ran, runTool } from './harness/cluster.ts';
 import { Member } from './harness/member.ts';
@@ -96,12 +91,14 @@ describe.runIf(hasEtcd(peers))('three members with mutual TLS', () => {
       runTool('curl', ['-sS', '--cacert', path('ca.crt'), ...args]);
     const own = ['--cert', path('client.crt'), '--key', path('client.key')];
     for (const version of ['--http1.1', '--http2']) {
-      expect((await curl(version, ...own, `${clientUrl}/health`)).stdout, version).toBe(
-        '{"health":"true","reason":""}',
-      );
+      const health = await curl(version, ...own, `${clientUrl}/health`);
       const body = JSON.stringify({ key: Buffer.from('a').toString('base64') });
       const range = await curl(version, ...own, '-d', body, `${clientUrl}/v3/kv/range`);
-      expect(JSON.parse(range.stdout), version).toMatchObject({ count: '1' });
+      expect({ version, health: health.stdout, range: JSON.parse(range.stdout) }).toMatchObject({
+        version,
+        health: '{"health":"true","reason":""}',
+        range: { count: '1' },
+      });
     }
     expect((await curl(`${clientUrl}/health`)).code).not.toBe(0);
     expect((await curl(`${clientUrl.replace('https', 'http')}/health`)).code).not.toBe(0);
@@ -135,7 +132,10 @@ describe.runIf(hasEtcd(peers))('three members with mutual TLS', () => {
       const peerUrl = `https://127.0.0.1:${peerPort}`;
       const added = await ctl(as('client'), 'member', 'add', name, `--peer-urls=${peerUrl}`);
       const memberId = /Member\s+(\w+) added/.exec(added.stdout)?.[1] ?? '';
-      const initial = [...cluster.members.map((each) => `${each.name}=${each.peerUrl}`), `${name}=${peerUrl}`];
+      const initial = [
+        ...cluster.members.map((each) => `${each.name}=${each.peerUrl}`),
+        `${name}=${peerUrl}`,
+      ];
       const [program, ...words] = programUnderTest();
       const clientUrl = `https://127.0.0.1:${clientPort}`;
       const dataDir = join(cluster.folder, name);

@@ -124,7 +124,10 @@ describe('options', () => {
       { initialCluster: 'default=http://localhost:2380,b=http://h:1' },
       'a cluster of 2 members needs listenPeerUrls',
     ],
-    [{ listenClientUrls: ['https://127.0.0.1:1'] }, 'TLS key/cert (--cert-file, --key-file) must be provided'],
+    [
+      { listenClientUrls: ['https://127.0.0.1:1'] },
+      'TLS key/cert (--cert-file, --key-file) must be provided',
+    ],
   ])('%j is refused with the value in the message', (options, message) => {
     expect(() => resolveOptions(options)).toThrow(message);
   });

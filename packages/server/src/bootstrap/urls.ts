@@ -26,7 +26,9 @@ export function urlProblem(text: string): string | undefined {
 }
 
 /** Where a socket is: host and port, or the path of a Unix socket. */
-export type SocketAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+export type SocketAddress =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string };
 
 /**
  * Where a URL leads. A Unix socket is named by everything behind `unix://`, so that etcd's `unix://localhost:12345` is
@@ -60,7 +62,10 @@ export function bindAddress(text: string): SocketAddress & { readonly tls: boole
 }
 
 /** The URL of an address that is listened on, with the port that the system gave. */
-export function listeningUrl(address: SocketAddress & { readonly tls: boolean }, port: number): string {
+export function listeningUrl(
+  address: SocketAddress & { readonly tls: boolean },
+  port: number,
+): string {
   if ('path' in address) return `${address.tls ? 'unixs' : 'unix'}://${address.path}`;
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   return `${address.tls ? 'https' : 'http'}://${host}:${port}`;

@@ -146,7 +146,8 @@ export function resolveTls(
       options.peerAutoTls === true && !hasPeerCert ? { folder: folder('peer'), years } : undefined,
   };
   for (const url of options.listenPeerUrls) checkPeerUrl(url, peer);
-  for (const url of [...options.listenClientUrls, ...(options.listenMetricsUrls ?? [])]) checkClientUrl(url, client);
+  for (const url of [...options.listenClientUrls, ...(options.listenMetricsUrls ?? [])])
+    checkClientUrl(url, client);
   checkPairs(client);
   checkPairs(peer);
   return { client, peer };
@@ -176,7 +177,9 @@ export function sharedTls(options: TlsNodeOptions): SharedTls {
 function versionOf(name: string | undefined): TlsVersion | undefined {
   if (name === undefined || name === '') return undefined;
   const version = VERSIONS.find((each) => each === name);
-  return version ?? fail(`unexpected TLS version "${name}" (must be one of: ${VERSIONS.join(', ')})`);
+  return (
+    version ?? fail(`unexpected TLS version "${name}" (must be one of: ${VERSIONS.join(', ')})`)
+  );
 }
 
 /** Whether a URL is one of TLS. */
@@ -205,7 +208,9 @@ export function tlsWarnings(
         ? [`scheme is HTTP while ${certs} are presented; ignoring key/cert files (${url})`]
         : []),
       ...(info.clientCertAuth
-        ? [`scheme is HTTP while ${auth} is enabled; ignoring client cert auth for this URL (${url})`]
+        ? [
+            `scheme is HTTP while ${auth} is enabled; ignoring client cert auth for this URL (${url})`,
+          ]
         : []),
     ]);
 }

@@ -67,7 +67,10 @@ async function listen(
   return { port: port.port, log };
 }
 
-const SERVER = (): TlsNodeOptions => ({ certFile: path('server.crt'), keyFile: path('server.key') });
+const SERVER = (): TlsNodeOptions => ({
+  certFile: path('server.crt'),
+  keyFile: path('server.key'),
+});
 const MUTUAL = (): TlsNodeOptions => ({
   ...SERVER(),
   trustedCaFile: path('ca.crt'),
@@ -84,7 +87,10 @@ function ask(
   const own =
     certificate === undefined
       ? {}
-      : { cert: readFileSync(path(`${certificate}.crt`)), key: readFileSync(path(`${certificate}.key`)) };
+      : {
+          cert: readFileSync(path(`${certificate}.crt`)),
+          key: readFileSync(path(`${certificate}.key`)),
+        };
   return new Promise((resolve) => {
     const socket = connectTls({
       port,
@@ -105,7 +111,9 @@ function ask(
 test('a client without certificate is served where none is asked for', async () => {
   const { port } = await listen(SERVER());
   expect(await ask(port, undefined)).toBe('http2 -');
-  expect(await ask(port, undefined, { ALPNProtocols: ['http/1.1'], hello: 'GET /' })).toBe('http1 -');
+  expect(await ask(port, undefined, { ALPNProtocols: ['http/1.1'], hello: 'GET /' })).toBe(
+    'http1 -',
+  );
   expect(await ask(port, undefined, { ALPNProtocols: undefined as never })).toBe('http2 -');
 });
 
@@ -113,7 +121,7 @@ test('with mutual authentication the common name is known, and everybody else is
   const { port, log } = await listen({ ...MUTUAL(), clientCrlFile: path('revoked.crl') });
   expect(await ask(port, 'client')).toBe('http2 client');
   for (const name of [undefined, 'wrong-ca', 'expired', 'revoked']) {
-    expect(await ask(port, name), name ?? 'none').toBe('refused');
+    expect([name, await ask(port, name)]).toEqual([name, 'refused']);
   }
   expect(log.map(({ message }) => message)).toEqual(
     Array.from({ length: 4 }, () => 'rejected connection on client endpoint'),
@@ -121,7 +129,9 @@ test('with mutual authentication the common name is known, and everybody else is
   const errors = log.map(({ fields }) => String(fields?.['error']));
   expect(errors[0]).toBe("tls: client didn't provide a certificate");
   expect(errors[1]).toMatch(/x509: certificate signed by unknown authority$/);
-  expect(errors[2]).toMatch(/x509: certificate has expired or is not yet valid: current time .+ is after /);
+  expect(errors[2]).toMatch(
+    /x509: certificate has expired or is not yet valid: current time .+ is after /,
+  );
   expect(errors[3]).toMatch(/^transport: certificate serial [0-9a-f]{32} revoked$/);
   for (const { fields } of log) expect(fields?.['remote-addr']).toMatch(/127\.0\.0\.1:\d+$/);
 });
@@ -154,7 +164,10 @@ test('names that are not on the list are refused', async () => {
 });
 
 test('a peer must come from an address of its certificate, unless that is switched off', async () => {
-  await issue(folder, 'far', authority, { commonName: 'peer', hosts: ['192.0.2.1', 'far.invalid'] });
+  await issue(folder, 'far', authority, {
+    commonName: 'peer',
+    hosts: ['192.0.2.1', 'far.invalid'],
+  });
   await issue(folder, 'named', authority, { commonName: 'peer', hosts: ['localhost'] });
   const peer = {
     peerCertFile: path('peer.crt'),

@@ -99,20 +99,20 @@ export class ClientPort {
 
 /** Lets the first bytes of a connection decide who serves it. */
 function decide(socket: Socket, options: PortOptions): void {
-    socket.on('error', () => socket.destroy());
-    socket.setTimeout(FIRST_BYTES_TIMEOUT_MS, () => socket.destroy());
-    const onReadable = (): void => {
-      const first: Buffer | null = socket.read();
-      if (first === null) return;
-      const decision = startsHttp2(first);
-      socket.unshift(first);
-      if (decision === undefined) return;
-      socket.off('readable', onReadable);
-      socket.setTimeout(0);
-      socket.removeAllListeners('timeout');
-      (decision ? options.http2 : options.http1).accept(socket);
-    };
-    socket.on('readable', onReadable);
+  socket.on('error', () => socket.destroy());
+  socket.setTimeout(FIRST_BYTES_TIMEOUT_MS, () => socket.destroy());
+  const onReadable = (): void => {
+    const first: Buffer | null = socket.read();
+    if (first === null) return;
+    const decision = startsHttp2(first);
+    socket.unshift(first);
+    if (decision === undefined) return;
+    socket.off('readable', onReadable);
+    socket.setTimeout(0);
+    socket.removeAllListeners('timeout');
+    (decision ? options.http2 : options.http1).accept(socket);
+  };
+  socket.on('readable', onReadable);
 }
 
 /** True, false, or undefined while too few bytes are here to tell. */

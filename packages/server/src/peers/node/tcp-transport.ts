@@ -78,7 +78,8 @@ export class TcpTransport implements PeerTransport {
     try {
       const { listenUrls, log, tls } = this.#parts;
       const http = this.#http();
-      for (const url of listenUrls) this.#ports.push(await PeerPort.listen(url, { log, tls, http }));
+      for (const url of listenUrls)
+        this.#ports.push(await PeerPort.listen(url, { log, tls, http }));
     } catch (error) {
       await this.close();
       throw error;

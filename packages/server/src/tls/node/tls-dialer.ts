@@ -61,15 +61,13 @@ function hostProblem(socket: TLSSocket, host: string): Error | undefined {
 }
 
 async function checkServer(socket: TLSSocket, credentials: Credentials): Promise<void> {
-  let problem: unknown;
   try {
-    problem = await refusalOfServer(socket, credentials);
+    const problem = await refusalOfServer(socket, credentials);
+    if (problem !== undefined) throw new Error(problem);
   } catch (error) {
-    problem = error instanceof Error ? error.message : error;
+    socket.destroy();
+    throw error;
   }
-  if (problem === undefined) return;
-  socket.destroy();
-  throw new Error(String(problem));
 }
 
 /** Resolves at the event; rejects when the connection fails, or is not there in time. */
@@ -78,6 +76,8 @@ function connected<Kind extends Socket>(
   event: 'connect' | 'secureConnect',
   { timeoutMs, signal }: DialLimits,
 ): Promise<Kind> {
+  // Whoever takes the connection over may not listen yet when it fails.
+  socket.on('error', () => undefined);
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       socket.destroy(new Error(`no connection within ${timeoutMs} ms`));

@@ -169,7 +169,8 @@ export class TlsDoor {
  * for by --client-cert-auth.
  */
 export function verifiedCommonName(socket: Socket, { info }: Credentials): string | undefined {
-  if (!info.clientCertAuth || !(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  if (!info.clientCertAuth || !(socket instanceof TLSSocket) || !socket.authorized)
+    return undefined;
   const certificate = certificateOf(socket);
   return certificate === undefined ? undefined : commonNameOf(certificate);
 }
