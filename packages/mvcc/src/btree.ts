@@ -14,6 +14,8 @@ import { assert } from '@etcd-ts/base';
 export const NODE_ENTRIES_MAX = 64;
 /** A node with fewer merges with a neighbour when both fit in one. */
 const NODE_ENTRIES_MIN = 16;
+/** Entries of a node of a tree that is built at once: room for more. */
+const NODE_ENTRIES_BUILT = 48;
 
 interface Leaf {
   readonly leaf: true;
@@ -46,6 +48,30 @@ export class BTree {
   /** Number of entries. */
   get size(): number {
     return this.#size;
+  }
+
+  /**
+   * Fills the empty tree with entries given in ascending order of their keys, nodes three quarters full.
+   *
+   * @param keyAt Key and value of the i-th entry.
+   */
+  build(size: number, keyAt: (i: number) => string, valueAt: (i: number) => number): void {
+    assert(this.#size === 0, () => `the tree to be built holds ${this.#size} entries`);
+    let nodes: Built[] = [];
+    for (let start = 0; start < size; start += NODE_ENTRIES_BUILT) {
+      nodes.push(
+        this.#buildLeaf(start, Math.min(size, start + NODE_ENTRIES_BUILT), keyAt, valueAt),
+      );
+    }
+    while (nodes.length > 1) {
+      const below = nodes;
+      nodes = [];
+      for (let start = 0; start < below.length; start += NODE_ENTRIES_BUILT) {
+        nodes.push(buildInner(below.slice(start, start + NODE_ENTRIES_BUILT)));
+      }
+    }
+    this.#size = size;
+    this.#root = nodes[0]?.node ?? this.#root;
   }
 
   /** The value of a key, or undefined. */
@@ -115,6 +141,24 @@ export class BTree {
     assert(this.#root.weight >= 0, () => `weight ${this.#root.weight}`);
   }
 
+  #buildLeaf(
+    start: number,
+    end: number,
+    keyAt: (i: number) => string,
+    valueAt: (i: number) => number,
+  ): Built {
+    const keys: string[] = [];
+    const values: number[] = [];
+    let weight = 0;
+    for (let i = start; i < end; i++) {
+      keys.push(keyAt(i));
+      const value = valueAt(i);
+      values.push(value);
+      weight += this.#weigh(value);
+    }
+    return { first: keys[0] as string, node: { leaf: true, keys, values, weight } };
+  }
+
   #weightBefore(key: string): number {
     let weight = 0;
     let node = this.#root;
@@ -176,6 +220,24 @@ export class BTree {
 interface Split {
   readonly separator: string;
   readonly node: Node;
+}
+
+/** A node that was built, and the first key below it: its separator. */
+interface Built {
+  readonly first: string;
+  readonly node: Node;
+}
+
+function buildInner(children: readonly Built[]): Built {
+  let weight = 0;
+  for (const { node } of children) weight += node.weight;
+  const node: Inner = {
+    leaf: false,
+    keys: children.slice(1).map(({ first }) => first),
+    children: children.map((child) => child.node),
+    weight,
+  };
+  return { first: (children[0] as Built).first, node };
 }
 
 function childAt(node: Inner, at: number): Node {

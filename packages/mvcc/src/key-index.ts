@@ -16,6 +16,7 @@
  */
 import { assert, fromLatin1 } from '@etcd-ts/base';
 import { BTree } from './btree.ts';
+import { sortedByKey } from './key-sort.ts';
 import { KeyTable } from './key-table.ts';
 import type { KeyRange } from './key-range.ts';
 
@@ -41,6 +42,7 @@ export class KeyIndex {
   readonly #older: (number[] | undefined)[] = [];
   readonly #free: number[] = [];
   #newest = 0;
+  #isLoading = false;
   readonly #table: KeyTable;
   readonly #tree: BTree = new BTree((slot) => (this.isLive(slot) ? 1 : 0));
   /** Four numbers a slot, side by side because they are read together: main, sub, create revision, version. */
@@ -64,9 +66,9 @@ export class KeyIndex {
     return this.#newest;
   }
 
-  /** The slot of a key, or -1 when the key has no version left. */
-  find(key: Uint8Array): number {
-    return this.#table.find(key);
+  /** The slot of the key in bytes [start, end), or -1 when the key has no version left. */
+  find(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
+    return this.#table.find(bytes, start, end);
   }
 
   /** The slot of a key given as latin1 string, or -1. */
@@ -115,16 +117,33 @@ export class KeyIndex {
   }
 
   /** A slot for a key that has none; the first {@link put} must follow. */
-  addKey(key: Uint8Array): number {
+  addKey(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
     const slot = this.#free.pop() ?? this.#keys.length;
-    const text = Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
+    const text = textOf(bytes, start, end);
     this.#keys[slot] = text;
     if (slot === this.#older.length) this.#older.push(undefined);
     if (slot * ROW >= this.#rows.length) this.#grow();
     this.#rows.fill(0, slot * ROW, slot * ROW + ROW);
-    this.#table.add(slot, key);
-    this.#tree.insert(text, slot);
+    this.#table.add(slot, bytes, start, end);
+    if (!this.#isLoading) this.#tree.insert(text, slot);
     return slot;
+  }
+
+  /** Keys are going to be added in mass; nothing is asked in key order until {@link endLoad}. Only when it is empty. */
+  beginLoad(): void {
+    assert(this.#keys.length === 0, () => `a load begins with ${this.#keys.length} keys`);
+    this.#isLoading = true;
+  }
+
+  /** All keys are in. Puts them in order at once, which costs a third of adding them one by one. */
+  endLoad(): void {
+    this.#isLoading = false;
+    const slots = sortedByKey(this.#keys as readonly string[]);
+    this.#tree.build(
+      slots.length,
+      (i) => this.keyOf(slots[i] as number),
+      (i) => slots[i] as number,
+    );
   }
 
   /** A new version of the slot's key; the caller has counted create revision and version. */
@@ -138,7 +157,7 @@ export class KeyIndex {
     this.#rows[slot * ROW + CREATE] = create;
     this.#rows[slot * ROW + VERSION] = version;
     if (lease !== 0n || this.hasLease(slot)) this.#lease[slot] = lease;
-    if (!wasLive) this.#tree.addWeight(this.keyOf(slot), 1);
+    if (!wasLive && !this.#isLoading) this.#tree.addWeight(this.keyOf(slot), 1);
   }
 
   /** The slot's key, live or just loaded, is deleted. */
@@ -148,7 +167,7 @@ export class KeyIndex {
     this.#rows[slot * ROW + VERSION] = 0;
     this.#rows[slot * ROW + CREATE] = 0;
     if (this.hasLease(slot)) this.#lease[slot] = 0n;
-    if (wasLive) this.#tree.addWeight(this.keyOf(slot), -1);
+    if (wasLive && !this.#isLoading) this.#tree.addWeight(this.keyOf(slot), -1);
   }
 
   /** The put that a read at this revision sees, or undefined. The newest version answers without an allocation. */
@@ -328,6 +347,12 @@ export class KeyIndex {
     this.#lease = lease;
     this.#leaseHalves = new Int32Array(lease.buffer);
   }
+}
+
+function textOf(bytes: Uint8Array, start: number, end: number): string {
+  const { buffer, byteOffset, length } = bytes;
+  const asBuffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(buffer, byteOffset, length);
+  return asBuffer.toString('latin1', start, end);
 }
 
 /** Index of the last pair whose main is ≤ revision, or -2. */

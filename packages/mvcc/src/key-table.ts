@@ -25,30 +25,31 @@ export class KeyTable {
     this.#seed = seed | 0;
   }
 
-  /** The slot of a key, or -1. */
-  find(key: Uint8Array): number {
-    const hash = this.#hash(key);
+  /** The slot of the key in bytes [start, end), or -1. */
+  find(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
+    const hash = this.#hash(bytes, start, end);
     const places = this.#places;
     const mask = places.length - 2;
     for (let at = (hash << 1) & mask; ; at = (at + 2) & mask) {
       const slot = places[at] as number;
       if (slot === FREE) return -1;
-      if (places[at + 1] === hash && sameKey(this.#keys[slot], key)) return slot;
+      if (places[at + 1] !== hash) continue;
+      if (sameKey(this.#keys[slot], bytes, start, end)) return slot;
     }
   }
 
-  /** Adds a slot whose key is not in the table; `keys[slot]` must hold it already. */
-  add(slot: number, key: Uint8Array): void {
+  /** Adds a slot whose key, bytes [start, end), is not in the table; `keys[slot]` must hold it already. */
+  add(slot: number, bytes: Uint8Array, start = 0, end: number = bytes.length): void {
     this.#size++;
     if (this.#size * 4 > this.#places.length) this.#rehash();
-    place(this.#places, slot, this.#hash(key));
+    place(this.#places, slot, this.#hash(bytes, start, end));
   }
 
   /** Removes a slot that is in the table, by its key. */
   remove(slot: number, key: Uint8Array): void {
     const places = this.#places;
     const mask = places.length - 2;
-    let hole = (this.#hash(key) << 1) & mask;
+    let hole = (this.#hash(key, 0, key.length) << 1) & mask;
     while (places[hole] !== slot) {
       assert(places[hole] !== FREE, () => `slot ${slot} is not in the key table`);
       hole = (hole + 2) & mask;
@@ -74,10 +75,10 @@ export class KeyTable {
     }
   }
 
-  #hash(key: Uint8Array): number {
-    let hash = this.#seed ^ key.length;
-    for (let i = 0; i < key.length; i++) {
-      hash = Math.imul(hash ^ (key[i] as number), 0x0100_0193);
+  #hash(bytes: Uint8Array, start: number, end: number): number {
+    let hash = this.#seed ^ (end - start);
+    for (let i = start; i < end; i++) {
+      hash = Math.imul(hash ^ (bytes[i] as number), 0x0100_0193);
       hash ^= hash >>> 15;
     }
     hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
@@ -86,9 +87,9 @@ export class KeyTable {
   }
 }
 
-function sameKey(text: string | undefined, key: Uint8Array): boolean {
-  if (text === undefined || text.length !== key.length) return false;
-  for (let i = 0; i < key.length; i++) if (text.charCodeAt(i) !== key[i]) return false;
+function sameKey(text: string | undefined, bytes: Uint8Array, start: number, end: number): boolean {
+  if (text === undefined || text.length !== end - start) return false;
+  for (let i = start; i < end; i++) if (text.charCodeAt(i - start) !== bytes[i]) return false;
   return true;
 }
 

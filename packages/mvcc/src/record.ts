@@ -50,43 +50,92 @@ export function writeRecord(kv: KeyValue, into: Uint8Array, start: number): numb
   return at;
 }
 
+/** Where a record's fields lie, and its numbers: what {@link scanRecord} finds. */
+export interface RecordFields {
+  keyStart: number;
+  keyEnd: number;
+  valueStart: number;
+  valueEnd: number;
+  createRevision: number;
+  modRevision: number;
+  version: number;
+  lease: bigint;
+}
+
+/** Fields to be filled by {@link scanRecord}. */
+export function recordFields(): RecordFields {
+  return {
+    keyStart: 0,
+    keyEnd: 0,
+    valueStart: 0,
+    valueEnd: 0,
+    createRevision: 0,
+    modRevision: 0,
+    version: 0,
+    lease: 0n,
+  };
+}
+
+/** Filled anew by each {@link decodeRecord}: reading is too frequent for an object each. */
+const SCANNED: RecordFields = recordFields();
+
 /**
  * Reads a record; key and value are views of it.
  *
  * @throws InvariantError when the bytes are not a record: the backend is damaged, and nothing of it is served.
  */
 export function decodeRecord(bytes: Uint8Array): KeyValue {
+  const { keyStart, keyEnd, valueStart, valueEnd, createRevision, modRevision, version, lease } =
+    scanRecord(bytes, SCANNED);
+  return {
+    key: keyStart === keyEnd ? EMPTY_BYTES : bytes.subarray(keyStart, keyEnd),
+    createRevision,
+    modRevision,
+    version,
+    value: valueStart === valueEnd ? EMPTY_BYTES : bytes.subarray(valueStart, valueEnd),
+    lease,
+  };
+}
+
+/**
+ * Finds a record's fields without making a view of any.
+ *
+ * @returns `into`.
+ * @throws InvariantError as {@link decodeRecord}.
+ */
+export function scanRecord(bytes: Uint8Array, into: RecordFields): RecordFields {
   const end = bytes.length;
-  let key = EMPTY_BYTES;
-  let value = EMPTY_BYTES;
-  let createRevision = 0;
-  let modRevision = 0;
-  let version = 0;
-  let lease = 0n;
+  into.keyStart = into.keyEnd = into.valueStart = into.valueEnd = 0;
+  into.createRevision = into.modRevision = into.version = 0;
+  into.lease = 0n;
   let at = 0;
   while (at < end) {
     const tag = bytes[at++];
     const numberEnd = endOfNumber(bytes, at, end);
     if (tag === LEASE) {
-      lease = readLease(bytes, at, numberEnd);
+      into.lease = readLease(bytes, at, numberEnd);
       at = numberEnd;
       continue;
     }
     const number = readNumber(bytes, at, numberEnd);
     at = numberEnd;
-    if (tag === MOD_REVISION) modRevision = number;
-    else if (tag === CREATE_REVISION) createRevision = number;
-    else if (tag === VERSION) version = number;
+    if (tag === MOD_REVISION) into.modRevision = number;
+    else if (tag === CREATE_REVISION) into.createRevision = number;
+    else if (tag === VERSION) into.version = number;
     else {
       assert(tag === KEY || tag === VALUE, () => `record has an unknown field: tag ${tag}`);
       assert(at + number <= end, () => `field of ${number} bytes leaves its record`);
-      const field = bytes.subarray(at, at + number);
+      if (tag === KEY) {
+        into.keyStart = at;
+        into.keyEnd = at + number;
+      } else {
+        into.valueStart = at;
+        into.valueEnd = at + number;
+      }
       at += number;
-      if (tag === KEY) key = field;
-      else value = field;
     }
   }
-  return { key, createRevision, modRevision, version, value, lease };
+  return into;
 }
 
 /** Where the number that begins here ends: behind its first byte without the high bit. */

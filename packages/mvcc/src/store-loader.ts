@@ -17,7 +17,7 @@ import {
   META_SKIPPED,
 } from './meta-table.ts';
 import type { VersionRef } from './key-index.ts';
-import { decodeRecord } from './record.ts';
+import { recordFields, scanRecord } from './record.ts';
 import { isTombstoneName, recordMain, recordSub } from './revision.ts';
 import type { StoreState } from './store-state.ts';
 import { recordBytes } from './write-txn.ts';
@@ -26,10 +26,12 @@ import { recordBytes } from './write-txn.ts';
 export class StoreLoader {
   readonly #state: StoreState;
   #last: VersionRef = { main: 0, sub: 0 };
+  readonly #fields = recordFields();
 
   /** @param state Fresh, over the backend whose records follow. */
   constructor(state: StoreState) {
     this.#state = state;
+    state.index.beginLoad();
   }
 
   /** A blob. */
@@ -59,21 +61,19 @@ export class StoreLoader {
     const main = recordMain(name);
     const sub = recordSub(name);
     const tombstone = isTombstoneName(name);
-    const kv = decodeRecord(record);
-    assert(kv.key.length > 0, () => `the record of revision ${main}/${sub} has no key`);
-    const found = state.index.find(kv.key);
-    const slot = found < 0 ? state.index.addKey(kv.key) : found;
+    const fields = scanRecord(record, this.#fields);
+    const { keyStart, keyEnd, modRevision } = fields;
+    assert(keyEnd > keyStart, () => `the record of revision ${main}/${sub} has no key`);
+    const found = state.index.find(record, keyStart, keyEnd);
+    const slot = found < 0 ? state.index.addKey(record, keyStart, keyEnd) : found;
     const ref = { main, sub };
     this.#checkNext(ref);
     if (tombstone) {
       state.index.delete(slot, ref);
       state.hash.delete(slot);
     } else {
-      assert(
-        kv.modRevision === main,
-        () => `record ${main}/${sub} says revision ${kv.modRevision}`,
-      );
-      state.index.put(slot, ref, kv.createRevision, kv.version, kv.lease);
+      assert(modRevision === main, () => `record ${main}/${sub} says revision ${modRevision}`);
+      state.index.put(slot, ref, fields.createRevision, fields.version, fields.lease);
       state.hash.set(slot, record);
     }
     const bytes = recordBytes(record.length, tombstone);
@@ -96,7 +96,8 @@ export class StoreLoader {
 
   /** All records are in. */
   end(): void {
-    const { revision, compactRevision } = this.#state;
+    const { index, revision, compactRevision } = this.#state;
+    index.endLoad();
     assert(
       compactRevision <= revision,
       () => `compacted through ${compactRevision}, but the last record is of ${revision}`,
