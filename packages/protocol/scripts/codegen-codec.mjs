@@ -14,6 +14,7 @@ export function codecCode(message) {
 const WIRE_TYPE = {
   bool: 0,
   enum: 0,
+  int32: 0,
   uint32: 0,
   int64: 0,
   uint64: 0,
@@ -28,6 +29,8 @@ function tagOf(field) {
 
 /** Method of Reader and Writer for a scalar field. */
 function method(field) {
+  // Enums are int32 on the wire.
+  if (field.kind === 'int32') return 'enum';
   return field.isId ? `${field.kind}Id` : field.kind;
 }
 
@@ -94,12 +97,12 @@ function notZero(field, expression) {
   return `${expression} !== ${field.zero}`;
 }
 
-/** Lists of enums are written packed and read either way; other packable kinds do not occur in lists. */
+/** Lists of enums and of int32 are written packed and read either way; others that pack do not occur. */
 function isPackable(kind) {
   if (kind === 'bool' || kind === 'uint32' || kind === 'int64' || kind === 'uint64') {
     throw new Error(`no code for a list of ${kind}`);
   }
-  return kind === 'enum';
+  return kind === 'enum' || kind === 'int32';
 }
 
 function readCode({ name, fields, oneofs }) {

@@ -9,6 +9,7 @@
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import { codecCode } from './codegen-codec.mjs';
+import { descriptorsCode } from './codegen-descriptors.mjs';
 
 /** Fields of 64 bits that are ids, and so bigints; every other 64-bit field is a number. */
 const ID_FIELDS = new Set([
@@ -27,6 +28,7 @@ const SCALARS = {
   bool: { ts: 'boolean', zero: 'false' },
   bytes: { ts: 'Uint8Array', zero: 'EMPTY_BYTES' },
   string: { ts: 'string', zero: "''" },
+  int32: { ts: 'number', zero: '0' },
   uint32: { ts: 'number', zero: '0' },
   int64: { ts: 'number', zero: '0' },
   uint64: { ts: 'number', zero: '0' },
@@ -40,10 +42,11 @@ export function generate(protoFolder, files) {
   root.resolveAll();
   const byFile = new Map(files.map((file) => [join(protoFolder, file), []]));
   collect(root, byFile);
-  return files.map((file) => {
+  const modules = files.map((file) => {
     const path = join(protoFolder, file);
     return [file.replace(/\.proto$/, '.ts'), moduleCode(file, protoFolder, byFile.get(path))];
   });
+  return [...modules, ['file-descriptors.ts', descriptorsCode(root, protoFolder, files)]];
 }
 
 /** Puts every enum and message into the list of its file, nested ones before what holds them. */

@@ -137,6 +137,10 @@ export {
   HealthListResponse,
   ServingStatus,
 } from './gen/health/health.ts';
+export {
+  ServerReflectionRequest,
+  ServerReflectionResponse,
+} from './gen/reflection/reflection_v1.ts';
 export { Event, EventType, KeyValue } from './gen/mvccpb/kv.ts';
 export {
   CampaignRequest,
@@ -172,6 +176,7 @@ export type {
   StreamMethodName,
   UnaryMethodName,
 } from './rpcs.ts';
+export { FILE_DESCRIPTORS, type FileDescriptor } from './gen/file-descriptors.ts';
 export { RPC_TABLE, RPCS } from './rpc-table.ts';
 export type { AuthKind, Rpc } from './rpc-table/rpc.ts';
 export type { DeepPartial, Field, FieldKind, MessageCodec } from './wire/codec.ts';

@@ -1,7 +1,8 @@
 /**
  * Every RPC of etcd's client API, as types: `package.Service/Method` to kind, request and response.
  *
- * Source: the services of etcd 3.6, KV.RangeStream of 3.7, grpc.health.v1. What a method needs at run time (codecs,
+ * Source: the services of etcd 3.6, KV.RangeStream of 3.7, grpc.health.v1, grpc.reflection in both versions, whose
+ * messages are the same. What a method needs at run time (codecs,
  * gateway paths, auth) is in `rpc-table.ts`, which has exactly these keys.
  */
 import type {
@@ -118,6 +119,10 @@ import type {
   HealthListRequest,
   HealthListResponse,
 } from './gen/health/health.ts';
+import type {
+  ServerReflectionRequest,
+  ServerReflectionResponse,
+} from './gen/reflection/reflection_v1.ts';
 
 /** How many messages go each way. No RPC of etcd is a client stream. */
 export type RpcKind = 'unary' | 'server-stream' | 'bidi-stream';
@@ -204,6 +209,15 @@ export interface RpcTypes {
   'grpc.health.v1.Health/Check': Unary<HealthCheckRequest, HealthCheckResponse>;
   'grpc.health.v1.Health/Watch': ServerStream<HealthCheckRequest, HealthCheckResponse>;
   'grpc.health.v1.Health/List': Unary<HealthListRequest, HealthListResponse>;
+
+  'grpc.reflection.v1.ServerReflection/ServerReflectionInfo': BidiStream<
+    ServerReflectionRequest,
+    ServerReflectionResponse
+  >;
+  'grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo': BidiStream<
+    ServerReflectionRequest,
+    ServerReflectionResponse
+  >;
 }
 
 /** `package.Service/Method`, as in the path of a gRPC call without its first slash. */

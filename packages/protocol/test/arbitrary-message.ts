@@ -18,6 +18,8 @@ function scalar(field: Field): fc.Arbitrary<unknown> {
       return bytes;
     case 'string':
       return fc.string({ unit: 'binary', maxLength: 40 });
+    case 'int32':
+      return fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
     case 'enum':
       return fc.oneof(
         fc.constantFrom(...Object.values(field.enum ?? {})),

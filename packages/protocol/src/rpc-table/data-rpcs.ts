@@ -47,6 +47,14 @@ import {
   UnlockRequest,
   UnlockResponse,
 } from '../gen/v3lockpb/v3lock.ts';
+import {
+  ServerReflectionRequest as ReflectionRequest,
+  ServerReflectionResponse as ReflectionResponse,
+} from '../gen/reflection/reflection_v1.ts';
+import {
+  ServerReflectionRequest as OldReflectionRequest,
+  ServerReflectionResponse as OldReflectionResponse,
+} from '../gen/reflection/reflection_v1alpha.ts';
 import { type Rpc, rpc } from './rpc.ts';
 import type { MethodName } from '../rpcs.ts';
 
@@ -59,6 +67,7 @@ type Names = Extract<
   | `v3lockpb.Lock/${string}`
   | `v3electionpb.Election/${string}`
   | `grpc.health.v1.Health/${string}`
+  | `grpc.reflection.${string}`
 >;
 
 /** Keys, watches, leases, and what is built on them; health. */
@@ -219,6 +228,19 @@ export const DATA_RPCS: { readonly [Method in Names]: Rpc<Method> } = {
     'grpc.health.v1.Health/List',
     'unary',
     [HealthListRequest, HealthListResponse],
+    'none',
+  ),
+
+  'grpc.reflection.v1.ServerReflection/ServerReflectionInfo': rpc(
+    'grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+    'bidi-stream',
+    [ReflectionRequest, ReflectionResponse],
+    'none',
+  ),
+  'grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo': rpc(
+    'grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo',
+    'bidi-stream',
+    [OldReflectionRequest, OldReflectionResponse],
     'none',
   ),
 };

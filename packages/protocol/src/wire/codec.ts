@@ -12,6 +12,7 @@ export type FieldKind =
   | 'bytes'
   | 'string'
   | 'enum'
+  | 'int32'
   | 'uint32'
   | 'int64'
   | 'uint64'

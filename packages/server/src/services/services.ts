@@ -17,6 +17,7 @@ import { leaseHandlers } from './lease.ts';
 import { LeaseIds } from './lease-ids.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { maintenanceHandlers } from './maintenance.ts';
+import { reflectionHandlers } from './reflection.ts';
 import { QuotaGuard } from './quota-guard.ts';
 import { type CorruptionChecks, CorruptionMonitor } from './corruption/corruption-monitor.ts';
 import { MEMBER_HASH } from './corruption/member-hashes.ts';
@@ -73,6 +74,7 @@ export class Services {
         ...electionHandlers(recipes),
         ...authHandlers({ node, identity, hasher, random }),
       }),
+      ...reflectionHandlers(),
       ...healthHandlers(),
     };
   }

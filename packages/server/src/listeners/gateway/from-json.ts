@@ -21,6 +21,7 @@ interface Problem {
 type Result<T> = { readonly value: T } | { readonly problem: Problem };
 
 const INTEGERS = {
+  int32: [-(1n << 31n), (1n << 31n) - 1n],
   uint32: [0n, 0xffff_ffffn],
   int64: [-(1n << 63n), (1n << 63n) - 1n],
   uint64: [0n, (1n << 64n) - 1n],
@@ -132,6 +133,7 @@ function readOne(field: Field, value: JsonValue): Result<unknown> {
     case 'enum':
       if (value.kind === 'string') return { value: field.enum?.[value.text] };
       return readInteger(field, value, INTEGERS.enum);
+    case 'int32':
     case 'uint32':
     case 'int64':
     case 'uint64':

@@ -52,6 +52,7 @@ function isDefault(field: Field, value: unknown): boolean {
     case 'bool':
       return value === false;
     case 'enum':
+    case 'int32':
     case 'uint32':
     case 'int64':
     case 'uint64':
@@ -74,6 +75,7 @@ function valueText(field: Field, value: unknown): string {
       return name === undefined ? String(value as number) : `"${name}"`;
     }
     case 'bool':
+    case 'int32':
     case 'uint32':
       return String(value as boolean | number);
     case 'int64':
