@@ -7,6 +7,7 @@ import type { SignedTokens } from './auth/token-provider.ts';
 import { openStorage } from './bootstrap/storage.ts';
 import type { Env } from './env.ts';
 import { InProcessChannel } from './listeners/in-process.ts';
+import { leveled, type LeveledLogger, type LogLevel, silentLogger } from './logger.ts';
 import { meteredBackends } from './metrics/metered-ports.ts';
 import { metricsPage } from './metrics/node/metrics-page.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
@@ -42,6 +43,7 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
   /** Resolves when the node has ended, however it ended. */
   readonly ended: Promise<void>;
   readonly #env: Env;
+  readonly #logger: LeveledLogger;
   readonly #node: RunningNode;
   readonly #end = deferred<void>();
   readonly #channels = new Set<Channel>();
@@ -52,6 +54,7 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
     super();
     this.options = options;
     this.#env = env;
+    this.#logger = leveled(options.logger ?? silentLogger);
     this.#node = node;
     this.ended = this.#end.promise;
   }
@@ -64,7 +67,10 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
    * @throws StartError with a code that says why not; nothing stays open and nothing is changed on disk then.
    */
   static async start(options: EtcdNodeOptions = {}, env?: Env): Promise<EtcdNode> {
-    const resolved = resolveOptions(options);
+    const resolved = resolveOptions({
+      ...options,
+      ...(options.logger === undefined ? {} : { logger: leveled(options.logger) }),
+    });
     const given = env ?? systemEnv(resolved);
     const metrics = new NodeMetrics();
     const backends = meteredBackends(given.backends, metrics, given.clock);
@@ -120,6 +126,17 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
 
   get phase(): EtcdNodePhase {
     return this.#phase;
+  }
+
+  /**
+   * The least level that the node logs; may be set at any time. `debug` unless the logger has a level of its own.
+   */
+  get logLevel(): LogLevel {
+    return this.#logger.level;
+  }
+
+  set logLevel(level: LogLevel) {
+    this.#logger.level = level;
   }
 
   /** Where clients reach it over the network, with the real ports; empty without listeners. */

@@ -2,7 +2,13 @@
 export { EtcdNode, type EtcdNodeEvents, type EtcdNodePhase } from './etcd-node.ts';
 export { type EtcdNodeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 export { MAX_ELECTION_TIMEOUT_MS } from './options/raft-options.ts';
-export { type Logger, type LogFields, silentLogger } from './logger.ts';
+export {
+  type LeveledLogger,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  silentLogger,
+} from './logger.ts';
 export { InMemoryNetwork } from './peers/in-memory-network.ts';
 export { StartError, type StartErrorCode } from './start-error.ts';
 

@@ -17,6 +17,7 @@ import type { Clock } from './clock.ts';
 import type { Consensus, ConsensusStatus, FollowerProgress } from './consensus/consensus.ts';
 import { createEngine, type Engine } from './consensus/engine.ts';
 import type { ClientListener, Env } from './env.ts';
+import { leaderNews } from './leader-news.ts';
 import { limitsOf, type ServerLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
 import { meteredTransport } from './metrics/metered-ports.ts';
@@ -88,8 +89,8 @@ export class RunningNode implements NodePort {
   readonly #ending = new AbortController();
   #described: { readonly of: ConsensusStatus; readonly as: NodeStatus } | undefined;
   #doors: ClientListener | undefined;
-  #leader = 0n;
   #isRemoved = false;
+  #leader: MemberId = 0n as MemberId;
 
   private constructor(parts: RunningNodeParts) {
     const { env, metrics, options, storage, transport } = parts;
@@ -309,14 +310,22 @@ export class RunningNode implements NodePort {
       .filter(({ id }) => this.connectedSinceMs(id as MemberId) !== undefined)
       .sort((a, b) => b.matchIndex - a.matchIndex);
     const [best] = successors;
-    if (best === undefined) return;
+    const fields = { 'local-member-id': this.memberId, transferee: best?.id };
+    if (best === undefined) {
+      const isLone = voters.length === 1;
+      const why = isLone ? 'for single voting member cluster' : 'because no other member is there';
+      this.log.info(`skipped leadership transfer ${why}`, fields);
+      return;
+    }
+    this.log.info('leadership transfer starting', fields);
     const patience = new AbortController();
     const patienceMs = HAND_OVER_ELECTION_TIMEOUTS * this.#parts.options.electionTimeoutMs;
     const timer = this.clock.after(patienceMs, () => patience.abort());
     try {
       await this.transferLeadership(best.id, patience.signal);
+      this.log.info('leadership transfer finished', fields);
     } catch (error) {
-      this.log.info('leadership was not handed over before the stop', { error });
+      this.log.warn('leadership transfer failed', { ...fields, error });
     } finally {
       timer.cancel();
     }
@@ -341,6 +350,8 @@ export class RunningNode implements NodePort {
 
   #statusChanged(status: ConsensusStatus): void {
     const described = this.#describe(status);
+    const news = leaderNews(this.memberId, this.#leader, described);
+    if (news !== undefined) this.log.info(news);
     if (described.leader !== 0n && described.leader !== this.#leader)
       this.metrics.leaderChanges += 1;
     this.#leader = described.leader;

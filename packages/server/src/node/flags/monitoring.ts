@@ -104,29 +104,29 @@ export const LOGGING: Family = {
     }),
     flag('log-outputs', LIST, {
       fallback: 'default',
-      help: 'Where log lines go: stdout, stderr, default (stderr), or files.',
-      isPending: true,
+      help: 'Where log lines go: stdout, stderr, default (stderr), systemd/journal, or files.',
+      program: 'logOutputs',
     }),
     flag('log-level', TEXT, {
       fallback: 'info',
-      help: 'Least level that is logged: debug, info, warn, error, panic or fatal.',
+      help: 'Least level that is logged: debug, info, warn, error, panic or fatal. SIGUSR2 switches to debug and back.',
       program: 'logLevel',
     }),
     flag('log-format', TEXT, {
       fallback: 'json',
       since: '3.6',
       help: 'json or console.',
-      isPending: true,
+      program: 'logFormat',
     }),
     flag('enable-log-rotation', BOOLEAN, {
       fallback: 'false',
       help: 'Rotate the one file that the log goes to.',
-      isPending: true,
+      program: 'isLogRotated',
     }),
     flag('log-rotation-config-json', TEXT, {
       fallback: DEFAULT_LOG_ROTATION,
       help: 'When a file is full (MB), how long (days) and how many are kept, local time or UTC, gzip or not.',
-      isPending: true,
+      program: 'logRotation',
     }),
   ],
 };

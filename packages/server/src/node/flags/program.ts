@@ -1,12 +1,6 @@
 /** What the program around the node is told: how it logs, and what it does instead of serving. */
 import type { Gates } from './feature-gates.ts';
 
-/** Levels of the log, least first. */
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'dpanic', 'panic', 'fatal'] as const;
-
-/** A level of the log. */
-export type LogLevel = (typeof LOG_LEVELS)[number];
-
 /** Settings of the program. */
 export interface Program {
   /** `zap`, the only one. */

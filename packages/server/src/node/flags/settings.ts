@@ -4,6 +4,7 @@
  */
 import type { EtcdNodeOptions } from '../../options.ts';
 import { StartError } from '../../start-error.ts';
+import { systemWords } from '../system-words.ts';
 import { readCommandLine } from './command-line.ts';
 import { readConfigFile } from './config-file.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -97,9 +98,7 @@ function fromFile(path: string, readFile: (path: string) => string, flags: strin
   try {
     text = readFile(path);
   } catch (cause) {
-    const { code } = cause as { code?: string };
-    const why = SYSTEM_WORDS[code ?? ''] ?? (cause as Error).message;
-    throw new StartError('BAD_OPTION', `open ${path}: ${why}`, { cause });
+    throw new StartError('BAD_OPTION', `open ${path}: ${systemWords(cause)}`, { cause });
   }
   const ignored = flags.filter((flag) => flag !== 'config-file').map((flag) => `--${flag}`);
   const { values, remarks } = readConfigFile(text);
@@ -111,13 +110,6 @@ function fromFile(path: string, readFile: (path: string) => string, flags: strin
   };
   return { values, remarks: [loaded, ...remarks] };
 }
-
-/** What Go says for the system's errors. */
-const SYSTEM_WORDS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file or directory',
-  EACCES: 'permission denied',
-  EISDIR: 'is a directory',
-};
 
 /** The program has a data directory and doors where the node by itself has none. */
 function withDefaults(options: EtcdNodeOptions): EtcdNodeOptions {
