@@ -110,3 +110,26 @@ test('a password matches its own bcrypt hash and no other', async () => {
   expect(await hasher.matches('secret', 'no hash')).toBe(false);
   await hasher.close();
 });
+
+test('a password of which bcrypt would overlook a part is refused', async () => {
+  const hasher = new BcryptHasher(4);
+  await expect(hasher.hash('é'.repeat(37))).rejects.toMatchObject({
+    code: 'UNKNOWN',
+    message: 'bcrypt: password length exceeds 72 bytes',
+  });
+  expect(await hasher.matches('é'.repeat(36), await hasher.hash('é'.repeat(36)))).toBe(true);
+  await hasher.close();
+});
+
+test('a flood of logins is refused beyond a limit', async () => {
+  const hasher = new BcryptHasher(4, 20);
+  const hash = await hasher.hash('x');
+  const flood = Array.from({ length: 30 }, () => hasher.matches('x', hash));
+  const answers = await Promise.allSettled(flood);
+  const refused = answers.filter(({ status }) => status === 'rejected');
+  expect(refused).toHaveLength(10);
+  expect(refused[0]).toMatchObject({ reason: { code: 'TOO_MANY_REQUESTS' } });
+  // Those before it were served, and there is room again.
+  expect(await hasher.matches('x', hash)).toBe(true);
+  await hasher.close();
+});

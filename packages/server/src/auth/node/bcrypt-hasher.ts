@@ -1,11 +1,14 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { assert, deferred, type Deferred } from '@etcd-ts/base';
+import { EtcdError } from '@etcd-ts/protocol';
 import {
   BCRYPT_COST_MAX,
   BCRYPT_COST_MIN,
   DEFAULT_BCRYPT_COST,
+  PASSWORD_BYTES_MAX,
   type PasswordHasher,
+  WAITING_PASSWORDS_MAX,
 } from '../password-hasher.ts';
 
 /** What the thread is asked; `hash` is absent where a password is to be hashed. */
@@ -41,24 +44,38 @@ const THREAD = `
 /**
  * bcrypt in one worker thread, started when first needed: a login costs the event loop nothing but two messages.
  *
- * Jobs run one after the other, which also bounds the processor time that a flood of logins can take.
+ * Jobs run one after the other, which also bounds the processor time that a flood of logins can take; what waits is
+ * bounded too.
  */
 export class BcryptHasher implements PasswordHasher {
   readonly #cost: number;
+  readonly #waitingMax: number;
   readonly #waiting = new Map<number, Deferred<string | boolean>>();
   #worker: Worker | undefined;
   #nextId = 1;
 
-  /** @param cost Work factor, from 4 to 31; one more doubles the time. @defaultValue 10 */
-  constructor(cost: number = DEFAULT_BCRYPT_COST) {
+  /**
+   * @param cost Work factor, from 4 to 31; one more doubles the time. @defaultValue 10
+   * @param waitingMax Passwords that may wait.
+   */
+  constructor(cost: number = DEFAULT_BCRYPT_COST, waitingMax: number = WAITING_PASSWORDS_MAX) {
     assert(
       Number.isInteger(cost) && cost >= BCRYPT_COST_MIN && cost <= BCRYPT_COST_MAX,
       () => `bcrypt cost ${cost} is not from ${BCRYPT_COST_MIN} to ${BCRYPT_COST_MAX}`,
     );
     this.#cost = cost;
+    this.#waitingMax = waitingMax;
   }
 
   async hash(password: string): Promise<string> {
+    const bytes = Buffer.byteLength(password);
+    if (bytes > PASSWORD_BYTES_MAX) {
+      throw new EtcdError('UNKNOWN', {
+        message: `bcrypt: password length exceeds ${PASSWORD_BYTES_MAX} bytes`,
+        detail: `${bytes} bytes`,
+        mayHaveApplied: false,
+      });
+    }
     return String(await this.#run({ password }));
   }
 
@@ -74,6 +91,10 @@ export class BcryptHasher implements PasswordHasher {
   }
 
   #run(job: { readonly password: string; readonly hash?: string }): Promise<string | boolean> {
+    if (this.#waiting.size >= this.#waitingMax) {
+      const detail = `${this.#waiting.size} passwords wait, the limit is ${this.#waitingMax}`;
+      return Promise.reject(new EtcdError('TOO_MANY_REQUESTS', { detail, mayHaveApplied: false }));
+    }
     const id = this.#nextId++;
     const answer = deferred<string | boolean>();
     this.#waiting.set(id, answer);

@@ -60,7 +60,7 @@ export class Identity {
   /**
    * The caller; undefined while auth is off, and for a call without token and certificate.
    *
-   * @throws EtcdError INVALID_AUTH_TOKEN.
+   * @throws EtcdError INVALID_AUTH_TOKEN; AUTH_OLD_REVISION for a signed token from before the last change.
    */
   async callerOf({ metadata, peer }: CallContext): Promise<Caller | undefined> {
     const { auth } = this.#node.state;
@@ -74,6 +74,7 @@ export class Identity {
     if (this.signedTokens !== undefined) {
       const claims = await this.signedTokens.verify(token);
       if (claims === undefined) throw new EtcdError('INVALID_AUTH_TOKEN');
+      if (claims.authRevision < auth.revision) throw new EtcdError('AUTH_OLD_REVISION');
       return claims;
     }
     const username = await this.#userOf(token);
