@@ -1,98 +1,32 @@
 import { fromUtf8, utf8 } from '@etcd-ts/base';
 import { flushStore, memoryBackend } from '@etcd-ts/mvcc';
 import {
-  AuthRoleGrantPermissionRequest,
   AuthUserAddRequest,
   AuthUserChangePasswordRequest,
-  type CallOptions,
   Compare,
   DeleteRangeRequest,
   EtcdError,
   LeaseGrantRequest,
   LeaseTimeToLiveRequest,
-  PutRequest,
   RangeRequest,
   type RequestOf,
   type RequestOp,
-  TxnRequest,
   type UnaryMethodName,
   WatchCreateRequest,
 } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
 import { ReplicatedState } from '../../src/apply/replicated-state.ts';
-import { failure, type Harness, harness, op } from './harness.ts';
-
-const READ = 0;
-const WRITE = 1;
-const READWRITE = 2;
-const FROM_KEY = new Uint8Array([0]);
-const SINGLE = new Uint8Array(0);
-
-/** Calls as one user. */
-class User {
-  readonly options: CallOptions;
-  readonly #h: Harness;
-
-  constructor(h: Harness, token: string | undefined) {
-    this.#h = h;
-    this.options = token === undefined ? {} : { metadata: new Map([['token', token]]) };
-  }
-
-  call<Method extends UnaryMethodName>(method: Method, request: RequestOf<Method>) {
-    return this.#h.channel.unary(method, request, this.options);
-  }
-
-  put(key: string, more: Parameters<typeof PutRequest.fromPartial>[0] = {}) {
-    return this.call('etcdserverpb.KV/Put', PutRequest.fromPartial({ key: utf8(key), ...more }));
-  }
-
-  range(key: string, rangeEnd: Uint8Array = SINGLE) {
-    return this.call(
-      'etcdserverpb.KV/Range',
-      RangeRequest.fromPartial({ key: utf8(key), rangeEnd }),
-    );
-  }
-
-  txn(request: Parameters<typeof TxnRequest.fromPartial>[0]) {
-    return this.call('etcdserverpb.KV/Txn', TxnRequest.fromPartial(request));
-  }
-}
-
-interface AuthHarness extends Harness {
-  readonly root: User;
-  readonly nobody: User;
-  readonly login: (name: string, password?: string) => Promise<User>;
-}
-
-/** Auth is on; `alice` may do with `permissions` what they say, through role `r`. */
-async function secured(
-  permissions: readonly (readonly [type: number, key: string, rangeEnd: Uint8Array])[],
-): Promise<AuthHarness> {
-  const h = await harness();
-  const nobody = new User(h, undefined);
-  for (const name of ['root', 'alice']) {
-    await nobody.call(
-      'etcdserverpb.Auth/UserAdd',
-      AuthUserAddRequest.fromPartial({ name, password: name }),
-    );
-  }
-  await nobody.call('etcdserverpb.Auth/UserGrantRole', { user: 'root', role: 'root' });
-  await nobody.call('etcdserverpb.Auth/RoleAdd', { name: 'r' });
-  for (const [permType, key, rangeEnd] of permissions) {
-    const perm = { permType, key: utf8(key), rangeEnd };
-    await nobody.call(
-      'etcdserverpb.Auth/RoleGrantPermission',
-      AuthRoleGrantPermissionRequest.fromPartial({ name: 'r', perm }),
-    );
-  }
-  await nobody.call('etcdserverpb.Auth/UserGrantRole', { user: 'alice', role: 'r' });
-  await nobody.call('etcdserverpb.Auth/AuthEnable', {});
-  const login = async (name: string, password = name): Promise<User> => {
-    const { token } = await nobody.call('etcdserverpb.Auth/Authenticate', { name, password });
-    return new User(h, token);
-  };
-  return { ...h, nobody, login, root: await login('root') };
-}
+import { failure, harness, op } from './harness.ts';
+import {
+  type AuthHarness,
+  FROM_KEY,
+  READ,
+  READWRITE,
+  secured,
+  SINGLE,
+  User,
+  WRITE,
+} from './secured.ts';
 
 describe('logging in', () => {
   test('gives a token of sixteen letters and the index of its entry', async () => {
@@ -185,6 +119,17 @@ describe('tokens', () => {
     expect((await root.range('a')).count).toBe(0);
     await nobody.call('etcdserverpb.Auth/AuthEnable', {});
     expect(await failure(root.range('a'))).toBe('INVALID_AUTH_TOKEN');
+  });
+
+  test('live as long as the option says, from their last use on', async () => {
+    const h = await secured([[READ, 'a', SINGLE]], { simpleTokenTtlMs: 1_000 });
+    const alice = await h.login('alice');
+    for (let uses = 0; uses < 3; uses++) {
+      await h.node.time.advance(900);
+      await alice.range('a');
+    }
+    await h.node.time.advance(1_001);
+    expect(await failure(alice.range('a'))).toBe('INVALID_AUTH_TOKEN');
   });
 
   test('die with the password, and when they were not used for long', async () => {

@@ -22,6 +22,7 @@ import {
 } from '@etcd-ts/protocol';
 import type { ServerLimits } from '../../src/limits.ts';
 import { InProcessChannel } from '../../src/listeners/in-process.ts';
+import type { TokenParts } from '../../src/services/auth/identity.ts';
 import { Services } from '../../src/services/services.ts';
 import { FakeNode } from './fake-node.ts';
 import { SURROUNDINGS } from './surroundings.ts';
@@ -52,9 +53,12 @@ export interface Harness {
 }
 
 /** Starts all of it. */
-export async function harness(limits: Partial<ServerLimits> = {}): Promise<Harness> {
+export async function harness(
+  limits: Partial<ServerLimits> = {},
+  tokens: TokenParts = {},
+): Promise<Harness> {
   const node = await FakeNode.start({ limits });
-  const services = new Services(node, SURROUNDINGS);
+  const services = new Services(node, { ...SURROUNDINGS, ...tokens });
   const channel = new InProcessChannel(services.handlers, node.clock);
   return {
     node,
