@@ -118,7 +118,7 @@ describe('options', () => {
       { electionTimeoutMs: 60_000 },
       '--election-timeout[60000ms] is too long, and should be set less than 50000ms',
     ],
-    [{ snapshotCount: 0 }, 'snapshotCount must be a whole number from 1 to 9007199254740991, is 0'],
+    [{ snapshotCount: 0 }, 'snapshotCount must be a whole number of at least 1, is 0'],
     [{ maxTxnOps: 1.5 }, 'maxTxnOps must be a whole number from 1 to 1000000, is 1.5'],
     [
       { initialCluster: 'default=http://localhost:2380,b=http://h:1' },

@@ -37,6 +37,11 @@ function checked(name: string, value: number, [, least, greatest]: Range): numbe
   const what = isTime ? 'a time in milliseconds' : 'a whole number';
   throw new StartError(
     'BAD_OPTION',
-    `${name} must be ${what} from ${least} to ${greatest}, is ${String(value)}`,
+    `${name} must be ${what} ${rangeText(least, greatest)}, is ${String(value)}`,
   );
+}
+
+/** etcd takes counts of 64 bits, larger than is told exactly: those have no greatest value. */
+function rangeText(least: number, greatest: number): string {
+  return greatest === Number.MAX_VALUE ? `of at least ${least}` : `from ${least} to ${greatest}`;
 }

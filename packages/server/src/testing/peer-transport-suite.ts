@@ -5,31 +5,25 @@
  *
  * It brings no test framework: a claim that does not hold rejects with an InvariantError that says which.
  */
-import { assert, clusterId, fromUtf8, type MemberId, memberId, must, utf8 } from '@etcd-ts/base';
+import { assert, fromUtf8, memberId, utf8 } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
-import type { HeartbeatMessage, Message, SnapshotMessage } from '@etcd-ts/raft';
-import type { PeerHandlers, PeerTransport } from '../peers/peer-transport.ts';
+import type { Message } from '@etcd-ts/raft';
 import type { ContractCase } from './contract.ts';
+import {
+  Bench,
+  type Claim,
+  CLUSTER,
+  failureOf,
+  heartbeat,
+  knows,
+  NEVER,
+  OTHER_CLUSTER,
+  send,
+  type TransportWorld,
+} from './peer-transport-bench.ts';
+import { SNAPSHOT_CLAIMS } from './peer-transport-snapshots.ts';
 
-/** A transport that is not started yet, and the URL at which others reach it once it is. */
-export interface TransportUnderTest {
-  readonly transport: PeerTransport;
-  readonly url: () => string;
-}
-
-/** Where transports of one claim live together. */
-export interface TransportWorld {
-  make(): TransportUnderTest | Promise<TransportUnderTest>;
-  /** Lets the world go on for a moment. */
-  turn(): Promise<void>;
-  /** Breaks every connection that there is; new ones can be made soon after. */
-  breakConnections(): void;
-}
-
-const CLUSTER = clusterId(0xc1n);
-const OTHER_CLUSTER = clusterId(0xc2n);
-/** Turns after which something that should happen has not. */
-const PATIENCE_TURNS = 20_000;
+export type { TransportUnderTest, TransportWorld } from './peer-transport-bench.ts';
 
 /** The claims, each to be run in a world of its own. */
 export function peerTransportSuite(world: () => TransportWorld): ContractCase[] {
@@ -46,8 +40,6 @@ export function peerTransportSuite(world: () => TransportWorld): ContractCase[] 
   }));
 }
 
-type Claim = (bench: Bench) => Promise<void>;
-
 const CLAIMS: readonly (readonly [string, Claim])[] = [
   ['messages arrive as they were sent, in their order', order],
   ['messages flow both ways at the same time', bothWays],
@@ -56,148 +48,13 @@ const CLAIMS: readonly (readonly [string, Claim])[] = [
   ['a node of another cluster is not heard', foreign],
   ['a peer that is taken off the list is not sent to any more', dropped],
   ['a member that was removed is told so, and not heard', removed],
-  ['a snapshot arrives in full, and its sender learns that it was taken', snapshot],
-  ['a snapshot that is refused fails at its sender', refusedSnapshot],
-  ['a snapshot whose content breaks off fails at both ends', brokenSnapshot],
-  ['a snapshot goes on where it was when its connection breaks', resumedSnapshot],
-  ['a snapshot whose sender has ended gives way to another', replacedSnapshot],
-  ['a snapshot that is not read holds its sender back', heldBack],
+  ...SNAPSHOT_CLAIMS,
   ['a call is answered', call],
   ['a failed call fails with the same error at the caller', failedCall],
   ['a call to a peer that is not there certainly had no effect', absentCall],
   ['members are told to whoever asks the URL', members],
   ['after close nothing is heard', closed],
 ];
-
-/** A node of the claim: what it heard, and what it answers. */
-class Node {
-  readonly id: MemberId;
-  readonly transport: PeerTransport;
-  readonly url: () => string;
-  readonly heard: Message[] = [];
-  readonly unreachable: MemberId[] = [];
-  readonly snapshots: { readonly message: SnapshotMessage; readonly content: string }[] = [];
-  failedSnapshots = 0;
-  /** How often it heard that it was removed. */
-  removed = 0;
-  takeSnapshot = true;
-  /** Resolves when the next chunk of a snapshot may be read. */
-  mayRead: () => Promise<void> = () => Promise.resolve();
-  answer: (method: string, request: Uint8Array) => Promise<Uint8Array> = (_method, request) =>
-    Promise.resolve(request);
-
-  constructor(id: bigint, { transport, url }: TransportUnderTest) {
-    this.id = memberId(id);
-    this.transport = transport;
-    this.url = url;
-  }
-
-  handlers(): PeerHandlers {
-    return {
-      facts: () => ({
-        members: [
-          { id: this.id, name: 'n', peerUrls: [this.url()], clientUrls: [], isLearner: false },
-        ],
-        serverVersion: '3.6.0',
-        clusterVersion: '3.6.0',
-        health: { healthy: true, reason: '' },
-      }),
-      receive: (messages) => {
-        this.heard.push(...messages);
-      },
-      unreachable: (peer) => {
-        this.unreachable.push(peer);
-      },
-      removed: () => {
-        this.removed += 1;
-      },
-      receiveSnapshot: (message, chunks) => this.#receive(message, chunks),
-      call: (_from, method, request) => this.answer(method, request),
-    };
-  }
-
-  async #receive(message: SnapshotMessage, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    if (!this.takeSnapshot) throw new Error('not now');
-    let content = '';
-    try {
-      for await (const chunk of chunks) {
-        content += fromUtf8(chunk);
-        await this.mayRead();
-      }
-    } catch (error) {
-      this.failedSnapshots += 1;
-      throw error;
-    }
-    this.snapshots.push({ message, content });
-  }
-}
-
-/** The nodes of one claim. */
-class Bench {
-  readonly #world: TransportWorld;
-  readonly #nodes: Node[] = [];
-
-  constructor(world: TransportWorld) {
-    this.#world = world;
-  }
-
-  async node(id: bigint, cluster = CLUSTER): Promise<Node> {
-    const node = new Node(id, await this.#world.make());
-    this.#nodes.push(node);
-    await node.transport.start({ id: node.id, clusterId: cluster }, node.handlers());
-    return node;
-  }
-
-  async pair(): Promise<[Node, Node]> {
-    const a = await this.node(1n);
-    const b = await this.node(2n);
-    knows(a, b);
-    knows(b, a);
-    await this.connected(a, b);
-    await this.connected(b, a);
-    return [a, b];
-  }
-
-  async connected(from: Node, to: Node): Promise<void> {
-    await this.until(
-      () => from.transport.connectedSinceMs(to.id) !== undefined,
-      () => `${from.id} is not connected with ${to.id}`,
-    );
-  }
-
-  async until(condition: () => boolean, what: () => string): Promise<void> {
-    for (let turn = 0; turn < PATIENCE_TURNS; turn++) {
-      if (condition()) return;
-      await this.#world.turn();
-    }
-    assert(false, what);
-  }
-
-  breakConnections(): void {
-    this.#world.breakConnections();
-  }
-
-  async turns(count: number): Promise<void> {
-    for (let turn = 0; turn < count; turn++) await this.#world.turn();
-  }
-
-  async close(): Promise<void> {
-    for (const node of this.#nodes) await node.transport.close();
-  }
-}
-
-function knows(node: Node, ...peers: readonly Node[]): void {
-  node.transport.setPeers(peers.map((peer) => ({ id: peer.id, urls: [peer.url()] })));
-}
-
-function heartbeat(from: Node, to: bigint, readRound: number): HeartbeatMessage {
-  return { type: 'heartbeat', from: from.id, to, term: 3, commit: 7, readRound, session: 1 };
-}
-
-function send(from: Node, ...messages: readonly Message[]): void {
-  from.transport.send(messages);
-  from.transport.flush();
-}
 
 async function order(bench: Bench): Promise<void> {
   const [a, b] = await bench.pair();
@@ -304,142 +161,6 @@ async function removed(bench: Bench): Promise<void> {
   assert(b.heard.length === 0, 'a removed member was heard');
 }
 
-const CONTENT: readonly string[] = Array.from({ length: 100 }, (_, i) => `chunk ${i} `.repeat(500));
-
-async function* chunksOf(parts: readonly string[]): AsyncGenerator<Uint8Array> {
-  for (const part of parts) yield utf8(part);
-}
-
-function snapshotMessage(from: Node, to: Node): SnapshotMessage {
-  return {
-    type: 'snapshot',
-    from: from.id,
-    to: to.id,
-    term: 3,
-    session: 2,
-    snapshot: {
-      index: 9,
-      term: 2,
-      confState: {
-        voters: [1n, 2n ** 64n - 1n],
-        votersOutgoing: [],
-        learners: [5n],
-        learnersNext: [],
-        autoLeave: false,
-      },
-    },
-  };
-}
-
-const NEVER: AbortSignal = new AbortController().signal;
-
-async function snapshot(bench: Bench): Promise<void> {
-  const [a, b] = await bench.pair();
-  await a.transport.sendSnapshot(snapshotMessage(a, b), chunksOf(CONTENT), NEVER);
-  const taken = must(b.snapshots[0], 'a snapshot');
-  assert(taken.content === CONTENT.join(''), 'the content changed on its way');
-  const { snapshot: meta, session } = taken.message;
-  assert(meta.index === 9 && meta.term === 2 && session === 2, 'the message changed on its way');
-  assert(meta.confState.voters[1] === 2n ** 64n - 1n, () => `voters ${meta.confState.voters}`);
-}
-
-async function refusedSnapshot(bench: Bench): Promise<void> {
-  const [a, b] = await bench.pair();
-  b.takeSnapshot = false;
-  const error = await failureOf(
-    a.transport.sendSnapshot(snapshotMessage(a, b), chunksOf(CONTENT), NEVER),
-  );
-  assert(error instanceof Error && error.message.includes('not now'), () => `failed with ${error}`);
-}
-
-async function brokenSnapshot(bench: Bench): Promise<void> {
-  const [a, b] = await bench.pair();
-  async function* broken(): AsyncGenerator<Uint8Array> {
-    yield utf8('begun');
-    throw new Error('the database broke');
-  }
-  const error = await failureOf(a.transport.sendSnapshot(snapshotMessage(a, b), broken(), NEVER));
-  assert(error instanceof Error, 'the sender was told that all went well');
-  await bench.until(
-    () => b.failedSnapshots === 1,
-    () => 'the receiver was not told',
-  );
-  assert(b.snapshots.length === 0, 'half a snapshot was taken');
-}
-
-/** More than any transport keeps on its way. */
-const LARGE_CONTENT: readonly string[] = Array.from({ length: 400 }, (_, i) =>
-  `large ${i} `.repeat(10_000),
-);
-
-async function resumedSnapshot(bench: Bench): Promise<void> {
-  const [a, b] = await bench.pair();
-  let given = 0;
-  async function* breaking(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunksOf(LARGE_CONTENT)) {
-      given += 1;
-      if (given % 100 === 0) bench.breakConnections();
-      yield chunk;
-    }
-  }
-  await a.transport.sendSnapshot(snapshotMessage(a, b), breaking(), NEVER);
-  assert(b.failedSnapshots === 0, 'the receiver was told that it failed');
-  assert(b.snapshots.length === 1, () => `${b.snapshots.length} snapshots came`);
-  assert(b.snapshots[0]?.content === LARGE_CONTENT.join(''), 'the content changed on its way');
-  assert(given === LARGE_CONTENT.length, () => `${given} chunks were read from the source`);
-}
-
-async function replacedSnapshot(bench: Bench): Promise<void> {
-  const [a, b] = await bench.pair();
-  const c = await bench.node(3n);
-  knows(b, a, c);
-  knows(c, b);
-  await bench.connected(c, b);
-  let isBegun = false;
-  async function* endless(): AsyncGenerator<Uint8Array> {
-    yield utf8('begun');
-    isBegun = true;
-    await new Promise<never>(() => undefined);
-  }
-  const lost = failureOf(a.transport.sendSnapshot(snapshotMessage(a, b), endless(), NEVER));
-  await bench.until(
-    () => isBegun,
-    () => 'the first snapshot did not begin',
-  );
-  await a.transport.close();
-  await bench.until(
-    () => b.transport.connectedSinceMs(a.id) === undefined,
-    () => 'the receiver did not see the connection end',
-  );
-  await c.transport.sendSnapshot(snapshotMessage(c, b), chunksOf(CONTENT), NEVER);
-  assert(b.snapshots.at(-1)?.content === CONTENT.join(''), 'the content changed on its way');
-  assert((await lost) instanceof Error, 'a transfer went on after its transport was closed');
-}
-
-async function heldBack(bench: Bench): Promise<void> {
-  const [a, b] = await bench.pair();
-  let mayRead = (): void => undefined;
-  const shut = new Promise<void>((resolve) => (mayRead = resolve));
-  b.mayRead = () => shut;
-  let given = 0;
-  async function* counted(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunksOf(LARGE_CONTENT)) {
-      given += 1;
-      yield chunk;
-    }
-  }
-  const sent = a.transport.sendSnapshot(snapshotMessage(a, b), counted(), NEVER);
-  let before = -1;
-  while (given > before) {
-    before = given;
-    await bench.turns(500);
-  }
-  assert(given < LARGE_CONTENT.length, 'everything was sent to a receiver that reads nothing');
-  mayRead();
-  await sent;
-  assert(b.snapshots[0]?.content === LARGE_CONTENT.join(''), 'the content changed on its way');
-}
-
 async function call(bench: Bench): Promise<void> {
   const [a, b] = await bench.pair();
   b.answer = (method, request) => Promise.resolve(utf8(`${method} ${fromUtf8(request)}`));
@@ -474,13 +195,4 @@ async function closed(bench: Bench): Promise<void> {
   send(a, heartbeat(a, b.id, 1));
   await bench.turns(50);
   assert(b.heard.length === 0, 'a closed transport was heard from');
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  return undefined;
 }
