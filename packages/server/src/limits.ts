@@ -38,12 +38,23 @@ export interface ServerLimits {
   readonly maxLeaseExpiriesPerBatch: number;
   /** Keys deleted by one batch of expiries, unless a single lease holds more: what keeps the batch short. */
   readonly maxLeaseExpiryKeysPerBatch: number;
+  /** How often the leader notes what is left of longer leases; Infinity: never. etcd: 5 minutes. */
+  readonly leaseCheckpointIntervalMs: number;
+  /** Revisions dropped between two pauses of a compaction. etcd --compaction-batch-limit. */
+  readonly compactionBatchLimit: number;
+  /** Such a pause. etcd --compaction-sleep-interval. */
+  readonly compactionSleepIntervalMs: number;
+  /** Reads and applied entries that take longer are logged. etcd --warning-apply-duration. */
+  readonly warningApplyDurationMs: number;
+  /** Answers that take longer are logged. etcd --warning-unary-request-duration. */
+  readonly warningUnaryRequestDurationMs: number;
 }
 
 /** The limits of a node with these options (request timeout: etcd server/config/config.go, ReqTimeout). */
 export function limitsOf(options: ResolvedOptions): ServerLimits {
   const { electionTimeoutMs, maxLearners, maxRequestBytes, maxTxnOps } = options;
-  const { quotaBackendBytes, strictReconfigCheck, watchProgressNotifyIntervalMs } = options;
+  const { leaseCheckpoint, quotaBackendBytes, strictReconfigCheck } = options;
+  const { watchProgressNotifyIntervalMs } = options;
   return {
     ...DEFAULT_LIMITS,
     electionTimeoutMs,
@@ -54,8 +65,16 @@ export function limitsOf(options: ResolvedOptions): ServerLimits {
     strictReconfigCheck,
     requestTimeoutMs: 5_000 + 2 * electionTimeoutMs,
     watchProgressNotifyIntervalMs,
+    leaseCheckpointIntervalMs: leaseCheckpoint ? LEASE_CHECKPOINT_INTERVAL_MS : Infinity,
+    compactionBatchLimit: options.compactionBatchLimit,
+    compactionSleepIntervalMs: options.compactionSleepIntervalMs,
+    warningApplyDurationMs: options.warningApplyDurationMs,
+    warningUnaryRequestDurationMs: options.warningUnaryRequestDurationMs,
   };
 }
+
+/** How often what is left of long leases is noted, where that is done (etcd: 5 minutes). */
+export const LEASE_CHECKPOINT_INTERVAL_MS = 300_000;
 
 /** The defaults, with etcd's 1000 ms election timeout. */
 export const DEFAULT_LIMITS: ServerLimits = {
@@ -73,4 +92,9 @@ export const DEFAULT_LIMITS: ServerLimits = {
   strictReconfigCheck: true,
   maxLeaseExpiriesPerBatch: 500,
   maxLeaseExpiryKeysPerBatch: 1_000,
+  leaseCheckpointIntervalMs: Infinity,
+  compactionBatchLimit: 1_000,
+  compactionSleepIntervalMs: 10,
+  warningApplyDurationMs: 100,
+  warningUnaryRequestDurationMs: 300,
 };

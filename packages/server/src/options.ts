@@ -13,6 +13,11 @@ import {
   resolveCluster,
 } from './options/cluster-options.ts';
 import {
+  type CompactionOptions,
+  type ResolvedCompactionOptions,
+  resolveCompaction,
+} from './options/compaction-options.ts';
+import {
   type MemberOptions,
   type ResolvedMemberOptions,
   resolveMember,
@@ -42,6 +47,7 @@ export interface EtcdNodeOptions
     ClusterOptions,
     RaftOptions,
     StorageOptions,
+    CompactionOptions,
     RequestOptions,
     ServingOptions,
     AuthOptions,
@@ -56,6 +62,7 @@ export interface ResolvedOptions
     ResolvedClusterOptions,
     Required<RaftOptions>,
     Required<StorageOptions>,
+    ResolvedCompactionOptions,
     Required<RequestOptions>,
     Required<ServingOptions>,
     Required<AuthOptions>,
@@ -78,6 +85,7 @@ export function resolveOptions(options: EtcdNodeOptions = {}): ResolvedOptions {
     ...resolveCluster(options, member),
     ...resolveRaft(options),
     ...resolveStorage(options),
+    ...resolveCompaction(options),
     ...resolveRequests(options),
     ...resolveServing(options),
     ...resolveAuth(options),

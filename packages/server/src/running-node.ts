@@ -150,6 +150,7 @@ export class RunningNode implements NodePort {
         corruptCheckTimeMs: options.corruptCheckTimeMs,
         compactHashCheckTimeMs: options.compactHashCheck ? options.compactHashCheckTimeMs : 0,
       },
+      retention: options.retention,
     });
     this.#desk = new PeerDesk({
       node: this,

@@ -42,6 +42,32 @@ test('what a compaction drops leaves the database although nothing is applied af
   expect(node.status().appliedIndex).toBe(appliedIndex);
 });
 
+test.each([
+  { compactionBatchLimit: 10, compactionSleepIntervalMs: 100 },
+  { compactionBatchLimit: 10, compactionSleepIntervalMs: 5_000 },
+  { compactionBatchLimit: 500, compactionSleepIntervalMs: 50 },
+])('no faster than so many revisions between so long pauses: %o', async (limits) => {
+  const node = await FakeNode.start({ limits });
+  const value = new Uint8Array(0);
+  const request = { value, lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
+  for (let i = 0; i < 3_000; i++)
+    node.apply({ kind: 'put', request: { ...request, key: utf8('a') } });
+  const { state } = node;
+  const compactStep = state.compactStep.bind(state);
+  let looked = 0;
+  state.compactStep = (entriesMax) => {
+    looked += entriesMax;
+    return compactStep(entriesMax);
+  };
+  const driver = new CompactionDriver(node);
+  node.apply({ kind: 'compact', request: { revision: 3_001, physical: false } });
+  const pauses = 4;
+  await node.time.advance(pauses * limits.compactionSleepIntervalMs);
+  driver.stop();
+  expect(looked).toBeGreaterThanOrEqual(pauses * limits.compactionBatchLimit * 0.9);
+  expect(looked).toBeLessThanOrEqual((pauses + 1) * limits.compactionBatchLimit);
+});
+
 test('a compaction keeps its pace: as many revisions a step as milliseconds have passed, in bounds', async () => {
   const node = await FakeNode.start();
   const value = new Uint8Array(0);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { CHECKPOINT_INTERVAL_MS, LeaseClock, REVOKE_RETRY_MS } from '../src/lease/lease-clock.ts';
+import { LEASE_CHECKPOINT_INTERVAL_MS } from '../src/limits.ts';
+import { LeaseClock, REVOKE_RETRY_MS } from '../src/lease/lease-clock.ts';
 import { Lessor } from '../src/lease/lessor.ts';
 
 const LIMITS = { maxLeases: 500, maxKeys: 1000 };
@@ -7,7 +8,12 @@ const LIMITS = { maxLeases: 500, maxKeys: 1000 };
 function leaderAt(startMs: number) {
   const lessor = new Lessor();
   const time = { nowMs: startMs };
-  const promote = () => new LeaseClock(lessor, { nowMs: () => time.nowMs, extensionMs: 1000 });
+  const promote = () =>
+    new LeaseClock(lessor, {
+      nowMs: () => time.nowMs,
+      extensionMs: 1000,
+      checkpointIntervalMs: LEASE_CHECKPOINT_INTERVAL_MS,
+    });
   return { lessor, time, promote };
 }
 
@@ -102,19 +108,19 @@ describe('LeaseClock', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
     lessor.grant(7n, 3600, 1);
-    expect(clock.takeCheckpoints(CHECKPOINT_INTERVAL_MS - 1, 100)).toEqual([]);
-    expect(clock.takeCheckpoints(CHECKPOINT_INTERVAL_MS + 1, 100)).toEqual([
+    expect(clock.takeCheckpoints(LEASE_CHECKPOINT_INTERVAL_MS - 1, 100)).toEqual([]);
+    expect(clock.takeCheckpoints(LEASE_CHECKPOINT_INTERVAL_MS + 1, 100)).toEqual([
       { id: 7n, remainingTtlSeconds: 3300 },
     ]);
-    expect(clock.takeCheckpoints(CHECKPOINT_INTERVAL_MS + 2, 100)).toEqual([]);
-    expect(clock.takeCheckpoints(2 * CHECKPOINT_INTERVAL_MS + 1, 100)).toHaveLength(1);
+    expect(clock.takeCheckpoints(LEASE_CHECKPOINT_INTERVAL_MS + 2, 100)).toEqual([]);
+    expect(clock.takeCheckpoints(2 * LEASE_CHECKPOINT_INTERVAL_MS + 1, 100)).toHaveLength(1);
   });
 
   test('a lease no longer than the interval is never checkpointed', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
-    lessor.grant(7n, CHECKPOINT_INTERVAL_MS / 1000, 1);
-    expect(clock.takeCheckpoints(CHECKPOINT_INTERVAL_MS * 2, 100)).toEqual([]);
+    lessor.grant(7n, LEASE_CHECKPOINT_INTERVAL_MS / 1000, 1);
+    expect(clock.takeCheckpoints(LEASE_CHECKPOINT_INTERVAL_MS * 2, 100)).toEqual([]);
   });
 
   test('the remaining time is whole until it is over, then zero', () => {

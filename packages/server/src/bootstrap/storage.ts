@@ -7,6 +7,7 @@ import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { ResolvedOptions } from '../options.ts';
 import type { Peer, PeerTransport } from '../peers/peer-transport.ts';
 import { StartError } from '../start-error.ts';
+import { UnsyncedDisk } from '../state/unsynced-disk.ts';
 import { RevocableDisk } from '../state/revocable-disk.ts';
 import { recover, type Recovered } from './recovery.ts';
 import type { FirstCluster } from './recovery-parts.ts';
@@ -55,7 +56,7 @@ export async function openStorage(
   env: Env,
   { transport, metrics }: { readonly transport: PeerTransport; readonly metrics: NodeMetrics },
 ): Promise<Storage> {
-  const disk = new RevocableDisk(env.disk);
+  const disk = new RevocableDisk(options.unsafeNoFsync ? new UnsyncedDisk(env.disk) : env.disk);
   const layout = layoutOf(options);
   let firstPeers: readonly Peer[] = [];
   const cluster = async (): Promise<FirstCluster> => {

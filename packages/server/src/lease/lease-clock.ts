@@ -19,8 +19,6 @@ import {
   remainingAtPromotionSeconds,
 } from './lessor.ts';
 
-/** Leases that live longer have what is left noted this often (etcd: 5 minutes). */
-export const CHECKPOINT_INTERVAL_MS = 300_000;
 /** A revoke that has not come through by then is proposed again (etcd: 3 s). */
 export const REVOKE_RETRY_MS = 3_000;
 
@@ -43,6 +41,7 @@ export class LeaseClock implements LeaseObserver {
   readonly #nowMs: () => number;
   readonly #extensionMs: number;
   readonly #onGrant: () => void;
+  readonly #checkpointIntervalMs: number;
   readonly #deadlines = new ExpiryQueue();
   /** Found past their time: when to propose the revoke again. */
   readonly #revoking = new ExpiryQueue();
@@ -52,16 +51,23 @@ export class LeaseClock implements LeaseObserver {
   /**
    * @param nowMs The monotonic clock, for grants that arrive through the log.
    * @param extensionMs What every lease gets on top at promotion: the election timeout.
+   * @param checkpointIntervalMs Leases that live longer have what is left noted this often; Infinity: never.
    * @param onGrant Called after a grant, which may have brought {@link nextAtMs} forward.
    */
   constructor(
     lessor: Lessor,
-    options: { nowMs: () => number; extensionMs: number; onGrant?: () => void },
+    options: {
+      nowMs: () => number;
+      extensionMs: number;
+      checkpointIntervalMs: number;
+      onGrant?: () => void;
+    },
   ) {
     this.#lessor = lessor;
     this.#onGrant = options.onGrant ?? (() => undefined);
     this.#nowMs = options.nowMs;
     this.#extensionMs = options.extensionMs;
+    this.#checkpointIntervalMs = options.checkpointIntervalMs;
     this.#stopObserving = lessor.observe(this);
     this.replaced();
   }
@@ -164,7 +170,8 @@ export class LeaseClock implements LeaseObserver {
   }
 
   #scheduleCheckpoint(id: bigint, nowMs: number, leftMs: number): void {
-    if (leftMs > CHECKPOINT_INTERVAL_MS) this.#checkpoints.set(id, nowMs + CHECKPOINT_INTERVAL_MS);
+    const intervalMs = this.#checkpointIntervalMs;
+    if (leftMs > intervalMs) this.#checkpoints.set(id, nowMs + intervalMs);
     else this.#checkpoints.delete(id);
   }
 

@@ -1,4 +1,5 @@
 /** What clients may ask, and from when on slowness is worth a line in the log. */
+import { StartError } from '../start-error.ts';
 import { MAX_TIMER_MS, type Range, resolveNumbers } from './numbers.ts';
 
 /** Requests and watches. */
@@ -7,8 +8,17 @@ export interface RequestOptions {
   readonly maxRequestBytes?: number;
   /** Operations in one transaction. etcd --max-txn-ops. @defaultValue 128 */
   readonly maxTxnOps?: number;
-  /** Applying one page of entries for longer is logged. etcd --warning-apply-duration. @defaultValue 100 */
+  /** Applying what came in one turn, or reading, for longer is logged. etcd --warning-apply-duration. @defaultValue 100 */
   readonly warningApplyDurationMs?: number;
+  /** Answering one request for longer is logged. etcd --warning-unary-request-duration. @defaultValue 300 */
+  readonly warningUnaryRequestDurationMs?: number;
+  /**
+   * Note every five minutes what is left of long leases, so that a new leader does not give them their whole time again.
+   * etcd --feature-gates=LeaseCheckpoint. @defaultValue false
+   */
+  readonly leaseCheckpoint?: boolean;
+  /** As etcd's gate of that name asks for `leaseCheckpoint`; what is noted is kept in any case. @defaultValue false */
+  readonly leaseCheckpointPersist?: boolean;
   /**
    * How often an idle watcher that asks for it is told the revision; 0 is the default.
    * etcd --watch-progress-notify-interval. @defaultValue 600000
@@ -20,10 +30,26 @@ const NUMBERS = {
   maxRequestBytes: [1_572_864, 1, 1 << 30],
   maxTxnOps: [128, 1, 1_000_000],
   warningApplyDurationMs: [100, 0, Number.MAX_VALUE],
+  warningUnaryRequestDurationMs: [300, 0, Number.MAX_VALUE],
   watchProgressNotifyIntervalMs: [600_000, 0, MAX_TIMER_MS],
 } as const satisfies Record<string, Range>;
 
 /** Completes and checks. @throws StartError BAD_OPTION. */
 export function resolveRequests(given: RequestOptions): Required<RequestOptions> {
-  return resolveNumbers(given, NUMBERS, ['watchProgressNotifyIntervalMs']);
+  const leaseCheckpoint = given.leaseCheckpoint ?? false;
+  const leaseCheckpointPersist = given.leaseCheckpointPersist ?? false;
+  if (leaseCheckpointPersist && !leaseCheckpoint) {
+    throw new StartError(
+      'BAD_OPTION',
+      'enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint',
+    );
+  }
+  return {
+    leaseCheckpoint,
+    leaseCheckpointPersist,
+    ...resolveNumbers(given, NUMBERS, [
+      'warningUnaryRequestDurationMs',
+      'watchProgressNotifyIntervalMs',
+    ]),
+  };
 }

@@ -15,6 +15,8 @@ export interface StorageOptions {
   readonly backendBatchEntries?: number;
   /** Unwritten bytes at which applying waits for the database. @defaultValue 64 MiB */
   readonly maxDirtyBytes?: number;
+  /** Never wait until the log is on the disk: a power cut costs acknowledged writes. @defaultValue false */
+  readonly unsafeNoFsync?: boolean;
 }
 
 const NUMBERS = {
@@ -28,9 +30,13 @@ const NUMBERS = {
 
 /** Completes and checks. @throws StartError BAD_OPTION. */
 export function resolveStorage(given: StorageOptions): Required<StorageOptions> {
-  return resolveNumbers(given, NUMBERS, [
+  const zeroIsDefault = [
     'quotaBackendBytes',
     'backendBatchIntervalMs',
     'backendBatchEntries',
-  ]);
+  ] as const;
+  return {
+    unsafeNoFsync: given.unsafeNoFsync ?? false,
+    ...resolveNumbers(given, NUMBERS, zeroIsDefault),
+  };
 }

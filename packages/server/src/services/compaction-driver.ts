@@ -10,8 +10,6 @@
 import { EtcdError } from '@etcd-ts/protocol';
 import type { NodePort } from '../node-port.ts';
 
-/** Revisions looked at for each millisecond since the last step: etcd's pace. Dropping one costs about 2 µs. */
-const ENTRIES_PER_MS = 100;
 /** Revisions looked at in one step, at most: about a millisecond. */
 const STEP_ENTRIES_MAX = 2_000;
 /** Of what may wait for the database, how much a compaction may fill up. */
@@ -20,8 +18,8 @@ const DIRTY_SHARE = 0.5;
 const MAX_HELD_MS = 10_000;
 /** How often a compaction that is held up, or waits for the database, looks again. */
 const HELD_PAUSE_MS = 20;
-/** Between two steps. */
-const STEP_PAUSE_MS = 1;
+/** Between two steps, at least. */
+const STEP_PAUSE_MIN_MS = 1;
 
 interface Waiter {
   readonly revision: number;
@@ -38,9 +36,13 @@ export class CompactionDriver {
   #heldMs = 0;
   #lastStepMs = 0;
   #startedMs: number | undefined;
+  /** Revisions looked at for each millisecond since the last step. Dropping one costs about 2 µs. */
+  readonly #entriesPerMs: number;
 
   constructor(node: NodePort) {
     this.#node = node;
+    const { compactionBatchLimit, compactionSleepIntervalMs } = node.limits;
+    this.#entriesPerMs = compactionBatchLimit / compactionSleepIntervalMs;
     this.#stopObserving = node.state.observe({
       compacted: () => this.#run(),
       replaced: () => this.#run(),
@@ -108,19 +110,23 @@ export class CompactionDriver {
       log.warn('broke off reads that held up a compaction', { reads });
     }
     this.#isRunning = true;
-    const pauseMs = isHeld || waitsForDatabase ? HELD_PAUSE_MS : STEP_PAUSE_MS;
+    const pauseMs = isHeld || waitsForDatabase ? HELD_PAUSE_MS : this.#stepPauseMs();
     clock.after(pauseMs, () => this.#step());
+  }
+
+  /** The time in which one revision is due, or the shortest pause when that is longer. */
+  #stepPauseMs(): number {
+    return Math.max(STEP_PAUSE_MIN_MS, Math.ceil(1 / this.#entriesPerMs));
   }
 
   /** One step. @returns true when there is more to do. */
   #compact(): boolean {
     const { clock, metrics, state } = this.#node;
     const beganMs = clock.monotonicMs();
-    const entries = Math.ceil((beganMs - this.#lastStepMs) * ENTRIES_PER_MS);
+    const entries = Math.ceil((beganMs - this.#lastStepMs) * this.#entriesPerMs);
     this.#lastStepMs = beganMs;
-    const hasMore = state.compactStep(
-      Math.min(STEP_ENTRIES_MAX, Math.max(ENTRIES_PER_MS, entries)),
-    );
+    const least = Math.ceil(this.#entriesPerMs);
+    const hasMore = state.compactStep(Math.min(STEP_ENTRIES_MAX, Math.max(least, entries)));
     const pauseMs = clock.monotonicMs() - beganMs;
     metrics.compactionPauseMs.observe(pauseMs);
     metrics.indexCompactionPauseMs.observe(pauseMs);

@@ -94,6 +94,7 @@ export class LeaseKeeper implements LeaseObserver {
     const lessorClock = new LeaseClock(state.lessor, {
       nowMs: () => clock.monotonicMs(),
       extensionMs: limits.electionTimeoutMs,
+      checkpointIntervalMs: limits.leaseCheckpointIntervalMs,
       onGrant: () => this.#arm(),
     });
     this.#leadership = { term, clock: lessorClock };

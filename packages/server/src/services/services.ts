@@ -8,6 +8,8 @@ import { Identity, type TokenParts } from './auth/identity.ts';
 import { clusterHandlers } from './cluster.ts';
 import { electionHandlers } from './concurrency/election.ts';
 import { lockHandlers } from './concurrency/lock.ts';
+import type { Retention } from '../options/compaction-options.ts';
+import { AutoCompactor } from './auto-compactor.ts';
 import { CompactionDriver } from './compaction-driver.ts';
 import { healthHandlers } from './health.ts';
 import { guarded } from './guards.ts';
@@ -21,6 +23,7 @@ import { reflectionHandlers } from './reflection.ts';
 import { QuotaGuard } from './quota-guard.ts';
 import { type CorruptionChecks, CorruptionMonitor } from './corruption/corruption-monitor.ts';
 import { MEMBER_HASH } from './corruption/member-hashes.ts';
+import { watchedForSlowness } from './slow-requests.ts';
 import { CatchUp } from './watch/catch-up.ts';
 import { watchHandlers } from './watch/watch.ts';
 
@@ -31,6 +34,8 @@ export interface ServiceParts extends TokenParts {
   readonly hasher?: PasswordHasher | undefined;
   /** How often the members' data is compared; never where nothing is said. */
   readonly checks?: CorruptionChecks | undefined;
+  /** The history that is kept; all of it where nothing is said. */
+  readonly retention?: Retention | undefined;
 }
 
 /** What a node serves, and what works for its services behind the scenes. */
@@ -42,13 +47,15 @@ export class Services {
   readonly #identity: Identity;
   readonly #keeper: LeaseKeeper;
   readonly #compaction: CompactionDriver;
+  readonly #autoCompactor: AutoCompactor | undefined;
   readonly #catchUp: CatchUp;
 
   /** Begins at once: leases are watched over, an unfinished compaction goes on. */
-  constructor(node: NodePort, { random, hasher, checks, ...tokens }: ServiceParts) {
+  constructor(node: NodePort, { random, hasher, checks, retention, ...tokens }: ServiceParts) {
     this.corruption = new CorruptionMonitor(node, checks);
     const quota = new QuotaGuard(node);
     this.#compaction = new CompactionDriver(node);
+    if (retention !== undefined) this.#autoCompactor = new AutoCompactor(node, retention);
     this.#catchUp = new CatchUp(node);
     this.#keeper = new LeaseKeeper(node);
     this.#leader = new LeaderMethods(node);
@@ -64,16 +71,19 @@ export class Services {
     const lease = leaseHandlers({ node, quota, keeper, ids, leader, identity });
     const recipes = { node, catchUp: this.#catchUp, handlers: { ...kv, ...lease } };
     this.handlers = {
-      ...guarded(node, identity, {
-        ...kv,
-        ...lease,
-        ...watchHandlers(node, catchUp, identity),
-        ...clusterHandlers(node, this.#leader),
-        ...maintenanceHandlers(node, quota),
-        ...lockHandlers(recipes),
-        ...electionHandlers(recipes),
-        ...authHandlers({ node, identity, hasher, random }),
-      }),
+      ...watchedForSlowness(
+        node,
+        guarded(node, identity, {
+          ...kv,
+          ...lease,
+          ...watchHandlers(node, catchUp, identity),
+          ...clusterHandlers(node, this.#leader),
+          ...maintenanceHandlers(node, quota),
+          ...lockHandlers(recipes),
+          ...electionHandlers(recipes),
+          ...authHandlers({ node, identity, hasher, random }),
+        }),
+      ),
       ...reflectionHandlers(),
       ...healthHandlers(),
     };
@@ -90,6 +100,7 @@ export class Services {
     this.#identity.stop();
     this.corruption.stop();
     this.#keeper.stop();
+    this.#autoCompactor?.stop();
     this.#compaction.stop();
     this.#catchUp.stop();
   }

@@ -23,6 +23,7 @@ import type { CommandResult } from '../apply/command.ts';
 import type { ReplicatedState } from '../apply/replicated-state.ts';
 import type { Clock } from '../clock.ts';
 import type { Consensus, ConsensusHost, ConsensusStatus } from '../consensus/consensus.ts';
+import { formatDuration } from '../go-values.ts';
 import type { Logger } from '../logger.ts';
 import { countApplied, leasedKeysOf } from '../metrics/count-applied.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
@@ -103,7 +104,11 @@ export class StateHost implements ConsensusHost {
     const tookMs = clock.monotonicMs() - began;
     if (tookMs > options.warningApplyDurationMs) {
       metrics.slowApplies += 1;
-      log.warn('apply request took too long', { took: `${tookMs}ms`, entries: entries.length });
+      log.warn('apply request took too long', {
+        took: formatDuration(tookMs),
+        'expected-duration': formatDuration(options.warningApplyDurationMs),
+        entries: entries.length,
+      });
     }
     reads.applied(state.appliedIndex);
     proposals.termApplied(state.appliedTerm);

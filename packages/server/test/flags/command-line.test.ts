@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/node/flags/command-line.ts';
-import { formatDuration, readDurationMs, readInteger } from '../../src/node/flags/numbers.ts';
+import { formatDuration, readDurationMs, readInteger } from '../../src/go-values.ts';
 import { flagsText } from '../../src/node/flags/usage.ts';
 import { actionOf, optionsOf } from './settings.ts';
 

@@ -7,7 +7,7 @@ import type { ConfigChange } from '@etcd-ts/raft';
 import type { Clock } from '../../src/clock.ts';
 import type { FollowerProgress } from '../../src/consensus/consensus.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from '../../src/limits.ts';
-import { silentLogger } from '../../src/logger.ts';
+import type { LogFields, Logger } from '../../src/logger.ts';
 import { NodeMetrics } from '../../src/metrics/node-metrics.ts';
 import type { NodePort, NodeStatus } from '../../src/node-port.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -28,7 +28,9 @@ export class FakeNode implements NodePort {
   readonly clusterId = clusterId(0xc1n);
   readonly limits: ServerLimits;
   readonly clock: Clock;
-  readonly log = silentLogger;
+  /** Lines of the log. */
+  readonly logged: { level: string; message: string; fields: LogFields }[] = [];
+  readonly log: Logger = recorder(this.logged);
   readonly metrics: NodeMetrics = new NodeMetrics();
   readonly state: ReplicatedState;
   /** Every command that was proposed, in order. */
@@ -173,4 +175,13 @@ export class FakeNode implements NodePort {
 
 function byValue(a: bigint, b: bigint): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function recorder(lines: { level: string; message: string; fields: LogFields }[]): Logger {
+  const at =
+    (level: string) =>
+    (message: string, fields: LogFields = {}): void => {
+      lines.push({ level, message, fields });
+    };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

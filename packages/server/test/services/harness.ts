@@ -22,8 +22,7 @@ import {
 } from '@etcd-ts/protocol';
 import type { ServerLimits } from '../../src/limits.ts';
 import { InProcessChannel } from '../../src/listeners/in-process.ts';
-import type { TokenParts } from '../../src/services/auth/identity.ts';
-import { Services } from '../../src/services/services.ts';
+import { type ServiceParts, Services } from '../../src/services/services.ts';
 import { FakeNode } from './fake-node.ts';
 import { SURROUNDINGS } from './surroundings.ts';
 
@@ -55,10 +54,10 @@ export interface Harness {
 /** Starts all of it. */
 export async function harness(
   limits: Partial<ServerLimits> = {},
-  tokens: TokenParts = {},
+  parts: Partial<ServiceParts> = {},
 ): Promise<Harness> {
   const node = await FakeNode.start({ limits });
-  const services = new Services(node, { ...SURROUNDINGS, ...tokens });
+  const services = new Services(node, { ...SURROUNDINGS, ...parts });
   const channel = new InProcessChannel(services.handlers, node.clock);
   return {
     node,

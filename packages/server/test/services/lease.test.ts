@@ -6,7 +6,7 @@ import {
   RangeRequest,
 } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
-import { CHECKPOINT_INTERVAL_MS } from '../../src/lease/lease-clock.ts';
+import { LEASE_CHECKPOINT_INTERVAL_MS } from '../../src/limits.ts';
 import { MAX_LEASE_TTL_SECONDS } from '../../src/lease/lessor.ts';
 import { InProcessChannel } from '../../src/listeners/in-process.ts';
 import { Services } from '../../src/services/services.ts';
@@ -218,12 +218,24 @@ describe('expiry', () => {
   });
 
   test('what is left of a long lease survives a change of leader through its checkpoint', async () => {
-    const h = await harness();
+    const h = await harness({ leaseCheckpointIntervalMs: LEASE_CHECKPOINT_INTERVAL_MS });
     await h.grant(7n, 3_600);
-    await h.node.time.advance(CHECKPOINT_INTERVAL_MS + 1);
+    await h.node.time.advance(LEASE_CHECKPOINT_INTERVAL_MS + 1);
     expect(h.node.state.lessor.get(7n)?.checkpointedTtlSeconds).toBe(3_300);
     h.node.setStatus({ term: 3 });
     await h.node.time.advance(3_300_000);
+    expect(h.node.state.lessor.exists(7n)).toBe(true);
+    await h.node.time.advance(1_001);
+    expect(h.node.state.lessor.exists(7n)).toBe(false);
+  });
+
+  test('without checkpoints a new leader gives a lease its whole time again', async () => {
+    const h = await harness();
+    await h.grant(7n, 3_600);
+    await h.node.time.advance(3_000_000);
+    expect(h.node.state.lessor.get(7n)?.checkpointedTtlSeconds).toBe(0);
+    h.node.setStatus({ term: 3 });
+    await h.node.time.advance(3_600_000);
     expect(h.node.state.lessor.exists(7n)).toBe(true);
     await h.node.time.advance(1_001);
     expect(h.node.state.lessor.exists(7n)).toBe(false);
@@ -296,9 +308,9 @@ describe('keeping alive', () => {
   });
 
   test('a renewal after a checkpoint takes the checkpoint back before it is answered', async () => {
-    const h = await harness();
+    const h = await harness({ leaseCheckpointIntervalMs: LEASE_CHECKPOINT_INTERVAL_MS });
     await h.grant(7n, 3_600);
-    await h.node.time.advance(CHECKPOINT_INTERVAL_MS + 1);
+    await h.node.time.advance(LEASE_CHECKPOINT_INTERVAL_MS + 1);
     expect(await keepAlive(h, 7n)).toMatchObject({ TTL: 3_600 });
     expect(h.node.state.lessor.get(7n)?.checkpointedTtlSeconds).toBe(0);
   });

@@ -1,7 +1,7 @@
 /** `--feature-gates` of etcd 3.6: `Name=true,Other=false`. */
 import type { EtcdNodeOptions } from '../../options.ts';
 import type { Kind } from './kinds.ts';
-import { readBoolean, type Reading } from './numbers.ts';
+import { readBoolean, type Reading } from '../../go-values.ts';
 
 /** What a gate is in etcd, and what it goes into here. */
 export interface GateRow {
@@ -48,13 +48,13 @@ export const FEATURE_GATES: Readonly<Record<FeatureGate, GateRow>> = {
   },
   LeaseCheckpoint: {
     fallback: false,
-    help: 'Replicate the remaining time of long leases.',
-    isPending: true,
+    help: 'Replicate the remaining time of long leases every five minutes.',
+    option: 'leaseCheckpoint',
   },
   LeaseCheckpointPersist: {
     fallback: false,
-    help: 'Keep the replicated remaining time over restarts; needs LeaseCheckpoint.',
-    isPending: true,
+    help: 'Keep the replicated remaining time over restarts, which is done in any case; needs LeaseCheckpoint.',
+    option: 'leaseCheckpointPersist',
   },
   SetMemberLocalAddr: {
     fallback: false,

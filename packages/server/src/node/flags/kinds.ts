@@ -3,7 +3,13 @@
  * configuration file, as etcd's own type of that flag does.
  */
 import { urlProblem } from '../../bootstrap/urls.ts';
-import { readBoolean, readDurationMs, readInteger, type Reading, readUint32 } from './numbers.ts';
+import {
+  readBoolean,
+  readDurationMs,
+  readInteger,
+  type Reading,
+  readUint32,
+} from '../../go-values.ts';
 
 /** A kind of value. */
 export interface Kind<Value = unknown> {

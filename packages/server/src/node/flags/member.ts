@@ -63,7 +63,7 @@ export const MEMBER: Family = {
     flag('max-snapshots', UINT, {
       fallback: '5',
       help: 'Snapshot files that are kept; 0 keeps all.',
-      isPending: true,
+      noEffect: 'a snapshot is the database itself; no files of older ones are left',
       deprecated: `--max-snapshots ${DECOMMISSIONED_IN_37}`,
     }),
     flag('max-wals', UINT, {
@@ -141,24 +141,24 @@ export const STORAGE: Family = {
     flag('auto-compaction-mode', TEXT, {
       fallback: 'periodic',
       help: 'How --auto-compaction-retention is meant: periodic or revision.',
-      isPending: true,
+      option: 'autoCompactionMode',
     }),
     flag('auto-compaction-retention', TEXT, {
       fallback: '0',
       help: 'History that is kept: a duration (a bare number is hours), or a number of revisions; 0 keeps all.',
-      isPending: true,
+      option: 'autoCompactionRetention',
     }),
     flag('compaction-batch-limit', INT, {
       fallback: '0',
       since: '3.6',
-      help: 'Revisions dropped in one step of a compaction; 0 is 1000.',
-      isPending: true,
+      help: 'Revisions dropped between two pauses of a compaction; 0 is 1000.',
+      option: 'compactionBatchLimit',
     }),
     flag('compaction-sleep-interval', DURATION, {
       fallback: '0s',
       since: '3.6',
-      help: 'Pause between two steps of a compaction; 0 is 10ms.',
-      isPending: true,
+      help: 'The pause, which is spread over smaller steps; 0 is 10ms.',
+      option: 'compactionSleepIntervalMs',
     }),
   ],
 };

@@ -51,7 +51,7 @@ export const CHECKS: Family = {
     flag('unsafe-no-fsync', BOOLEAN, {
       fallback: 'false',
       help: 'Never wait for the disk. A power cut then costs acknowledged writes.',
-      isPending: true,
+      option: 'unsafeNoFsync',
     }),
   ],
 };

@@ -51,7 +51,7 @@ export const REQUESTS: Family = {
       fallback: '0s',
       since: '3.6',
       help: 'Answering a request for longer is logged; 0 is 300ms.',
-      isPending: true,
+      option: 'warningUnaryRequestDurationMs',
     }),
     flag('watch-progress-notify-interval', DURATION, {
       fallback: '0s',
