@@ -33,7 +33,7 @@ import { Proposals } from './requests/proposals.ts';
 import { ReadBarrier } from './requests/read-barrier.ts';
 import { Tokens } from './requests/tokens.ts';
 import { initialCheck } from './services/corruption/initial-check.ts';
-import { Services } from './services/services.ts';
+import { type ServiceParts, Services } from './services/services.ts';
 import { StartError } from './start-error.ts';
 import { StateHost } from './state/state-host.ts';
 import type { Storage } from './bootstrap/storage.ts';
@@ -141,17 +141,7 @@ export class RunningNode implements NodePort {
       membersChanged: () => this.#membersChanged(),
       stopped: (reason) => this.#failed(reason),
     });
-    this.services = new Services(this, {
-      random: env.random,
-      hasher: env.hasher,
-      signedTokens: parts.signedTokens,
-      simpleTokenTtlMs: options.authTokenTtlSeconds * 1_000,
-      checks: {
-        corruptCheckTimeMs: options.corruptCheckTimeMs,
-        compactHashCheckTimeMs: options.compactHashCheck ? options.compactHashCheckTimeMs : 0,
-      },
-      retention: options.retention,
-    });
+    this.services = new Services(this, servicePartsOf(parts));
     this.#desk = new PeerDesk({
       node: this,
       engine: this.#engine,
@@ -389,4 +379,20 @@ export class RunningNode implements NodePort {
     this.#endRequests();
     this.#parts.events.failed(reason);
   }
+}
+
+function servicePartsOf({ env, options, signedTokens }: RunningNodeParts): ServiceParts {
+  const { authTokenTtlSeconds, compactHashCheck, compactHashCheckTimeMs, corruptCheckTimeMs } =
+    options;
+  return {
+    random: env.random,
+    hasher: env.hasher,
+    signedTokens,
+    simpleTokenTtlMs: authTokenTtlSeconds * 1_000,
+    checks: {
+      corruptCheckTimeMs,
+      compactHashCheckTimeMs: compactHashCheck ? compactHashCheckTimeMs : 0,
+    },
+    retention: options.retention,
+  };
 }
