@@ -23,6 +23,8 @@ export interface RecoveryParts {
   readonly stateOptions: ReplicatedStateOptions;
   /** Ids and members of the cluster that the options describe; asked only when there is no log, or no database. */
   readonly cluster: () => Promise<FirstCluster>;
+  /** Everybody else is lost: go on alone. Counts only when there is a log. */
+  readonly isForcedAlone: boolean;
   /** Fetches the state from another member into a new database; asked only when there is none. */
   readonly fetchState: (wanted: WantedState) => Promise<FetchedState>;
 }

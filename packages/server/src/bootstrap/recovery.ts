@@ -23,6 +23,7 @@ import {
   removeDatabases,
 } from '../state/databases.ts';
 import { found, type Founded, FOUNDING_INDEX, FOUNDING_TERM, markFounding } from './founding.ts';
+import { goOnAlone } from './lone-cluster.ts';
 import { match } from './match.ts';
 import { logOptions, type RecoveryParts } from './recovery-parts.ts';
 
@@ -110,6 +111,10 @@ async function comeBack(parts: RecoveryParts): Promise<Recovered> {
     const state = await ReplicatedState.open(chosen.backend, stateOptions);
     const isFounding = state.appliedIndex === FOUNDING_INDEX && recovered.snapshot === undefined;
     if (isFounding) await markFounding(wal, state);
+    const { memberId } = recovered.metadata;
+    const kept = parts.isForcedAlone
+      ? await goOnAlone({ memberId, wal, recovered, state, log })
+      : recovered;
     log.info('restored state', {
       'applied-index': state.appliedIndex,
       'current-rev': state.store.revision,
@@ -121,7 +126,7 @@ async function comeBack(parts: RecoveryParts): Promise<Recovered> {
       wal,
       databases: new Databases({ store: backends, clock: parts.clock }, chosen),
       state,
-      initial: initialState(state, isFounding ? undefined : recovered),
+      initial: initialState(state, isFounding && kept === recovered ? undefined : kept),
       cameBack: true,
     };
   } catch (error) {

@@ -84,6 +84,7 @@ export async function openStorage(
       },
       stateOptions: { dirtyBytesMax: options.maxDirtyBytes, hashSeed: env.random.uint32() },
       cluster,
+      isForcedAlone: options.forceNewCluster,
       fetchState: (wanted) => fetchState(wanted, options, env),
     });
     let isRevoked = false;

@@ -53,7 +53,7 @@ function raft({ env, options, storage, transport }: EngineParts): Engine {
     clock: env.clock,
     log: env.log,
     tickMs: options.heartbeatIntervalMs,
-    advanceTicks: electionTimeoutTicks - 1,
+    advanceTicks: options.initialElectionTickAdvance ? electionTimeoutTicks - 1 : 0,
   });
   return {
     consensus,

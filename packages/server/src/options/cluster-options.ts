@@ -16,6 +16,11 @@ export interface ClusterOptions {
   readonly initialClusterState?: 'new' | 'existing';
   /** Goes into all ids, so that clusters cannot mix. @defaultValue 'etcd-cluster' */
   readonly initialClusterToken?: string;
+  /**
+   * Make a cluster of this member alone, with the data that it has: for the loss of a quorum, and for one start only.
+   * etcd --force-new-cluster. @defaultValue false
+   */
+  readonly forceNewCluster?: boolean;
   /** Learners that the cluster may have. etcd --max-learners. @defaultValue 1 */
   readonly maxLearners?: number;
   /**
@@ -53,6 +58,7 @@ export function resolveCluster(
     initialCluster: cluster,
     initialClusterState: state,
     initialClusterToken: token,
+    forceNewCluster: given.forceNewCluster ?? false,
     strictReconfigCheck: given.strictReconfigCheck ?? true,
     ...resolveNumbers(given, NUMBERS),
   };

@@ -56,7 +56,7 @@ export const CLUSTERING: Family = {
     flag('force-new-cluster', BOOLEAN, {
       fallback: 'false',
       help: 'Make a cluster of this member alone, with the data that it has. For the loss of a quorum only.',
-      isPending: true,
+      option: 'forceNewCluster',
     }),
   ],
 };

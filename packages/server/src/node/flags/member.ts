@@ -43,7 +43,7 @@ export const MEMBER: Family = {
     flag('initial-election-tick-advance', BOOLEAN, {
       fallback: 'true',
       help: 'Begin with most of the election timeout gone, so that the first election comes sooner.',
-      isPending: true,
+      option: 'initialElectionTickAdvance',
     }),
     flag('listen-peer-urls', URLS, {
       fallback: 'http://localhost:2380',
