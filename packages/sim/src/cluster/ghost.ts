@@ -1,15 +1,17 @@
 /**
- * The ghost state: what the members of a cluster did, kept by the harness as they do it, and the Raft invariants that
- * can be seen from outside the core (R1, R2, R4, R6, R7, R11, R12).
+ * The ghost state: what the members of a cluster did, kept by the harness as they do it, and what can be seen of Raft's
+ * invariants in what members apply (R1, R2, R4, R6, R7, R11, R12). What they say to one another `raft-claims.ts` judges.
  *
  * What always holds: the ghost only looks; nothing that a member does depends on it.
  */
 import { toLatin1 } from '@etcd-ts/base';
-import type { Entry, Message } from '@etcd-ts/raft';
-import type { NodeStatus, Served } from '@etcd-ts/server';
+import type { ConfState, Entry, Message } from '@etcd-ts/raft';
+import type { NodePort, NodeStatus, Served } from '@etcd-ts/server';
 import type { LeaseEnding } from '../checkers/lease.ts';
 import { Findings } from '../checkers/violation.ts';
 import { hashBytes } from '../world/random.ts';
+import { Promises } from './promises.ts';
+import { RaftClaims } from './raft-claims.ts';
 
 /** A member's replicated state. */
 export type State = Served['node']['state'];
@@ -22,6 +24,8 @@ export interface GhostEntry {
   readonly term: number;
   /** The command's kind, or what the entry was instead. */
   readonly kind: string;
+  /** Term of that member: the entry was committed in it, or before. */
+  readonly decidedBy: number;
   readonly stateHash: string;
   /** The store's revision after it. */
   readonly revision: number;
@@ -43,6 +47,9 @@ export type Tracer = (kind: string, ...values: readonly number[]) => void;
 
 const BOOTSTRAP = 'bootstrap';
 
+/** Configurations of a member that are remembered: messages under the last one may be on their way out. */
+const MAX_CONFIGS = 3;
+
 /** What the members of one cluster did. */
 export class Ghost {
   readonly findings: Findings = new Findings();
@@ -59,17 +66,58 @@ export class Ghost {
   readonly #payloads = new Map<string, number>();
   readonly #hashed = new WeakMap<Entry, number>();
   readonly #terms = new Map<number, number>();
+  readonly #nodes = new Map<number, NodePort>();
+  readonly #numbers = new Map<bigint, number>();
+  /** The last configurations of each machine's member, the newest at the end. */
+  readonly #configs = new Map<number, ConfState[]>();
+  readonly promises: Promises;
+  readonly claims: RaftClaims;
   snapshotsInstalled = 0;
   listener: GhostListener | undefined;
+  /** Called when an entry is applied anywhere for the first time. */
+  onFirstApply: ((index: number, term: number, configs: readonly ConfState[]) => void) | undefined;
 
   constructor(nowUs: () => number, trace: Tracer) {
     this.#nowUs = nowUs;
     this.#trace = trace;
+    this.promises = new Promises(this.findings, nowUs);
+    this.claims = new RaftClaims({
+      findings: this.findings,
+      nowUs,
+      committed: (index) => this.entries[index],
+      lastIndex: () => this.lastIndex,
+      configsOf: (id) => this.#configs.get(this.#numbers.get(id) ?? 0) ?? [],
+    });
   }
 
   /** The highest index that any member has applied. */
   get lastIndex(): number {
     return this.entries.length - 1;
+  }
+
+  /** A member's process has recovered and begins to take part. */
+  join(member: number, node: NodePort): void {
+    this.#nodes.set(member, node);
+    this.#numbers.set(node.memberId, member);
+    this.#configs.set(member, [node.state.confState]);
+    this.claims.knows(node.status().committedIndex);
+    this.observe(member, node.state);
+    this.#guardReads(member, node);
+  }
+
+  /** A read waits until its member has applied whatever was committed when it was asked for (R10). */
+  #guardReads(member: number, node: NodePort): void {
+    const readBarrier = node.readBarrier.bind(node);
+    node.readBarrier = async (signal) => {
+      const committed = Math.max(this.lastIndex, this.claims.commit);
+      await readBarrier(signal);
+      const { appliedIndex } = node.state;
+      if (appliedIndex >= committed) return;
+      this.#add(
+        'R10',
+        `member ${member} serves a read at index ${appliedIndex}, but ${committed} was committed when it was asked for`,
+      );
+    };
   }
 
   /** Looks at everything that this member's state goes through, from the start of a process on. */
@@ -91,6 +139,7 @@ export class Ghost {
     const applyConfig = state.applyConfig.bind(state);
     state.applyConfig = (entry) => {
       applyConfig(entry);
+      this.#configured(member, state.confState);
       const steps = entry.change.steps.map((step) => `${step.op} ${step.node}`).join();
       this.#recorded(member, state, entry, `config ${steps}`, undefined, state.store.revision);
     };
@@ -107,10 +156,13 @@ export class Ghost {
       this.#add('R7', `member ${member} is in term ${status.term}, after term ${known}`);
     }
     this.#terms.set(member, Math.max(known, status.term));
+    this.claims.knows(status.committedIndex);
     if (!status.isLeader) return;
     const leader = this.leaders.get(status.term);
-    if (leader === undefined) this.leaders.set(status.term, id);
-    else if (leader !== id) {
+    if (leader === undefined) {
+      this.leaders.set(status.term, id);
+      this.claims.leads(id, status.term);
+    } else if (leader !== id) {
       this.#add('R1', `members ${leader} and ${id} both lead in term ${status.term}`);
     }
   }
@@ -118,6 +170,8 @@ export class Ghost {
   /** A member sends a message. */
   sent(message: Message): void {
     this.listener?.sent?.(message);
+    this.claims.sent(message);
+    this.promises.sent(this.#numbers.get(message.from) ?? 0, message);
     if (message.type === 'voteResponse' && !message.rejected) {
       const key = `${message.from} ${message.term}`;
       const granted = this.#grants.get(key);
@@ -193,6 +247,7 @@ export class Ghost {
     const { revision } = state.store;
     this.#trace('apply', member, at.index, revision);
     this.listener?.applied?.(member, at.index);
+    this.promises.applied(member, at.index);
     const known = this.entries[at.index];
     if (known === undefined) {
       if (at.index !== this.lastIndex + 1) {
@@ -200,8 +255,10 @@ export class Ghost {
       }
       const wrote = revision > revisionBefore;
       const atUs = this.#nowUs();
-      const { term } = at;
-      this.entries[at.index] = { term, kind, stateHash, revision, wrote, command, atUs };
+      const { index, term } = at;
+      const decidedBy = Math.max(term, this.#nodes.get(member)?.status().term ?? term);
+      this.entries[index] = { term, decidedBy, kind, stateHash, revision, wrote, command, atUs };
+      this.onFirstApply?.(index, term, this.#configs.get(member) ?? []);
       return;
     }
     if (known.term === at.term && known.kind === kind && known.stateHash === stateHash) return;
@@ -224,12 +281,14 @@ export class Ghost {
   /** A member has its state from elsewhere than the log: its own database, or a snapshot. */
   #replaced(member: number, state: State): void {
     const index = state.appliedIndex;
+    this.#configured(member, state.confState);
     const known = this.entries[index];
     if (index === 0) return;
     if (known === undefined && this.lastIndex === 0) {
       // A new cluster's first members begin behind the entries that they did not need to write.
       this.entries[index] = {
         term: state.appliedTerm,
+        decidedBy: state.appliedTerm,
         kind: BOOTSTRAP,
         stateHash: state.stateHash(),
         revision: state.store.revision,
@@ -251,6 +310,12 @@ export class Ghost {
         `member ${member} begins with the state after ${index}: ${stateHash}, but it was ${known.stateHash}`,
       );
     }
+  }
+
+  #configured(member: number, config: ConfState): void {
+    const configs = this.#configs.get(member) ?? [];
+    if (configs.at(-1) !== config)
+      this.#configs.set(member, [...configs, config].slice(-MAX_CONFIGS));
   }
 
   #add(invariant: Parameters<Findings['add']>[0], message: string): void {

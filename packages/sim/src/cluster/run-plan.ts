@@ -12,6 +12,7 @@ import { SimClient } from '../workload/sim-client.ts';
 import { WatchStream } from '../workload/watch-stream.ts';
 import { drive, UnhandledError } from '../world/node/drive.ts';
 import { World } from '../world/world.ts';
+import { watchDurability } from './durability.ts';
 import { FaultInjector } from './fault-injector.ts';
 import { judge } from './judge.ts';
 import { awaitRecovery } from './liveness.ts';
@@ -69,6 +70,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
   const recorder = new HistoryRecorder(() => world.nowUs);
   const faults = new FaultInjector(cluster);
   const run: Run = { plan, cluster, recorder, faults };
+  watchDurability(cluster);
   options.watch?.(run);
   const holds: LockHold[] = [];
   const { findings } = cluster.ghost;

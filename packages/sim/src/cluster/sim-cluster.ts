@@ -9,7 +9,7 @@ import type { Knobs, PlannedNetwork, Target } from '../plan/plan.ts';
 import { SimProcess } from '../world/process.ts';
 import type { World } from '../world/world.ts';
 import { Ghost } from './ghost.ts';
-import { SimMember, type SimMemberParts } from './sim-member.ts';
+import { dataDirOf, SimMember, type SimMemberParts } from './sim-member.ts';
 
 /** How a cluster is made. */
 export interface SimClusterOptions {
@@ -154,7 +154,7 @@ export class SimCluster {
     const initialCluster = known.map((each) => `m${each.number}=${each.peerUrl}`).join(',');
     return {
       name: `m${member.number}`,
-      dataDir: `/m${member.number}`,
+      dataDir: dataDirOf(member.number),
       initialCluster,
       initialClusterState: member.isJoining ? 'existing' : 'new',
       listenPeerUrls: [member.peerUrl],

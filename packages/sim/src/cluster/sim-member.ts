@@ -14,8 +14,10 @@ import {
   silentLogger,
   StartError,
 } from '@etcd-ts/server';
+import { hasWal, readWal, type RecoveredLog, WalError } from '@etcd-ts/wal';
 import { DatabasesImage, SimBackends } from '../disk/sim-backends.ts';
 import { DiskImage } from '../disk/disk-image.ts';
+import { type DiskView, StillDisk } from '../disk/still-disk.ts';
 import { type DiskTimes, SimDisk } from '../disk/sim-disk.ts';
 import type { Network } from '../network/network.ts';
 import type { MemberDoor } from '../network/sim-channel.ts';
@@ -51,6 +53,8 @@ export class SimMember {
   readonly clock: MachineClock;
   readonly #parts: SimMemberParts;
   incarnation = 0;
+  /** The id of the member on it, or of the last one; 0: there was none. */
+  id = 0n;
   process: SimProcess | undefined;
   node: EtcdNode | undefined;
   state: State | undefined;
@@ -138,6 +142,7 @@ export class SimMember {
   wipe(): void {
     this.isRotten = false;
     this.onCorrupt = undefined;
+    this.#parts.ghost.promises.forget(this.number);
     this.disk = new DiskImage();
     this.databases = new DatabasesImage();
   }
@@ -171,6 +176,7 @@ export class SimMember {
 
   async #boot(process: SimProcess): Promise<void> {
     try {
+      await this.#checkPromises();
       const node = await EtcdNode.start(this.#parts.options(this), this.#env(process));
       if (!process.isAlive) return;
       this.node = node;
@@ -185,6 +191,27 @@ export class SimMember {
       if (!process.isAlive) return;
       this.counts.failedStarts++;
       this.#failed(process, error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /**
+   * Its log as the disk holds it; undefined when there is none.
+   *
+   * @throws WalError when it cannot be read.
+   */
+  async readLog(view: DiskView): Promise<RecoveredLog | undefined> {
+    const disk = new StillDisk(this.disk, view);
+    const directory = `${dataDirOf(this.number)}/member/wal`;
+    return (await hasWal(disk, directory)) ? readWal({ disk, directory }) : undefined;
+  }
+
+  /** What it promised to the others in earlier lives must be on its disk. */
+  async #checkPromises(): Promise<void> {
+    try {
+      this.#parts.ghost.promises.check(this.number, await this.readLog('visible'));
+    } catch (error) {
+      // It will say itself what is wrong with its log.
+      if (!(error instanceof WalError)) throw error;
     }
   }
 
@@ -247,8 +274,9 @@ export class SimMember {
         }),
       listen: (_options, served) => {
         this.state = served.node.state;
-        ghost.observe(this.number, served.node.state);
+        ghost.join(this.number, served.node);
         const id = served.node.memberId;
+        this.id = id;
         served.node.onStatusChange((status) => ghost.status(this.number, id, status));
         return Promise.resolve({ urls: [this.clientUrl], close: () => Promise.resolve() });
       },
@@ -257,6 +285,11 @@ export class SimMember {
 
   /** Called when the disk took the machine's power in the middle of an operation. */
   onCrash: (() => void) | undefined;
+}
+
+/** Where the member of a machine keeps its data. */
+export function dataDirOf(number: number): string {
+  return `/m${number}`;
 }
 
 function describe(error: Error): string {

@@ -125,7 +125,7 @@ type NameChange = readonly (readonly [name: string, inode: Inode | undefined])[]
 
 /** A directory of files. */
 export class Directory {
-  readonly #durable = new Map<string, Inode>();
+  readonly durable: Map<string, Inode> = new Map();
   readonly visible: Map<string, Inode> = new Map();
   #changes: NameChange[] = [];
 
@@ -140,14 +140,14 @@ export class Directory {
   }
 
   settle(count: number): void {
-    for (const change of this.#changes.splice(0, count)) apply(this.#durable, change);
+    for (const change of this.#changes.splice(0, count)) apply(this.durable, change);
   }
 
   losePower(random: RandomStream): void {
-    for (const change of this.#changes) if (random.chance(0.5)) apply(this.#durable, change);
+    for (const change of this.#changes) if (random.chance(0.5)) apply(this.durable, change);
     this.#changes = [];
     this.visible.clear();
-    for (const [name, inode] of this.#durable) {
+    for (const [name, inode] of this.durable) {
       inode.losePower(random);
       this.visible.set(name, inode);
     }

@@ -1,0 +1,187 @@
+/**
+ * What members say of their logs, held against one another: a message that names an entry or a commit index is a claim
+ * (R3, R5, R7, R8, R9).
+ *
+ * Seen as a message leaves, so nothing that the network does to it matters.
+ */
+import type { ConfState, Message } from '@etcd-ts/raft';
+import type { Findings, InvariantId } from '../checkers/violation.ts';
+
+/** A committed entry, as the ghost knows it. */
+export interface CommittedEntry {
+  readonly term: number;
+  /** Term of the first member that applied it: every leader of a later term has it. */
+  readonly decidedBy: number;
+}
+
+/** What the claims are judged by. */
+export interface ClaimsParts {
+  readonly findings: Findings;
+  readonly nowUs: () => number;
+  /** The committed entry at an index; undefined when nobody has applied it. */
+  readonly committed: (index: number) => CommittedEntry | undefined;
+  readonly lastIndex: () => number;
+  /** The configurations that a member has gone by lately; empty when it is not known. */
+  readonly configsOf: (id: bigint) => readonly ConfState[];
+}
+
+/** What is known of one term. */
+interface TermClaims {
+  /** Term of each entry that its leader said to have. */
+  readonly entries: Map<number, number>;
+  /** Furthest entry that each member acknowledged. */
+  readonly acks: Map<bigint, number>;
+  /** Whom each voter granted. */
+  readonly grants: Map<bigint, bigint>;
+  /** The log with which each candidate stood. */
+  readonly stood: Map<bigint, number>;
+}
+
+/** The claims of one run. */
+export class RaftClaims {
+  readonly #parts: ClaimsParts;
+  readonly #terms = new Map<number, TermClaims>();
+  /** The furthest commit index that anybody has any right to know of. */
+  commit = 0;
+
+  constructor(parts: ClaimsParts) {
+    this.#parts = parts;
+  }
+
+  /** A member says of itself how far it knows the log to be committed: at its start, and when its role changes. */
+  knows(commit: number): void {
+    if (commit > this.commit) this.commit = commit;
+  }
+
+  /** A member leads a term. */
+  leads(id: bigint, term: number): void {
+    const { grants, stood } = this.#term(term);
+    const configs = this.#parts.configsOf(id);
+    const isElected = configs.some((config) =>
+      hasQuorum(config, (voter) => voter === id || grants.get(voter) === id),
+    );
+    if (configs.length > 0 && !isElected) {
+      this.#add('R9', `${id} leads in term ${term} without the votes of a quorum`);
+    }
+    const lastIndex = stood.get(id);
+    if (lastIndex === undefined) return;
+    for (let index = this.#parts.lastIndex(); index > lastIndex; index--) {
+      const entry = this.#parts.committed(index);
+      if (entry === undefined || entry.decidedBy >= term) continue;
+      this.#add(
+        'R5',
+        `${id} leads in term ${term} with a log through ${lastIndex}, but ${index} was committed in term ${entry.decidedBy}`,
+      );
+      return;
+    }
+  }
+
+  /** A member sends a message. */
+  sent(message: Message): void {
+    const { from, term } = message;
+    switch (message.type) {
+      case 'append':
+        this.#holds(from, term, message.prevIndex, message.prevTerm);
+        for (const entry of message.entries) this.#holds(from, term, entry.index, entry.term);
+        this.#leaderCommits(from, term, message.commit);
+        return;
+      case 'heartbeat':
+        this.#leaderCommits(from, term, message.commit);
+        return;
+      case 'appendResponse':
+        if (!message.rejected) this.#acknowledged(from, term, message.index);
+        return;
+      case 'vote':
+        this.#term(term).stood.set(from, message.lastIndex);
+        return;
+      case 'voteResponse':
+        if (!message.rejected) this.#term(term).grants.set(from, message.to);
+        this.#followerCommits(from, message.commit);
+        return;
+      case 'heartbeatResponse':
+      case 'preVoteResponse':
+        this.#followerCommits(from, message.commit);
+        return;
+      default:
+    }
+  }
+
+  /** The leader of a term has this entry. */
+  #holds(leader: bigint, term: number, index: number, entryTerm: number): void {
+    if (index === 0) return;
+    const { entries } = this.#term(term);
+    const claimed = entries.get(index);
+    if (claimed === entryTerm) return;
+    if (claimed !== undefined) {
+      this.#add(
+        'R3',
+        `${leader}, leader of term ${term}, had entry ${index} of term ${claimed}, then of term ${entryTerm}`,
+      );
+    }
+    entries.set(index, entryTerm);
+    const committed = this.#parts.committed(index);
+    if (committed === undefined || committed.decidedBy >= term) return;
+    if (committed.term === entryTerm) return;
+    this.#add(
+      'R5',
+      `${leader}, leader of term ${term}, has entry ${index} of term ${entryTerm}; the one of term ${committed.term} was committed in term ${committed.decidedBy}`,
+    );
+  }
+
+  /** Only an entry of the leader's own term is committed by counting, and by a quorum of voters (thesis §3.6). */
+  #leaderCommits(leader: bigint, term: number, commit: number): void {
+    if (commit <= this.commit) return;
+    const { entries, acks } = this.#term(term);
+    const entryTerm = entries.get(commit);
+    if (entryTerm !== undefined && entryTerm !== term) {
+      this.#add(
+        'R5',
+        `${leader}, leader of term ${term}, commits entry ${commit} of term ${entryTerm} by counting`,
+      );
+    }
+    const configs = this.#parts.configsOf(leader);
+    const isCommitted = configs.some((config) =>
+      hasQuorum(config, (voter) => voter === leader || (acks.get(voter) ?? 0) >= commit),
+    );
+    if (configs.length > 0 && !isCommitted) {
+      this.#add(
+        'R8',
+        `${leader}, leader of term ${term}, commits entry ${commit}, which no quorum has acknowledged`,
+      );
+    }
+    this.commit = commit;
+  }
+
+  #followerCommits(member: bigint, commit: number): void {
+    if (commit <= this.commit) return;
+    this.#add(
+      'R7',
+      `${member} says that ${commit} is committed; no leader has, beyond ${this.commit}`,
+    );
+  }
+
+  #acknowledged(member: bigint, term: number, index: number): void {
+    const { acks } = this.#term(term);
+    if (index > (acks.get(member) ?? 0)) acks.set(member, index);
+  }
+
+  #term(term: number): TermClaims {
+    let claims = this.#terms.get(term);
+    if (claims === undefined) {
+      claims = { entries: new Map(), acks: new Map(), grants: new Map(), stood: new Map() };
+      this.#terms.set(term, claims);
+    }
+    return claims;
+  }
+
+  #add(invariant: InvariantId, message: string): void {
+    this.#parts.findings.add(invariant, message, [], this.#parts.nowUs());
+  }
+}
+
+/** True when more than half of the voters of each half of the configuration have it. */
+export function hasQuorum(config: ConfState, has: (voter: bigint) => boolean): boolean {
+  return [config.voters, config.votersOutgoing].every(
+    (voters) => voters.length === 0 || 2 * voters.filter(has).length > voters.length,
+  );
+}
