@@ -10,8 +10,20 @@ export {
 // Plans and runs.
 export { type Run, type RunOptions, runPlan, type RunResult } from './cluster/run-plan.ts';
 export { generatePlan, LIVENESS_MS } from './plan/generate.ts';
+export { CRASH_POINTS, type CrashPoint } from './cluster/crash-points.ts';
+export { type Damage, DAMAGES } from './disk/damage.ts';
 export {
+  type AdminFault,
+  type ClockFault,
+  type DiskFault,
+  FAULT_FAMILIES,
   FAULT_KINDS,
+  type NetworkFault,
+  type PlannedFault,
+  type ProcessFault,
+  type Target,
+} from './plan/planned-fault.ts';
+export {
   formatPlan,
   type Knobs,
   parsePlan,
@@ -19,10 +31,8 @@ export {
   PLAN_VERSION,
   type PlannedClient,
   type PlannedDisk,
-  type PlannedFault,
   type PlannedNetwork,
   type PlannedStep,
-  type Target,
 } from './plan/plan.ts';
 export { type Profile, PROFILES } from './plan/profile.ts';
 export {

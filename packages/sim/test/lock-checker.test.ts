@@ -22,12 +22,14 @@ function story(): EtcdModel {
   return model;
 }
 const hold = (more: Partial<LockHold>): LockHold => ({
+  kind: 'lock',
   client: 1,
   prefix: utf8('lock/'),
   key: utf8('lock/a'),
   createRevision: 2,
   acquiredRevision: 2,
   acquiredAtUs: 0,
+  heldUntilUs: 10,
   fencedWrites: [],
   ...more,
 });
@@ -42,6 +44,23 @@ describe('the lock checker', () => {
 
   it('sees a holder while an older waiter is there (X1)', () => {
     expect(judge(hold({ ...b, acquiredRevision: 3 }))).toEqual(['X1']);
+  });
+
+  it('sees a leader while an older candidate is there (X5)', () => {
+    expect(judge(hold({ ...b, kind: 'elect', acquiredRevision: 3 }))).toEqual(['X5']);
+  });
+
+  it('sees two holders at one moment, where time can be trusted (X2)', () => {
+    const next = { ...b, acquiredRevision: 4 };
+    const both = (acquiredAtUs: number): LockHold[] => [
+      hold({}),
+      hold({ ...next, acquiredAtUs, heldUntilUs: 30 }),
+    ];
+    const invariants = (holds: LockHold[], isCalm: boolean): string[] =>
+      checkLocks(holds, story(), isCalm).map((each) => each.invariant);
+    expect(invariants(both(10), true)).toEqual([]);
+    expect(invariants(both(9), true)).toEqual(['X2']);
+    expect(invariants(both(9), false)).toEqual([]);
   });
 
   it('sees a holder whose key is gone or was made anew (X4)', () => {

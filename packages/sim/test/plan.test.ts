@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { generatePlan } from '../src/plan/generate.ts';
-import { FAULT_KINDS, formatPlan, parsePlan, type Plan } from '../src/plan/plan.ts';
+import { formatPlan, parsePlan, type Plan } from '../src/plan/plan.ts';
+import { FAULT_KINDS } from '../src/plan/planned-fault.ts';
 import { PROFILES } from '../src/plan/profile.ts';
 import { shrinkPlan, sizeOf } from '../src/plan/shrink.ts';
 

@@ -1,4 +1,7 @@
-/** Locks and elections (X1, X3, X4, X5) by revisions: an election is a lock with a value. */
+/**
+ * Locks and elections (X1 to X5) by revisions: an election is a lock with a value. By time they exclude one another only
+ * where clocks go right and nothing is held up (X2).
+ */
 import { toLatin1 } from '@etcd-ts/base';
 import type { EtcdModel } from '../model/etcd-model.ts';
 import { rangeLimits } from '../model/key-space.ts';
@@ -7,6 +10,7 @@ import { Findings, type Violation } from './violation.ts';
 
 /** One time that a client was told to hold a lock. */
 export interface LockHold {
+  readonly kind: 'lock' | 'elect';
   readonly client: number;
   /** Every key below it is a waiter's or the owner's. */
   readonly prefix: Uint8Array;
@@ -15,18 +19,43 @@ export interface LockHold {
   /** The revision at which the recipe found itself the owner. */
   readonly acquiredRevision: number;
   readonly acquiredAtUs: number;
+  /** Until when its holder took it for its own: it let it go, or its lease may have run out. */
+  heldUntilUs: number;
   /** Revisions of writes made under the lock, each fenced by a compare on the key's create revision. */
-  readonly fencedWrites: readonly number[];
+  readonly fencedWrites: number[];
 }
 
-/** Judges what lock holders were told, by the replayed history. */
-export function checkLocks(holds: readonly LockHold[], model: EtcdModel): readonly Violation[] {
+/** Judges what lock holders were told, by the replayed history; `isCalm`: nothing went wrong with time. */
+export function checkLocks(
+  holds: readonly LockHold[],
+  model: EtcdModel,
+  isCalm = false,
+): readonly Violation[] {
   const findings = new Findings();
+  if (isCalm) checkExclusion(holds, findings);
   for (const hold of holds) {
     checkOwner(hold, model, findings);
     for (const revision of hold.fencedWrites) checkFenced(hold, revision, model, findings);
   }
   return findings.violations;
+}
+
+/** At no moment do two take the same lock for their own. */
+function checkExclusion(holds: readonly LockHold[], findings: Findings): void {
+  const latest = new Map<string, LockHold>();
+  for (const hold of [...holds].sort((a, b) => a.acquiredAtUs - b.acquiredAtUs)) {
+    const prefix = toLatin1(hold.prefix);
+    const before = latest.get(prefix);
+    if (before !== undefined && before.heldUntilUs > hold.acquiredAtUs) {
+      findings.add(
+        'X2',
+        `client ${hold.client} took ${prefix} at ${hold.acquiredAtUs} us, while client ${before.client} held it until ${before.heldUntilUs} us`,
+        [],
+        hold.acquiredAtUs,
+      );
+    }
+    if (before === undefined || hold.heldUntilUs > before.heldUntilUs) latest.set(prefix, hold);
+  }
 }
 
 function checkOwner(hold: LockHold, model: EtcdModel, findings: Findings): void {
@@ -45,7 +74,7 @@ function checkOwner(hold: LockHold, model: EtcdModel, findings: Findings): void 
   const owner = ownerAt(hold.prefix, at, model);
   if (owner === undefined || owner.createRevision >= hold.createRevision) return;
   findings.add(
-    'X1',
+    hold.kind === 'elect' ? 'X5' : 'X1',
     `client ${hold.client} was told to hold ${show(hold.key)} (made at ${hold.createRevision}) at ` +
       `revision ${at}, where ${show(owner.key)} is older (made at ${owner.createRevision})`,
     [],

@@ -203,16 +203,21 @@ export class Ghost {
 
   #before(state: State, command: GhostCommand, term: number): LeasesBefore {
     const ids = endedBy(command, term);
+    const spared = sparedBy(command, term).filter((id) => state.lessor.exists(id));
     const leases = ids.map((id) => ({
       id,
       keys: state.lessor.exists(id) ? state.lessor.keysOf(id).length : -1,
     }));
-    return { revision: state.store.revision, leases };
+    return { revision: state.store.revision, leases, spared };
   }
 
   #applied(member: number, state: State, entry: Applied, before: LeasesBefore): void {
     const isFirst = entry.index > this.lastIndex;
     const { command } = entry;
+    for (const id of before.spared) {
+      if (state.lessor.exists(id)) continue;
+      this.#add('L4', `entry ${entry.index}, of a leader that was deposed, ended lease ${id}`);
+    }
     this.#recorded(member, state, entry, command.kind, command, before.revision);
     if (!isFirst) return;
     let { revision } = before;
@@ -326,6 +331,13 @@ export class Ghost {
 interface LeasesBefore {
   readonly revision: number;
   readonly leases: readonly { readonly id: bigint; readonly keys: number }[];
+  /** Leases that the command names and may not end. */
+  readonly spared: readonly bigint[];
+}
+
+/** What the leader of an earlier term took for expired: its successor began the time of each lease anew. */
+function sparedBy(command: GhostCommand, term: number): readonly bigint[] {
+  return command.kind === 'leaseRevokeExpired' && command.term !== term ? command.ids : [];
 }
 
 /** The leases that a command may end. */

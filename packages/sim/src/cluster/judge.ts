@@ -1,14 +1,20 @@
 /** Puts the evidence of a run before every checker. */
+import { checkBank } from '../checkers/bank.ts';
+import { checkCaches } from '../checkers/cache.ts';
 import { checkCompaction } from '../checkers/compaction.ts';
 import { checkHeaderRevisions } from '../checkers/header-revisions.ts';
 import { checkLeases } from '../checkers/lease.ts';
-import { checkLocks, type LockHold } from '../checkers/lock.ts';
+import { checkLists } from '../checkers/list.ts';
+import { checkLocks } from '../checkers/lock.ts';
 import { checkRegisterSample } from '../checkers/register-sample.ts';
+import { checkSet } from '../checkers/set.ts';
 import { checkStrictSerializability } from '../checkers/strict-serializability.ts';
 import type { Violation } from '../checkers/violation.ts';
 import { checkWatches } from '../checkers/watch.ts';
 import type { HistoryRecorder } from '../history/recorder.ts';
 import type { Plan } from '../plan/plan.ts';
+import { KEY_PREFIX, KEY_PREFIX_END } from '../workload/requests.ts';
+import type { Notes } from '../workload/sim-client.ts';
 import { resolveUnknown } from './resolve-unknown.ts';
 import type { SimCluster } from './sim-cluster.ts';
 
@@ -22,13 +28,13 @@ export interface RunEvidence {
   readonly plan: Plan;
   readonly cluster: SimCluster;
   readonly recorder: HistoryRecorder;
-  readonly holds: readonly LockHold[];
+  readonly notes: Notes;
   /** Since when everything was well; undefined when the run ended before. */
   readonly calmSinceUs: number | undefined;
 }
 
 /** Everything that is wrong with a run; what was seen while it ran comes first. */
-export function judge({ plan, cluster, recorder, holds, calmSinceUs }: RunEvidence): Violation[] {
+export function judge({ plan, cluster, recorder, notes, calmSinceUs }: RunEvidence): Violation[] {
   const { ghost, world } = cluster;
   const operations = recorder.operations();
   const resolved = resolveUnknown(operations, ghost, ghost.findings);
@@ -60,7 +66,11 @@ export function judge({ plan, cluster, recorder, holds, calmSinceUs }: RunEviden
       endUs: world.nowUs,
       scanSlackUs: EXPIRY_SLACK_US,
     }),
-    ...checkLocks(holds, model),
+    ...checkLocks(notes.holds, model, plan.faults.length === 0 && plan.network.lossChance === 0),
+    ...checkBank(operations),
+    ...checkSet(operations),
+    ...checkLists(operations),
+    ...checkCaches(notes.caches, KEY_PREFIX, KEY_PREFIX_END, model),
     ...checkRegisterSample(operations).violations,
   ];
 }

@@ -5,7 +5,14 @@
  * - One change at a time, each carried through to its end, however long the faults make it take.
  * - A member that is out of the cluster does not run; one that comes back begins with an empty disk.
  */
-import type { Member, RequestOf, ResponseOf, UnaryMethodName } from '@etcd-ts/protocol';
+import {
+  EtcdError,
+  type Member,
+  type RequestOf,
+  type ResponseOf,
+  type UnaryMethodName,
+} from '@etcd-ts/protocol';
+import { AuthSwitch } from './auth-switch.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimMember } from './sim-member.ts';
 
@@ -17,6 +24,9 @@ export class Operator {
   readonly #cluster: SimCluster;
   #last: Promise<void> = Promise.resolve();
   #waiting = 0;
+  readonly auth: AuthSwitch = new AuthSwitch((method, request, metadata) =>
+    this.insist(method, request, metadata),
+  );
   /** Changes carried through, by kind. */
   readonly counts: { replaced: number; grown: number; shrunk: number; promoted: number } = {
     replaced: 0,
@@ -34,12 +44,43 @@ export class Operator {
     return this.#waiting === 0;
   }
 
+  /** Does something beside the changes of members. */
+  aside(work: () => Promise<void>): Promise<void> {
+    this.#waiting++;
+    return work().finally(() => {
+      this.#waiting--;
+    });
+  }
+
+  /** Asks one member after another until one has done it; undefined when it is refused. */
+  async insist<Method extends UnaryMethodName>(
+    method: Method,
+    request: RequestOf<Method>,
+    metadata?: ReadonlyMap<string, string>,
+  ): Promise<ResponseOf<Method> | undefined> {
+    for (;;) {
+      const running = this.#cluster.present.filter((each) => each.isRunning);
+      if (running.length > 0) {
+        const asked = this.#cluster.world.random('operator').pick(running);
+        const channel = this.#cluster.connect('operator', asked);
+        try {
+          return await channel.unary(method, request, { timeoutMs: CALL_TIMEOUT_MS, metadata });
+        } catch (error) {
+          if (isRefusal(EtcdError.from(error).code)) return undefined;
+        }
+      }
+      await this.#sleep();
+    }
+  }
+
   /** Takes a member's disk away for good, removes it, and lets it join again. */
   replace(member: SimMember, asLearner: boolean): void {
     this.#enqueue(async () => {
       if (member.isRetired) return;
       member.retire();
       await this.#remove(member);
+      // One that has not heard of it yet would take the empty disk for the member that it knew, and count its vote.
+      while (!this.#isForgotten(member)) await this.#sleep();
       member.wipe();
       await this.#join(member, asLearner);
       this.counts.replaced++;
@@ -168,6 +209,19 @@ export class Operator {
       this.#cluster.clientProcess('operator').schedule(RETRY_MS * 1000, 'sleep', resolve);
     });
   }
+}
+
+/** What another member, or a later time, would say as well. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'USER_ALREADY_EXIST',
+  'ROLE_ALREADY_EXIST',
+  'AUTH_NOT_ENABLED',
+  'INVALID_AUTH_TOKEN',
+  'PERMISSION_DENIED',
+]);
+
+function isRefusal(code: string): boolean {
+  return REFUSALS.has(code);
 }
 
 type ChangeCall =

@@ -76,6 +76,11 @@ export class RaftClaims {
     }
   }
 
+  /** How many stood for election in a term. */
+  candidatesOf(term: number): number {
+    return this.#terms.get(term)?.stood.size ?? 0;
+  }
+
   /** A member sends a message. */
   sent(message: Message): void {
     const { from, term } = message;

@@ -3,12 +3,12 @@
  * everything that was seen.
  */
 import type { Logger } from '@etcd-ts/server';
-import type { LockHold } from '../checkers/lock.ts';
 import type { Violation } from '../checkers/violation.ts';
 import { HistoryRecorder } from '../history/recorder.ts';
 import { type Plan } from '../plan/plan.ts';
 import { RecordedConnection } from '../workload/connection.ts';
-import { SimClient } from '../workload/sim-client.ts';
+import { LibraryClient } from '../workload/library-client.ts';
+import { type Notes, SimClient } from '../workload/sim-client.ts';
 import { WatchStream } from '../workload/watch-stream.ts';
 import { drive, UnhandledError } from '../world/node/drive.ts';
 import { World } from '../world/world.ts';
@@ -72,7 +72,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
   const run: Run = { plan, cluster, recorder, faults };
   watchDurability(cluster);
   options.watch?.(run);
-  const holds: LockHold[] = [];
+  const notes: Notes = { holds: [], caches: [] };
   const { findings } = cluster.ghost;
   world.afterEvent = () => {
     if (findings.violations.length > 0) world.fail(new Stopped());
@@ -82,7 +82,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     await drive(world, async () => {
       cluster.start();
       faults.schedule(plan.faults);
-      const crew = plan.clients.map((client) => hire(plan, cluster, recorder, holds, client.id));
+      const crew = plan.clients.map((client) => hire(plan, cluster, recorder, notes, client.id));
       const work = crew.map(({ client }) => client.run());
       const scenario = options.scenario?.(run);
       await Promise.all([scenario, sleepIn(cluster, 'conductor', plan.safetyMs)]);
@@ -96,7 +96,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     if (error instanceof UnhandledError) findings.add('P1', error.message, [], world.nowUs);
     else if (!(error instanceof Stopped)) throw error;
   }
-  const violations = judge({ plan, cluster, recorder, holds, calmSinceUs });
+  const violations = judge({ plan, cluster, recorder, notes, calmSinceUs });
   return {
     plan,
     violations,
@@ -121,7 +121,7 @@ function hire(
   plan: Plan,
   cluster: SimCluster,
   recorder: HistoryRecorder,
-  holds: LockHold[],
+  notes: Notes,
   id: number,
 ): { readonly client: SimClient; readonly watches: WatchStream } {
   const planned = plan.clients.find((client) => client.id === id);
@@ -157,7 +157,8 @@ function hire(
       connection = undefined;
     },
     watches,
-    holds,
+    library: new LibraryClient(cluster, id, recorder),
+    notes,
   });
   return { client, watches };
 }

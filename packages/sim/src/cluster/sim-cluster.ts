@@ -5,7 +5,8 @@ import type { DiskTimes } from '../disk/sim-disk.ts';
 import { CALM_WEATHER, Network } from '../network/network.ts';
 import { SimChannel } from '../network/sim-channel.ts';
 import { PeerDirectory } from '../network/sim-peer-transport.ts';
-import type { Knobs, PlannedNetwork, Target } from '../plan/plan.ts';
+import type { Knobs, PlannedNetwork } from '../plan/plan.ts';
+import type { Target } from '../plan/planned-fault.ts';
 import { SimProcess } from '../world/process.ts';
 import type { World } from '../world/world.ts';
 import { Ghost } from './ghost.ts';
@@ -33,6 +34,7 @@ export class SimCluster {
   readonly #founders: number;
   readonly #directory = new PeerDirectory();
   readonly #clients = new Map<string, SimProcess>();
+  readonly #channels = new Map<string, SimChannel[]>();
 
   constructor(options: SimClusterOptions) {
     const { world, knobs } = options;
@@ -126,13 +128,22 @@ export class SimCluster {
 
   /** Connects a client with a member. */
   connect(clientName: string, member: SimMember): SimChannel {
-    return new SimChannel({
+    const channel = new SimChannel({
       network: this.network,
       process: this.clientProcess(clientName),
       clientAddress: clientName,
       memberAddress: member.clientUrl,
       door: () => member.door,
     });
+    const channels = this.#channels.get(clientName);
+    if (channels === undefined) this.#channels.set(clientName, [channel]);
+    else channels.push(channel);
+    return channel;
+  }
+
+  /** Every connection of a client breaks. */
+  reset(clientName: string): void {
+    for (const channel of this.#channels.get(clientName) ?? []) channel.reset();
   }
 
   /** True when every member runs, knows the same leader and has applied the same. */

@@ -17,6 +17,7 @@ import {
 import { hasWal, readWal, type RecoveredLog, WalError } from '@etcd-ts/wal';
 import { DatabasesImage, SimBackends } from '../disk/sim-backends.ts';
 import { DiskImage } from '../disk/disk-image.ts';
+import { PLAIN_HASHER } from './auth-switch.ts';
 import { type DiskView, StillDisk } from '../disk/still-disk.ts';
 import { type DiskTimes, SimDisk } from '../disk/sim-disk.ts';
 import type { Network } from '../network/network.ts';
@@ -25,6 +26,7 @@ import { type PeerDirectory, SimPeerTransport } from '../network/sim-peer-transp
 import { MachineClock, SimClock } from '../world/clock.ts';
 import { SimProcess } from '../world/process.ts';
 import type { World } from '../world/world.ts';
+import type { CrashPoint, PassPoint, PlannedCrash } from './crash-points.ts';
 import type { Ghost, State } from './ghost.ts';
 
 /** What a member needs of its cluster. */
@@ -63,8 +65,14 @@ export class SimMember {
   /** Faults that are on and may end it or keep it from starting. */
   excuses = 0;
   lastFailure: Error | undefined;
+  /** It is to end at this point. */
+  plannedCrash: PlannedCrash | undefined;
+  /** How often it ended at each point. */
+  readonly crashes: Map<CrashPoint, number> = new Map();
   /** A sector of its log has gone bad since it was last replaced. */
   isRotten = false;
+  /** It is started with another one's disk. */
+  isForeign = false;
   /** Called when it refuses to start since what it has is corrupt, and had reason to. */
   onCorrupt: (() => void) | undefined;
   /** Out of the cluster: nobody starts it. */
@@ -77,7 +85,9 @@ export class SimMember {
     starts: number;
     failedStarts: number;
     corruptStarts: number;
+    refusedDisks: number;
   } = {
+    refusedDisks: 0,
     corruptStarts: 0,
     powerLosses: 0,
     starts: 0,
@@ -123,10 +133,22 @@ export class SimMember {
   /** Ends process and machine: what was not synced may be gone. */
   losePower(): void {
     this.kill();
+    // A disk that lies loses what it likes only where the atlas allows it.
+    if (this.disk.liesAboutSyncs) this.disk.makeDurable();
     const random = this.#parts.world.random(`power/m${this.number}`);
     this.disk.losePower(random);
     this.databases.losePower(random);
     this.counts.powerLosses++;
+  }
+
+  /** The process passes a point; when its end is planned here, it is dead afterwards. */
+  #pass(process: SimProcess, point: CrashPoint): void {
+    const planned = this.plannedCrash;
+    if (planned?.point !== point || !process.isAlive || planned.left-- > 0) return;
+    this.plannedCrash = undefined;
+    this.crashes.set(point, (this.crashes.get(point) ?? 0) + 1);
+    if (planned.losesPower) this.losePower();
+    else this.kill();
   }
 
   /** Called when it begins to serve, and when it ends. */
@@ -146,6 +168,31 @@ export class SimMember {
     this.disk = new DiskImage();
     this.databases = new DatabasesImage();
   }
+
+  /** Gives it a copy of another machine's disk; returns how to give it its own back, with nothing running on it. */
+  mountDiskOf(other: SimMember): () => void {
+    const { disk, databases } = this;
+    this.disk = other.disk.copy(dataDirOf(other.number), dataDirOf(this.number));
+    this.databases = other.databases.copy();
+    this.isForeign = true;
+    const foreign = this.disk;
+    return () => {
+      this.isForeign = false;
+      // It was given a new one meanwhile.
+      if (this.disk !== foreign) return;
+      this.kill();
+      this.disk = disk;
+      this.databases = databases;
+    };
+  }
+
+  /** Calls back once, when it next serves; soon when it does. */
+  onceRunning(callback: () => void): void {
+    if (this.isRunning) callback();
+    else this.#onceRunning.push(callback);
+  }
+
+  #onceRunning: (() => void)[] = [];
 
   /** Puts it into service again, as a new member of a cluster that exists. */
   rejoin(): void {
@@ -180,10 +227,19 @@ export class SimMember {
       const node = await EtcdNode.start(this.#parts.options(this), this.#env(process));
       if (!process.isAlive) return;
       this.node = node;
+      if (this.isForeign) {
+        this.#parts.ghost.findings.add(
+          'DK2',
+          `member ${this.number} serves with the disk of another member`,
+          [],
+          this.#parts.world.nowUs,
+        );
+      }
+      for (const callback of this.#onceRunning.splice(0)) callback();
       this.counts.starts++;
       this.onLife?.(true);
       const channel: Channel = node.channel();
-      this.#door = { process, channel };
+      this.#door = { process, channel, pass: (point) => this.#pass(process, point) };
       node.on('stopped', (reason) => {
         if (reason !== undefined && process.isAlive) this.#failed(process, reason);
       });
@@ -207,6 +263,7 @@ export class SimMember {
 
   /** What it promised to the others in earlier lives must be on its disk. */
   async #checkPromises(): Promise<void> {
+    if (this.isForeign) return;
     try {
       this.#parts.ghost.promises.check(this.number, await this.readLog('visible'));
     } catch (error) {
@@ -218,7 +275,14 @@ export class SimMember {
   /** It ended by itself, or did not start. */
   #failed(process: SimProcess, reason: Error): void {
     this.lastFailure = reason;
-    if (this.isRotten && reason instanceof StartError && reason.code === 'CORRUPT_DATA') {
+    if (this.isForeign && reason instanceof StartError) {
+      this.#parts.world.trace('refused', this.number);
+      this.counts.refusedDisks++;
+      this.#end();
+      this.isWanted = false;
+      return;
+    }
+    if (this.isRotten && reason instanceof StartError && DAMAGE_CODES.has(reason.code)) {
       this.#parts.world.trace('corrupt', this.number);
       this.counts.corruptStarts++;
       this.#end();
@@ -252,6 +316,7 @@ export class SimMember {
     const name = `m${this.number}`;
     const clock = new SimClock(process, this.clock, world.random(`late/${name}`));
     const random = world.random(`disk/${name}`);
+    const pass: PassPoint = (point) => this.#pass(process, point);
     const losePower = (): void => {
       if (process.isAlive) {
         this.losePower();
@@ -262,8 +327,9 @@ export class SimMember {
       clock,
       random: world.random(`node/${name}`),
       log: this.#parts.log?.(this.number) ?? silentLogger,
-      disk: new SimDisk({ image: this.disk, process, random, times: diskTimes, losePower }),
-      backends: new SimBackends({ image: this.databases, process, random, times: diskTimes }),
+      hasher: PLAIN_HASHER,
+      disk: new SimDisk({ image: this.disk, process, random, times: diskTimes, losePower, pass }),
+      backends: new SimBackends({ image: this.databases, process, random, times: diskTimes, pass }),
       peers: () =>
         new SimPeerTransport({
           network,
@@ -271,10 +337,12 @@ export class SimMember {
           process,
           address: this.peerUrl,
           monotonicMs: () => clock.monotonicMs(),
+          pass,
         }),
       listen: (_options, served) => {
         this.state = served.node.state;
         ghost.join(this.number, served.node);
+        passAtEntries(served.node.state, pass);
         const id = served.node.memberId;
         this.id = id;
         served.node.onStatusChange((status) => ghost.status(this.number, id, status));
@@ -285,6 +353,20 @@ export class SimMember {
 
   /** Called when the disk took the machine's power in the middle of an operation. */
   onCrash: (() => void) | undefined;
+}
+
+/** Why a member does not start whose log has gone bad. */
+const DAMAGE_CODES: ReadonlySet<string> = new Set(['CORRUPT_DATA', 'IO']);
+
+/** Lets a state pass a point before and after each entry. */
+function passAtEntries(state: State, pass: PassPoint): void {
+  const apply = state.apply.bind(state);
+  state.apply = (entry) => {
+    pass('apply');
+    const result = apply(entry);
+    pass('applied');
+    return result;
+  };
 }
 
 /** Where the member of a machine keeps its data. */

@@ -18,6 +18,8 @@ export class Inode {
   readonly durable: Map<number, Uint8Array> = new Map();
   /** Sectors written since they were last made durable. */
   readonly cached: Map<number, Uint8Array> = new Map();
+  /** Sectors of the medium that cannot be read until they are written again. */
+  readonly unreadable: Set<number> = new Set();
   /** Of those, the ones that a failed sync was to write: no later sync makes them durable. */
   readonly #forgotten = new Set<number>();
   durableSize = 0;
@@ -40,6 +42,7 @@ export class Inode {
       sector.set(bytes.subarray(at, at + count), offset);
       this.cached.set(number, sector);
       this.#forgotten.delete(number);
+      if (this.unreadable.size > 0) this.unreadable.delete(number);
       at += count;
     }
     this.size = Math.max(this.size, position + bytes.length);
@@ -164,6 +167,12 @@ export class DiskImage {
   isStalled = false;
   /** The next sync fails. */
   failsNextSync = false;
+  /** So many of the next reads fail. */
+  failingReads = 0;
+  /** Reads give fewer bytes than were asked for, now and then. */
+  readsShort = false;
+  /** Syncs say that they have ended well, and make nothing durable. */
+  liesAboutSyncs = false;
   /** Operations until the machine loses power in the middle of one; undefined: never. */
   operationsToCrash: number | undefined;
 
@@ -180,33 +189,33 @@ export class DiskImage {
     this.locks.clear();
   }
 
-  /**
-   * Turns one bit of a durable sector of a file into its opposite: what lies on the medium goes bad.
-   *
-   * The last sectors are left alone: a log whose very last write went bad cannot be told from one whose last write was
-   * torn, so nobody may lose more than one copy of it.
-   *
-   * @returns False when there is no file of this kind that is long enough.
-   */
-  rot(random: RandomStream, suffix: string): boolean {
-    const candidates: { readonly inode: Inode; readonly numbers: readonly number[] }[] = [];
+  /** Everything that the cache holds reaches the medium. */
+  makeDurable(): void {
     for (const directory of this.directories.values()) {
+      directory.settle(directory.capture());
+      for (const inode of directory.visible.values()) inode.settle(inode.capture());
+    }
+  }
+
+  /** A copy, as the cache shows it, with what lies below one directory under the name of another. */
+  copy(from: string, to: string): DiskImage {
+    const copy = new DiskImage();
+    for (const [path, directory] of this.directories) {
+      const target = new Directory();
+      const isBelow = path === from || path.startsWith(`${from}/`);
+      copy.directories.set(isBelow ? `${to}${path.slice(from.length)}` : path, target);
       for (const [name, inode] of directory.visible) {
-        if (!name.endsWith(suffix)) continue;
-        const written = [...inode.durable.keys()].filter((number) => !isBlank(inode, number));
-        const numbers = written.sort((a, b) => a - b).slice(0, -SPARED_SECTORS);
-        if (numbers.length > 0) candidates.push({ inode, numbers });
+        const file = new Inode();
+        for (const number of new Set([...inode.durable.keys(), ...inode.cached.keys()])) {
+          const sector = inode.sector(number);
+          if (sector !== undefined) file.cached.set(number, sector);
+        }
+        file.size = inode.size;
+        target.change([[name, file]]);
       }
     }
-    if (candidates.length === 0) return false;
-    const { inode, numbers } = random.pick(candidates);
-    const number = random.pick(numbers);
-    const sector = must(inode.durable.get(number), `sector ${number}`).slice();
-    const at = random.below(SECTOR_BYTES);
-    sector[at] = (sector[at] ?? 0) ^ (1 << random.below(8));
-    inode.durable.set(number, sector);
-    inode.cached.delete(number);
-    return true;
+    copy.makeDurable();
+    return copy;
   }
 
   /** Gives the file another name; across directories each of them keeps or loses its half. */
@@ -221,13 +230,6 @@ export class DiskImage {
       source?.change([away]);
     }
   }
-}
-
-/** Sectors at the end of a file that never go bad. */
-const SPARED_SECTORS = 4;
-
-function isBlank(inode: Inode, number: number): boolean {
-  return inode.durable.get(number)?.every((byte) => byte === 0) !== false;
 }
 
 /** The directory part of a path. */

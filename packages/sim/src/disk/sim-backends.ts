@@ -13,6 +13,7 @@ import {
 import type { BackendStore } from '@etcd-ts/server';
 import type { SimProcess } from '../world/process.ts';
 import type { RandomStream } from '../world/random.ts';
+import type { PassPoint } from '../cluster/crash-points.ts';
 import type { DiskTimes } from './sim-disk.ts';
 
 type Content = Map<string, Uint8Array>;
@@ -34,6 +35,13 @@ export class DatabaseImage {
     this.#unsynced = [];
   }
 
+  copy(): DatabaseImage {
+    const copy = new DatabaseImage();
+    copy.apply(Array.from(this.visible, ([key, value]) => ({ key: fromLatin1(key), value })));
+    copy.sync();
+    return copy;
+  }
+
   losePower(random: RandomStream): void {
     const kept = random.below(this.#unsynced.length + 1);
     for (const batch of this.#unsynced.slice(0, kept)) applyBatch(this.#durable, batch);
@@ -51,6 +59,13 @@ export class DatabasesImage {
   losePower(random: RandomStream): void {
     for (const database of this.databases.values()) database.losePower(random);
   }
+
+  /** A copy, as the process sees it. */
+  copy(): DatabasesImage {
+    const copy = new DatabasesImage();
+    for (const [name, database] of this.databases) copy.databases.set(name, database.copy());
+    return copy;
+  }
 }
 
 /** What a process's view of the databases needs. */
@@ -59,6 +74,8 @@ export interface SimBackendsOptions {
   readonly process: SimProcess;
   readonly random: RandomStream;
   readonly times: DiskTimes;
+  /** Told of the points at which the process may be made to end. */
+  readonly pass?: PassPoint;
 }
 
 /** The {@link BackendStore} of one process. */
@@ -86,6 +103,7 @@ export class SimBackends implements BackendStore {
     const backend = new SimBackend(database, this.#options);
     database.isOpen = true;
     process.onKill(() => backend.abandon());
+    this.#options.pass?.('databaseOpened');
     return backend;
   }
 
@@ -94,6 +112,7 @@ export class SimBackends implements BackendStore {
     const { databases } = this.#options.image;
     assert(databases.get(name)?.isOpen !== true, () => `database ${name} is open`);
     databases.delete(name);
+    this.#options.pass?.('databaseRemoved');
   }
 
   #elapse(kind: string): Promise<void> {
@@ -128,8 +147,13 @@ class SimBackend implements Backend {
     this.#onTheWay.push(batch);
     this.#lastWrite = this.#lastWrite.then(async () => {
       await elapse(this.#options, 'batch', this.#options.times.meanReadUs);
+      this.#options.pass?.('batch');
+      // What died with the process is judged where it is abandoned.
+      if (this.#isClosed) return new Promise<void>(() => undefined);
       this.#onTheWay.shift();
       this.#image.apply(batch);
+      this.#options.pass?.('batched');
+      return undefined;
     });
     return this.#lastWrite;
   }
@@ -137,8 +161,10 @@ class SimBackend implements Backend {
   async sync(): Promise<void> {
     this.#assertOpen();
     await this.#lastWrite;
+    this.#options.pass?.('databaseSync');
     await elapse(this.#options, 'backend-sync', this.#options.times.meanSyncUs);
     this.#image.sync();
+    this.#options.pass?.('databaseSynced');
   }
 
   iterate(start: Uint8Array, end: Uint8Array): BackendIterator {
@@ -189,8 +215,9 @@ class SimBackend implements Backend {
     this.#image.isOpen = false;
   }
 
+  /** A process that died in the middle of a turn may still ask; nothing that it does leaves a mark. */
   #assertOpen(): void {
-    assert(!this.#isClosed, 'the database is closed');
+    assert(!this.#isClosed || !this.#options.process.isAlive, 'the database is closed');
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from '@etcd-ts/wal';
 import type { SimProcess } from '../world/process.ts';
 import type { RandomStream } from '../world/random.ts';
+import type { PassPoint } from '../cluster/crash-points.ts';
 import { Directory, type DiskImage, Inode, nameOf, parentOf } from './disk-image.ts';
 
 /** How long operations take. Means of an exponential distribution. */
@@ -31,6 +32,8 @@ export interface SimDiskOptions {
   readonly times: DiskTimes;
   /** Ends the process and takes the machine's power; called in the middle of an operation. */
   readonly losePower: () => void;
+  /** Told of the points at which the process may be made to end. */
+  readonly pass?: PassPoint;
 }
 
 /** How long a stalled sync sleeps before it looks again. */
@@ -72,8 +75,10 @@ export class SimDisk implements Disk {
     let inode = directory.visible.get(name);
     if (mode === 'create') {
       if (inode !== undefined) throw new DiskError({ code: 'EEXIST', operation: 'open', path });
+      this.#options.pass?.('create');
       inode = new Inode();
-      directory.change([[name, inode]]);
+      if (this.#options.process.isAlive) directory.change([[name, inode]]);
+      this.#options.pass?.('created');
     }
     if (inode === undefined) throw new DiskError({ code: 'ENOENT', operation: 'open', path });
     return new SimFile(path, inode, this, mode === 'read');
@@ -86,7 +91,9 @@ export class SimDisk implements Disk {
     if (image.inode(from) === undefined) {
       throw new DiskError({ code: 'ENOENT', operation: 'rename', path: from });
     }
-    image.rename(from, to);
+    this.#options.pass?.('rename');
+    if (this.#options.process.isAlive) image.rename(from, to);
+    this.#options.pass?.('renamed');
   }
 
   async remove(path: string): Promise<void> {
@@ -95,14 +102,17 @@ export class SimDisk implements Disk {
     if (!directory.visible.has(nameOf(path))) {
       throw new DiskError({ code: 'ENOENT', operation: 'remove', path });
     }
-    directory.change([[nameOf(path), undefined]]);
+    this.#options.pass?.('remove');
+    if (this.#options.process.isAlive) directory.change([[nameOf(path), undefined]]);
+    this.#options.pass?.('removed');
   }
 
   async syncDirectory(path: string): Promise<void> {
     const directory = this.#directory('syncDirectory', path);
     const captured = directory.capture();
-    await this.#sync('syncDirectory', path, () => undefined);
-    directory.settle(captured);
+    this.#options.pass?.('syncDirectory');
+    if (await this.#sync('syncDirectory', path, () => undefined)) directory.settle(captured);
+    this.#options.pass?.('directorySynced');
   }
 
   async stat(path: string): Promise<{ readonly sizeBytes: number } | undefined> {
@@ -131,14 +141,22 @@ export class SimDisk implements Disk {
   }
 
   /** @internal */
-  async readFile(inode: Inode, position: number, into: Uint8Array): Promise<number> {
+  async readFile(path: string, inode: Inode, position: number, into: Uint8Array): Promise<number> {
     await this.#operation('read');
-    return inode.read(position, into);
+    const { image, random } = this.#options;
+    const isFailing = image.failingReads > 0;
+    if (isFailing) image.failingReads--;
+    if (isFailing || hasUnreadable(inode, position, into.length)) {
+      throw new DiskError({ code: 'EIO', operation: 'read', path });
+    }
+    const isShort = image.readsShort && into.length > 1 && random.chance(0.5);
+    return inode.read(position, isShort ? into.subarray(0, 1 + random.below(into.length)) : into);
   }
 
   /** @internal */
   writeFile(path: string, inode: Inode, position: number, bytes: Uint8Array): void {
-    const { image, process } = this.#options;
+    const { image, process, pass } = this.#options;
+    pass?.('write');
     if (!process.isAlive) return;
     const last = Math.floor((position + bytes.length - 1) / SECTOR_BYTES);
     if (image.freeBytes < SECTOR_BYTES && inode.sector(last) === undefined) {
@@ -148,6 +166,7 @@ export class SimDisk implements Disk {
     const crashes = this.#countDown();
     if (!crashes || !isBefore) inode.write(position, bytes);
     if (crashes) this.#options.losePower();
+    pass?.('written');
   }
 
   /** @internal */
@@ -156,17 +175,20 @@ export class SimDisk implements Disk {
     if (this.#options.image.freeBytes < SECTOR_BYTES && size > inode.size) {
       throw new DiskError({ code: 'ENOSPC', operation: 'truncate', path });
     }
-    inode.truncate(size);
+    this.#options.pass?.('truncate');
+    if (this.#options.process.isAlive) inode.truncate(size);
   }
 
   /** @internal */
   async syncFile(path: string, inode: Inode): Promise<void> {
     const captured = inode.capture();
-    await this.#sync('sync', path, () => inode.forget(captured));
-    inode.settle(captured);
+    this.#options.pass?.('sync');
+    if (await this.#sync('sync', path, () => inode.forget(captured))) inode.settle(captured);
+    this.#options.pass?.('synced');
   }
 
-  async #sync(operation: string, path: string, forget: () => void): Promise<void> {
+  /** @returns False when the disk lies: it says that it is done, and nothing is durable. */
+  async #sync(operation: string, path: string, forget: () => void): Promise<boolean> {
     const { image, process, random, times } = this.#options;
     const crashes = this.#countDown();
     const isBefore = random.chance(0.5);
@@ -178,10 +200,12 @@ export class SimDisk implements Disk {
       forget();
       throw new DiskError({ code: 'EIO', operation, path });
     }
+    if (image.liesAboutSyncs) return false;
     if (crashes && !isBefore) {
       // The sync had ended on the medium, and nobody was told.
       process.world.schedule(0, 'power', () => this.#options.losePower());
     }
+    return true;
   }
 
   /** Time passes, and perhaps the power goes. */
@@ -213,6 +237,14 @@ export class SimDisk implements Disk {
   }
 }
 
+function hasUnreadable({ unreadable }: Inode, position: number, length: number): boolean {
+  for (const number of unreadable) {
+    const start = number * SECTOR_BYTES;
+    if (start < position + length && start + SECTOR_BYTES > position) return true;
+  }
+  return false;
+}
+
 class SimFile implements DiskFile {
   readonly path: string;
   readonly #inode: Inode;
@@ -229,7 +261,7 @@ class SimFile implements DiskFile {
 
   async read(positionBytes: number, into: Uint8Array): Promise<number> {
     this.#check('read');
-    return this.#disk.readFile(this.#inode, positionBytes, into);
+    return this.#disk.readFile(this.path, this.#inode, positionBytes, into);
   }
 
   write(positionBytes: number, bytes: Uint8Array): void {

@@ -115,8 +115,31 @@ class StillFile implements DiskFile {
   }
 }
 
-function sizeOf(inode: Inode, view: DiskView): number {
-  return view === 'visible' ? inode.size : inode.durableSize;
+/** Zeros at the end are left out but for a sector: a log writes far more of them than of anything else. */
+function sizeOf({ size, durableSize, durable, cached }: Inode, view: DiskView): number {
+  const sizeBytes = view === 'visible' ? size : durableSize;
+  let last = 0;
+  for (const sectors of view === 'visible' ? [durable, cached] : [durable]) {
+    for (const [number, sector] of sectors) if (number > last && !isBlank(sector)) last = number;
+  }
+  return Math.min(sizeBytes, (last + 2) * SECTOR_BYTES);
+}
+
+/** Sectors never change, so each is looked at once. */
+const blank = new WeakMap<Uint8Array, boolean>();
+
+function isBlank(sector: Uint8Array): boolean {
+  let known = blank.get(sector);
+  if (known === undefined) {
+    // Each sector has a buffer of its own, so words are aligned.
+    known = !new Uint32Array(sector.buffer, 0, SECTOR_BYTES / 4).some(isNotZero);
+    blank.set(sector, known);
+  }
+  return known;
+}
+
+function isNotZero(word: number): boolean {
+  return word !== 0;
 }
 
 function readsAlone(operation: string, path: string): Promise<never> {

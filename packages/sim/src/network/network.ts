@@ -42,6 +42,9 @@ export const CALM_WEATHER: NetworkWeather = {
 /** Latest return of a replayed message. */
 export const MAX_REPLAY_DELAY_US = 20_000_000;
 
+/** Share of the messages that take much longer on a link with a tail. */
+const TAIL_CHANCE = 0.05;
+
 /** Delay of a message that finds its link clogged, before it looks again. */
 const CLOG_RECHECK_US = 10_000;
 
@@ -81,6 +84,8 @@ interface Link {
   cuts: number;
   clogs: number;
   slowdownUs: number;
+  /** Mean of what {@link TAIL_CHANCE} of the messages take longer. */
+  tailMeanUs: number;
   lossChance: number;
   /** Since when it has been open. */
   openSinceUs: number;
@@ -154,6 +159,11 @@ export class Network {
     this.#link(from, to).slowdownUs = extraUs;
   }
 
+  /** Lets some messages of a link take much longer; 0 undoes it. */
+  lengthenTail(from: string, to: string, meanUs: number): void {
+    this.#link(from, to).tailMeanUs = meanUs;
+  }
+
   /** Adds to the loss of a link; 0 undoes it. */
   drop(from: string, to: string, chance: number): void {
     this.#link(from, to).lossChance = chance;
@@ -166,6 +176,7 @@ export class Network {
       link.cuts = 0;
       link.clogs = 0;
       link.slowdownUs = 0;
+      link.tailMeanUs = 0;
       link.lossChance = 0;
     }
   }
@@ -225,8 +236,13 @@ export class Network {
   #arrivalDelayUs(parcel: Parcel, link: Link): number {
     const { minDelayUs, meanExtraDelayUs, bytesPerSecond } = this.weather;
     const transferUs = Math.floor((parcel.sizeBytes * 1_000_000) / bytesPerSecond);
+    const isLong = link.tailMeanUs > 0 && link.random.chance(TAIL_CHANCE);
     const delayUs =
-      minDelayUs + link.random.exponential(meanExtraDelayUs) + link.slowdownUs + transferUs;
+      minDelayUs +
+      link.random.exponential(meanExtraDelayUs) +
+      link.slowdownUs +
+      (isLong ? link.random.exponential(link.tailMeanUs) : 0) +
+      transferUs;
     if (parcel.lane === undefined || this.#isDatagram(parcel)) return delayUs;
     const nowUs = this.#world.nowUs;
     const freeUs = link.laneFreeUs.get(parcel.lane) ?? 0;
@@ -255,6 +271,7 @@ export class Network {
         cuts: 0,
         clogs: 0,
         slowdownUs: 0,
+        tailMeanUs: 0,
         lossChance: 0,
         openSinceUs: 0,
         laneFreeUs: new Map(),

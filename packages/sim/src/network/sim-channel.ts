@@ -19,6 +19,7 @@ import {
   type StreamMethodName,
   type UnaryMethodName,
 } from '@etcd-ts/protocol';
+import type { PassPoint } from '../cluster/crash-points.ts';
 import type { Cancellable, SimProcess } from '../world/process.ts';
 import type { LossReason, Network, ParcelStream } from './network.ts';
 
@@ -33,6 +34,8 @@ const MESSAGE_BYTES = 256;
 export interface MemberDoor {
   readonly process: SimProcess;
   readonly channel: Channel;
+  /** Told of the points at which the process may be made to end. */
+  readonly pass?: PassPoint;
 }
 
 /** What a connection needs. */
@@ -72,8 +75,8 @@ export class SimChannel implements Channel {
         .unary(method, request, { signal, timeoutMs, metadata })
         .finally(forget)
         .then(
-          (response) => this.#toClient(call, undefined, () => outcome.resolve(response)),
-          (error: unknown) => this.#toClient(call, undefined, () => outcome.reject(error)),
+          (response) => this.#answer(call, door, undefined, () => outcome.resolve(response)),
+          (error: unknown) => this.#answer(call, door, undefined, () => outcome.reject(error)),
         );
     });
     return outcome.promise;
@@ -96,7 +99,7 @@ export class SimChannel implements Channel {
       });
       const forget = door.process.onKill(() => call.break());
       inner.resolve(served);
-      void this.#pump(served, call, lane, responses).finally(forget);
+      void this.#pump(served, door, call, lane, responses).finally(forget);
     });
     const sent = new MessageQueue<RequestOf<Method>>(STREAM_WINDOW_MESSAGES);
     return {
@@ -113,6 +116,15 @@ export class SimChannel implements Channel {
     };
   }
 
+  /** The connection goes away under everything that is under way: nobody knows what became of it. */
+  reset(): void {
+    const reason = new EtcdError('UNAVAILABLE', {
+      message: 'connection reset',
+      mayHaveApplied: true,
+    });
+    for (const fail of this.#open) fail(reason);
+  }
+
   close(): Promise<void> {
     this.#isClosed = true;
     const reason = new EtcdError('CANCELED', { message: 'the channel is closed' });
@@ -124,6 +136,7 @@ export class SimChannel implements Channel {
   /** Carries the member's responses to the client, as many at a time as the window allows. */
   async #pump<Response>(
     served: StreamCall<unknown, Response>,
+    door: MemberDoor,
     call: OpenCall,
     lane: string,
     responses: MessageQueue<Response>,
@@ -142,15 +155,15 @@ export class SimChannel implements Channel {
       for await (const response of served.responses) {
         if (call.isOver) return;
         inFlight++;
-        this.#toClient(call, lane, () => arrived(response));
+        this.#answer(call, door, lane, () => arrived(response));
         while (inFlight >= STREAM_WINDOW_MESSAGES && !call.isOver) {
           room = deferred();
           await room.promise;
         }
       }
-      this.#toClient(call, lane, () => responses.end());
+      this.#answer(call, door, lane, () => responses.end());
     } catch (error) {
-      this.#toClient(call, lane, () => responses.end(error));
+      this.#answer(call, door, lane, () => responses.end(error));
     }
   }
 
@@ -183,6 +196,14 @@ export class SimChannel implements Channel {
         else if (!call.isOver) deliver(open);
       },
     });
+  }
+
+  /** The member answers, unless it ends just before. */
+  #answer(call: OpenCall, door: MemberDoor, lane: string | undefined, deliver: () => void): void {
+    door.pass?.('answer');
+    if (!door.process.isAlive) return;
+    this.#toClient(call, lane, deliver);
+    door.pass?.('answered');
   }
 
   #toClient(call: OpenCall, lane: string | undefined, deliver: () => void): void {

@@ -8,6 +8,7 @@ import { assert, idToHex, must, type MemberId } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { Message, SnapshotMessage } from '@etcd-ts/raft';
 import type { ClusterFacts, LocalPeer, Peer, PeerHandlers, PeerTransport } from '@etcd-ts/server';
+import type { PassPoint } from '../cluster/crash-points.ts';
 import type { SimProcess } from '../world/process.ts';
 import type { Network, ParcelStream } from './network.ts';
 import { SnapshotTransfer, type TransferLane } from './snapshot-transfer.ts';
@@ -49,6 +50,8 @@ export interface SimPeerTransportOptions {
   readonly address: string;
   /** The node's own monotonic clock. */
   readonly monotonicMs: () => number;
+  /** Told of the points at which the process may be made to end. */
+  readonly pass?: PassPoint;
 }
 
 /** One node's transport for one incarnation. */
@@ -92,18 +95,29 @@ export class SimPeerTransport implements PeerTransport {
   }
 
   flush(): void {
+    if (this.#outgoing.size === 0) return;
+    this.#options.pass?.('send');
     for (const [to, messages] of this.#outgoing) {
+      if (!this.#options.process.isAlive) break;
       for (const message of messages) this.#options.directory.onSend?.(message);
       const sizeBytes = messages.reduce((sum, message) => sum + messageBytes(message), 0);
       this.#parcel(
         to,
         'messages',
         sizeBytes,
-        (peer) => peer.#handlers?.receive(messages),
+        (peer) => peer.#receive(messages),
         () => this.#handlers?.unreachable(to as MemberId),
       );
     }
     this.#outgoing.clear();
+    this.#options.pass?.('sent');
+  }
+
+  #receive(messages: readonly Message[]): void {
+    const { pass, process } = this.#options;
+    pass?.('receive');
+    if (process.isAlive) this.#handlers?.receive(messages);
+    pass?.('received');
   }
 
   sendSnapshot(
@@ -117,7 +131,8 @@ export class SimPeerTransport implements PeerTransport {
       send: (sizeBytes, stream, deliver, onLost) => {
         const arrive = (peer: SimPeerTransport): void => {
           receiver = peer;
-          deliver();
+          peer.#options.pass?.('snapshotPart');
+          if (peer.#options.process.isAlive) deliver();
         };
         this.#parcel(message.to, 'bulk', sizeBytes, arrive, onLost, stream);
       },
@@ -226,7 +241,8 @@ export class SimPeerTransport implements PeerTransport {
     onLost: () => void,
     stream?: ParcelStream,
   ): void {
-    const { network, directory, address } = this.#options;
+    const { network, directory, address, process } = this.#options;
+    if (!process.isAlive) return;
     const other = this.#addresses.get(to);
     if (other === undefined) {
       onLost();
@@ -251,7 +267,8 @@ export class SimPeerTransport implements PeerTransport {
 
   /** Sends something back to whoever asked. */
   #answer(asker: SimPeerTransport, lane: string, deliver: () => void): void {
-    const { network, address } = this.#options;
+    const { network, address, process } = this.#options;
+    if (!process.isAlive) return;
     const to = asker.#options.address;
     network.send({ from: address, to, lane: `${lane}-answer`, sizeBytes: MESSAGE_BYTES, deliver });
   }

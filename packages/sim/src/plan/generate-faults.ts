@@ -1,7 +1,9 @@
 /** Draws what goes wrong and when. */
+import { CRASH_POINTS } from '../cluster/crash-points.ts';
+import { DAMAGES } from '../disk/damage.ts';
 import type { RandomStream } from '../world/random.ts';
 import { omitSome } from './generate.ts';
-import type { PlannedFault, Target } from './plan.ts';
+import type { PlannedFault, Target } from './planned-fault.ts';
 import type { Profile } from './profile.ts';
 
 /** Faults in one run; later ones are left out. */
@@ -50,9 +52,14 @@ function drawFault(
       return { ...times, kind, targets: others.slice(0, 1 + random.below(members)) };
     case 'slow':
       return { ...times, kind, target, extraMs: random.pick([5, 50, 400, 2_000]) };
+    case 'tail':
+      return { ...times, kind, target, meanMs: random.pick([20, 200, 1_000]) };
+    case 'narrow':
+      return { ...times, kind, bytesPerSecond: random.pick([2_000, 20_000, 200_000]) };
     case 'lossy':
       return { ...times, kind, target, chance: random.pick([0.05, 0.2, 0.6]) };
     case 'cutClient':
+    case 'reset':
       return { ...times, kind, client: 1 + random.below(8) };
     case 'powerLoss': {
       const all = random.chance(0.3);
@@ -60,9 +67,34 @@ function drawFault(
     }
     case 'crashAtDisk':
       return { ...times, kind, target, operations: random.below(40) };
+    case 'crashAt': {
+      const point = random.pick(CRASH_POINTS);
+      return {
+        ...times,
+        kind,
+        target,
+        point,
+        passes: random.below(20),
+        losesPower: random.chance(0.6),
+      };
+    }
+    case 'crashLoop':
+      return { ...times, kind, target, operations: random.pick([5, 20, 60]) };
+    case 'readError':
+      return { ...times, kind, target, reads: 1 + random.below(10) };
+    case 'damage':
+      return { ...times, kind, target: 1 + random.below(members), what: random.pick(DAMAGES) };
+    case 'lyingSync':
+    case 'lostDatabase':
+      return { ...times, kind, target: 1 + random.below(members) };
+    case 'foreignDisk': {
+      const [first = 1, second = 2] = others;
+      return { ...times, kind, target: first, of: second };
+    }
     case 'drift':
       return { ...times, kind, target, ppm: random.between(-50_000, 50_000) };
     case 'wallStep':
+    case 'strobe':
       return { ...times, kind, target, stepMs: random.between(-600_000, 600_000) };
     case 'lateTimers':
       return { ...times, kind, target, meanMs: random.pick([5, 50, 300]) };
@@ -70,13 +102,14 @@ function drawFault(
       return { ...times, kind, target: 1 + random.below(members) };
     case 'replace': {
       const asLearner = random.chance(0.5);
-      return { ...times, kind, target: 1 + random.below(members), asLearner };
+      return { ...times, kind, target, asLearner };
     }
-    case 'bitRot':
-      return { ...times, kind, target: 1 + random.below(members) };
     case 'grow':
-      return { ...times, kind, asLearner: random.chance(0.5) };
+      return { ...times, kind, asLearner: random.chance(0.5), handsOver: random.chance(0.3) };
     case 'ring':
+    case 'staleLeader':
+    case 'hashCheck':
+    case 'auth':
       return { ...times, kind };
     default:
       return { ...times, kind, target };
@@ -88,10 +121,16 @@ const NEEDS_PEERS: ReadonlySet<PlannedFault['kind']> = new Set([
   'oneWay',
   'isolate',
   'ring',
+  'bridge',
+  'tail',
+  'staleLeader',
   'clog',
   'slow',
   'lossy',
   'transfer',
   'replace',
-  'bitRot',
+  'damage',
+  'lyingSync',
+  'lostDatabase',
+  'foreignDisk',
 ] as const);

@@ -1,5 +1,8 @@
 /** Draws a plan from a seed. */
 import { must } from '@etcd-ts/base';
+import { ACCOUNTS } from '../checkers/bank.ts';
+import type { LibraryCall } from '../workload/library-client.ts';
+import { LIST_SHAPES } from '../workload/requests.ts';
 import { RandomStream } from '../world/random.ts';
 import { drawFaults } from './generate-faults.ts';
 import {
@@ -14,6 +17,8 @@ import { type Profile, PROFILES } from './profile.ts';
 
 /** Share of the kinds of steps and faults that a run leaves out: fewer kinds at once reach further with each. */
 const OMISSION_CHANCE = 0.4;
+
+const LIBRARY_CALLS: readonly LibraryCall[] = ['get', 'put', 'put', 'delete', 'claim'];
 
 /** Longest time that a healed cluster may take to answer and agree. */
 export const LIVENESS_MS = 30_000;
@@ -70,6 +75,8 @@ function drawKnobs(random: RandomStream, profile: Profile): Knobs {
     backendBatchIntervalMs: shrunk(100, 1, 10),
     backendBatchEntries: shrunk(10_000, 1, 10),
     maxTxnOps: 128,
+    walSegmentBytes: shrunk(64 * 1024 * 1024, 1_024, 16_384),
+    maxWals: shrunk(5, 1, 3),
   };
 }
 
@@ -162,7 +169,8 @@ function drawStep(
       return { atMs, do: kind, key, stale: random.chance(0.2) };
     case 'list': {
       const back = random.chance(0.4) ? random.below(30) : 0;
-      return { atMs, do: kind, limit: random.below(4), back, stale: random.chance(0.2) };
+      const shape = random.chance(0.4) ? random.below(LIST_SHAPES) : 0;
+      return { atMs, do: kind, limit: random.below(4), back, stale: random.chance(0.2), shape };
     }
     case 'put':
       return { atMs, do: kind, key, leased: random.chance(0.4) };
@@ -188,6 +196,26 @@ function drawStep(
       };
       return { atMs, do: kind, key: random.chance(0.5) ? -1 : key, back, ...flags };
     }
+    case 'keepOther':
+      return { atMs, do: kind, client: 1 + random.below(4) };
+    case 'moveMoney': {
+      const from = random.below(ACCOUNTS);
+      const to = (from + 1 + random.below(ACCOUNTS - 1)) % ACCOUNTS;
+      return { atMs, do: kind, from, to, amount: 1 + random.below(40) };
+    }
+    case 'audit':
+      return { atMs, do: kind, stale: random.chance(0.3) };
+    case 'appendAll': {
+      const lists = random.shuffled([0, 1, 2]).slice(0, 1 + random.below(2));
+      return { atMs, do: kind, lists };
+    }
+    case 'cancel':
+      return { atMs, do: kind, key, afterMs: random.below(20) };
+    case 'stall':
+      return { atMs, do: kind, forMs: random.pick([200, 1_000, 4_000]) };
+    case 'library':
+      return { atMs, do: kind, what: random.pick(LIBRARY_CALLS), key };
+    case 'elect':
     case 'lock':
       return {
         atMs,
@@ -201,6 +229,7 @@ function drawStep(
     case 'delete':
     case 'swap':
     case 'append':
+    case 'reconcile':
       return { atMs, do: kind, key };
     default:
       return { atMs, do: kind };

@@ -6,6 +6,9 @@
  * (delays, tie-breaks, identifiers).
  */
 
+import type { LibraryCall } from '../workload/library-client.ts';
+import type { PlannedFault } from './planned-fault.ts';
+
 /** Version of the format; another one is refused. */
 export const PLAN_VERSION = 1;
 
@@ -38,6 +41,9 @@ export interface Knobs {
   readonly backendBatchIntervalMs: number;
   readonly backendBatchEntries: number;
   readonly maxTxnOps: number;
+  /** Absent: the server's own. */
+  readonly walSegmentBytes?: number;
+  readonly maxWals?: number;
 }
 
 /** The network between faults. */
@@ -69,7 +75,14 @@ export interface PlannedClient {
 /** What a client does at a time. Keys are small numbers; values are made unique at the run. */
 export type PlannedStep = { readonly atMs: number } & (
   | { readonly do: 'get'; readonly key: number; readonly stale: boolean }
-  | { readonly do: 'list'; readonly limit: number; readonly back: number; readonly stale: boolean }
+  | {
+      readonly do: 'list';
+      readonly limit: number;
+      readonly back: number;
+      readonly stale: boolean;
+      /** Filters, orders, keys or count alone; absent or 0: plain. */
+      readonly shape?: number;
+    }
   | { readonly do: 'put'; readonly key: number; readonly leased: boolean }
   | { readonly do: 'delete'; readonly key: number }
   | { readonly do: 'deleteAll' }
@@ -104,83 +117,42 @@ export type PlannedStep = { readonly atMs: number } & (
       readonly writes: number;
       readonly ttlSeconds: number;
     }
+  /** Stands for election; once elected proclaims so many values, and resigns. */
+  | {
+      readonly do: 'elect';
+      readonly name: number;
+      readonly writes: number;
+      readonly ttlSeconds: number;
+    }
+  /** Keeps the first lease of another client alive. */
+  | { readonly do: 'keepOther'; readonly client: number }
+  /** Moves money between two accounts of a bank. */
+  | {
+      readonly do: 'moveMoney';
+      readonly from: number;
+      readonly to: number;
+      readonly amount: number;
+    }
+  /** Looks at all accounts. */
+  | { readonly do: 'audit'; readonly stale: boolean }
+  /** Adds an element of its own to a set, and asks until it knows that it is there. */
+  | { readonly do: 'add' }
+  | { readonly do: 'readSet' }
+  /** Appends an item to each of these lists, in one transaction. */
+  | { readonly do: 'appendAll'; readonly lists: readonly number[] }
+  /** Keeps a cache of all keys from now on, by list and watch. */
+  | { readonly do: 'informer' }
+  /** Writes a key over what the cache shows of it. */
+  | { readonly do: 'reconcile'; readonly key: number }
+  /** Asks for a write and gives it up so much later. */
+  | { readonly do: 'cancel'; readonly key: number; readonly afterMs: number }
+  /** Reads nothing of its watches for so long. */
+  | { readonly do: 'stall'; readonly forMs: number }
+  /** Goes through the client library, with its retries. */
+  | { readonly do: 'library'; readonly what: LibraryCall; readonly key: number }
   /** Goes over to another member. */
   | { readonly do: 'move'; readonly member: number }
 );
-
-/** Who is hit: a member's number, or whoever leads at that moment. */
-export type Target = number | 'leader';
-
-/** Something that goes wrong for a time. */
-export type PlannedFault = { readonly atMs: number; readonly forMs: number } &
-  /** Members of different groups do not hear one another; clients keep their member. */
-  (
-    | { readonly kind: 'partition'; readonly groups: readonly (readonly number[])[] }
-    /** What the target sends is lost (`mute`), or what is sent to it (`deaf`). */
-    | { readonly kind: 'oneWay'; readonly target: Target; readonly deaf: boolean }
-    | { readonly kind: 'isolate'; readonly target: Target }
-    /** Each member hears only its two neighbours. */
-    | { readonly kind: 'ring' }
-    /** Everything to and from the targets is held back, one after the other, and let go in another order. */
-    | { readonly kind: 'clog'; readonly targets: readonly number[] }
-    | { readonly kind: 'slow'; readonly target: Target; readonly extraMs: number }
-    | { readonly kind: 'lossy'; readonly target: Target; readonly chance: number }
-    /** The client's connection to its member is cut. */
-    | { readonly kind: 'cutClient'; readonly client: number }
-    /** Ends the process at once; unsynced writes stay in the system's cache. Restarts after `forMs`. */
-    | { readonly kind: 'kill'; readonly target: Target }
-    /** Ends process and machine: unsynced writes are lost, in pieces. Restarts after `forMs`. */
-    | { readonly kind: 'powerLoss'; readonly targets: readonly number[] }
-    /** Ends the machine in the middle of the n-th disk operation from then on. */
-    | { readonly kind: 'crashAtDisk'; readonly target: Target; readonly operations: number }
-    | { readonly kind: 'stop'; readonly target: Target }
-    | { readonly kind: 'pause'; readonly target: Target }
-    | { readonly kind: 'syncStall'; readonly target: Target }
-    /** The next sync fails; the member stops, and is restarted at the end. */
-    | { readonly kind: 'syncError'; readonly target: Target }
-    | { readonly kind: 'diskFull'; readonly target: Target }
-    /** While the member is down a sector of its log goes bad; when it says so, it is replaced. One member at a time. */
-    | { readonly kind: 'bitRot'; readonly target: number }
-    | { readonly kind: 'drift'; readonly target: Target; readonly ppm: number }
-    | { readonly kind: 'wallStep'; readonly target: Target; readonly stepMs: number }
-    | { readonly kind: 'freezeClock'; readonly target: Target }
-    | { readonly kind: 'lateTimers'; readonly target: Target; readonly meanMs: number }
-    | { readonly kind: 'transfer'; readonly target: number }
-    | { readonly kind: 'defragment'; readonly target: Target }
-    /** The member loses its disk for good: it is removed from the cluster, and joins it anew, empty. */
-    | { readonly kind: 'replace'; readonly target: number; readonly asLearner: boolean }
-    /** A further member joins, and is removed again at the end. */
-    | { readonly kind: 'grow'; readonly asLearner: boolean }
-  );
-
-/** Every kind of fault. */
-export const FAULT_KINDS = [
-  'partition',
-  'oneWay',
-  'isolate',
-  'ring',
-  'clog',
-  'slow',
-  'lossy',
-  'cutClient',
-  'kill',
-  'powerLoss',
-  'crashAtDisk',
-  'stop',
-  'pause',
-  'syncStall',
-  'syncError',
-  'diskFull',
-  'bitRot',
-  'drift',
-  'wallStep',
-  'freezeClock',
-  'lateTimers',
-  'transfer',
-  'defragment',
-  'replace',
-  'grow',
-] as readonly PlannedFault['kind'][];
 
 /** The plan as text. */
 export function formatPlan(plan: Plan): string {

@@ -2,7 +2,8 @@
  * Makes a failing plan smaller while it goes on failing in the same way: first whole faults, clients and steps by
  * halves (delta debugging), then members, then times.
  */
-import type { Plan, PlannedClient, PlannedFault } from './plan.ts';
+import type { Plan, PlannedClient } from './plan.ts';
+import type { PlannedFault } from './planned-fault.ts';
 
 /** Runs a plan; true when it still shows the failure that is being looked for. */
 export type StillFails = (plan: Plan) => Promise<boolean>;
@@ -167,6 +168,10 @@ function among(fault: PlannedFault, members: number): PlannedFault[] {
   }
   if (fault.kind === 'powerLoss' || fault.kind === 'clog') {
     return [{ ...fault, targets: unique(fault.targets) }];
+  }
+  if (fault.kind === 'foreignDisk') {
+    const [target, of] = [moved(fault.target), moved(fault.of)];
+    return target === of ? [] : [{ ...fault, target, of }];
   }
   if ('target' in fault && fault.target !== 'leader') {
     return [{ ...fault, target: moved(fault.target) } as PlannedFault];

@@ -1,5 +1,5 @@
 /** A client's connection whose every call is written down. */
-import { EtcdError, type Channel } from '@etcd-ts/protocol';
+import { type CallOptions, type Channel, EtcdError } from '@etcd-ts/protocol';
 import { isReadOnly, type OperationOutcome, type OperationRequest } from '../history/operation.ts';
 import type { HistoryRecorder, Invoker } from '../history/recorder.ts';
 import { sendUnary } from './wire.ts';
@@ -17,16 +17,20 @@ export class RecordedConnection {
   }
 
   /** Sends a request and writes down how it ended. Never rejects. */
-  async call(request: OperationRequest, timeoutMs: number): Promise<OperationOutcome> {
+  async call(
+    request: OperationRequest,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<OperationOutcome> {
     const id = this.#recorder.invoke(this.by, request);
-    const outcome = await this.#outcome(request, timeoutMs);
+    const outcome = await this.#outcome(request, { timeoutMs, signal });
     this.#recorder.settle(id, outcome);
     return outcome;
   }
 
-  async #outcome(request: OperationRequest, timeoutMs: number): Promise<OperationOutcome> {
+  async #outcome(request: OperationRequest, options: CallOptions): Promise<OperationOutcome> {
     try {
-      return { kind: 'ok', response: await sendUnary(this.channel, request, timeoutMs) };
+      return { kind: 'ok', response: await sendUnary(this.channel, request, options) };
     } catch (error) {
       const { code, mayHaveApplied } = EtcdError.from(error);
       const isWithoutEffect = isReadOnly(request) || !mayHaveApplied;

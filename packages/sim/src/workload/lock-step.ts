@@ -1,8 +1,11 @@
 /**
- * Takes a lock as etcd's recipe does (client/v3/concurrency/mutex.go): a key of one's own under the lock's prefix, with a
- * lease; whoever has the least create revision is the owner. Writes under it are fenced by that key.
+ * Takes a lock, or stands for election, as etcd's recipes do (client/v3/concurrency, mutex.go and election.go): a key of
+ * one's own under the prefix, with a lease; whoever has the least create revision is the owner. What is written under it
+ * is fenced by that key.
  */
-import { EMPTY_BYTES, utf8 } from '@etcd-ts/base';
+import { EMPTY_BYTES, fromUtf8, utf8 } from '@etcd-ts/base';
+import type { RequestOp } from '@etcd-ts/mvcc';
+import type { LockHold } from '../checkers/lock.ts';
 import type { PlannedStep } from '../plan/plan.ts';
 import type { SimClient } from './sim-client.ts';
 import { compareCreate, putOp, rangeOp } from './txn-parts.ts';
@@ -14,13 +17,13 @@ const POLL_MS = 100;
 const SORT_ASCEND = 1;
 const SORT_BY_CREATE = 2;
 
+type LockStep = PlannedStep & { do: 'lock' | 'elect' };
+
 /** Takes the lock, writes under it, lets it go. Gives up when anything fails. */
-export async function lockStep(
-  client: SimClient,
-  step: PlannedStep & { do: 'lock' },
-): Promise<void> {
-  const prefix = `lock/${step.name}/`;
+export async function lockStep(client: SimClient, step: LockStep): Promise<void> {
+  const prefix = `${step.do}/${step.name}/`;
   const lease = client.uniqueLease();
+  const askedAtMs = client.parts.nowMs();
   const granted = await client.call({
     kind: 'leaseGrant',
     id: lease,
@@ -30,7 +33,8 @@ export async function lockStep(
   const key = `${prefix}${lease.toString(16)}`;
   const createRevision = await makeKey(client, key, lease);
   if (createRevision !== undefined) {
-    await holdOnce(client, step, prefix, key, createRevision);
+    const endMs = askedAtMs + step.ttlSeconds * 1000;
+    await holdOnce(client, step, { prefix, key, createRevision, lease, endMs });
     const request = { key: utf8(key), rangeEnd: EMPTY_BYTES, prevKv: false };
     await client.call({ kind: 'deleteRange', request });
   }
@@ -50,31 +54,58 @@ async function makeKey(client: SimClient, key: string, lease: bigint): Promise<n
   return made.response.result.succeeded ? made.response.result.revision : undefined;
 }
 
+/** One who waits for its turn. */
+interface Waiter {
+  readonly prefix: string;
+  readonly key: string;
+  readonly createRevision: number;
+  readonly lease: bigint;
+  /** Until when its lease lasts at least, on a clock that goes right. */
+  readonly endMs: number;
+}
+
 async function holdOnce(
   client: SimClient,
-  step: PlannedStep & { do: 'lock' },
-  prefix: string,
-  key: string,
-  createRevision: number,
+  step: LockStep,
+  { prefix, key, createRevision, lease, endMs }: Waiter,
 ): Promise<void> {
   const acquiredRevision = await waitForTurn(client, prefix, createRevision);
   if (acquiredRevision === undefined) return;
   const fencedWrites: number[] = [];
-  client.parts.holds.push({
+  const hold: LockHold = {
+    kind: step.do,
     client: client.parts.plan.id,
     prefix: utf8(prefix),
     key: utf8(key),
     createRevision,
     acquiredRevision,
     acquiredAtUs: client.parts.nowMs() * 1000,
+    // Whoever holds it knows how long its lease lasts at least.
+    heldUntilUs: endMs * 1000,
     fencedWrites,
-  });
-  for (let i = 0; i < step.writes; i++) {
+  };
+  client.parts.notes.holds.push(hold);
+  const write =
+    step.do === 'lock'
+      ? () => putOp(`fenced/${step.name}`, client.uniqueValue())
+      : () => putOp(key, client.uniqueValue(), lease);
+  await writeFenced(client, hold, step.writes, write);
+  hold.heldUntilUs = Math.min(hold.heldUntilUs, client.parts.nowMs() * 1000);
+}
+
+/** Writes as long as the key is one's own. */
+async function writeFenced(
+  client: SimClient,
+  { key, createRevision, fencedWrites }: LockHold,
+  writes: number,
+  write: () => RequestOp,
+): Promise<void> {
+  for (let i = 0; i < writes; i++) {
     const written = await client.call({
       kind: 'txn',
       request: {
-        compare: [compareCreate(key, createRevision)],
-        success: [putOp(`fenced/${step.name}`, client.uniqueValue())],
+        compare: [compareCreate(fromUtf8(key), createRevision)],
+        success: [write()],
         failure: [],
       },
     });

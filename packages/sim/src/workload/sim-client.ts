@@ -3,22 +3,26 @@
  *
  * Every value that it writes is unique in the run, so that whoever reads one knows who wrote it.
  */
-import { EMPTY_BYTES, fromUtf8, utf8 } from '@etcd-ts/base';
-import type { RequestOp, TxnRequest } from '@etcd-ts/mvcc';
+import { fromUtf8, utf8 } from '@etcd-ts/base';
+import type { TxnRequest } from '@etcd-ts/mvcc';
+import type { CacheRecord } from '../checkers/cache.ts';
 import type { LockHold } from '../checkers/lock.ts';
 import type { OperationOutcome, OperationRequest } from '../history/operation.ts';
 import { responseRevision } from '../history/operation.ts';
 import type { PlannedClient, PlannedStep } from '../plan/plan.ts';
 import type { RecordedConnection } from './connection.ts';
-import { compareCreate, compareMod, putOp, rangeOp } from './txn-parts.ts';
+import { auditStep, moveStep } from './bank-step.ts';
+import { Informer } from './informer.ts';
+import type { LibraryClient } from './library-client.ts';
+import { listStep } from './list-step.ts';
 import { lockStep } from './lock-step.ts';
+import { keyName, type Known, leaseName, requestOf } from './requests.ts';
+import { addStep, readSetStep } from './set-step.ts';
+import { compareMod, putOp, rangeOp } from './txn-parts.ts';
 import type { WatchStream } from './watch-stream.ts';
+import { KEY_PREFIX, KEY_PREFIX_END } from './requests.ts';
 import { rangeRequest } from './wire.ts';
 
-/** Every data key begins with it. */
-export const KEY_PREFIX = 'key/';
-/** The end of all data keys. */
-export const KEY_PREFIX_END = 'key0';
 /** Items that a list keeps; the oldest goes for a further one. */
 const MAX_LIST_ITEMS = 20;
 
@@ -32,7 +36,14 @@ export interface SimClientParts {
   /** Connects to another member; none: to the next one. */
   readonly move: (member?: number) => void;
   readonly watches: WatchStream;
+  readonly library: LibraryClient;
+  readonly notes: Notes;
+}
+
+/** What clients write down beside the history of their calls. */
+export interface Notes {
   readonly holds: LockHold[];
+  readonly caches: CacheRecord[];
 }
 
 /** One client at work. */
@@ -45,6 +56,7 @@ export class SimClient {
   readonly #leases: bigint[] = [];
   #nextValue = 0;
   #nextLease = 0;
+  #informer: Informer | undefined;
   #isStopped = false;
   #failuresInARow = 0;
 
@@ -67,9 +79,14 @@ export class SimClient {
     this.#isStopped = true;
   }
 
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   /** Sends a request, remembers what its answer shows, and looks for another member after failures. */
-  async call(request: OperationRequest): Promise<OperationOutcome> {
-    const outcome = await this.#parts.connection().call(request, this.#parts.plan.timeoutMs);
+  async call(request: OperationRequest, cancelled?: AbortSignal): Promise<OperationOutcome> {
+    const { timeoutMs } = this.#parts.plan;
+    const outcome = await this.#parts.connection().call(request, timeoutMs, cancelled);
     if (outcome.kind === 'ok') {
       this.#failuresInARow = 0;
       this.#learn(outcome);
@@ -83,12 +100,17 @@ export class SimClient {
 
   /** A value that nobody else writes. */
   uniqueValue(): Uint8Array {
-    return utf8(`c${this.#parts.plan.id}-${this.#nextValue++}`);
+    return utf8(`c${this.#parts.plan.id}-${this.nextNumber()}`);
+  }
+
+  /** A number that this client has not used before. */
+  nextNumber(): number {
+    return this.#nextValue++;
   }
 
   /** A lease id that nobody else asks for. */
   uniqueLease(): bigint {
-    return BigInt(this.#parts.plan.id) * 1_000_000n + BigInt(++this.#nextLease);
+    return leaseName(this.#parts.plan.id, ++this.#nextLease);
   }
 
   get parts(): SimClientParts {
@@ -105,100 +127,71 @@ export class SimClient {
         this.#parts.move(step.member);
         return this.#parts.watches.reconnect();
       case 'lock':
+      case 'elect':
         return lockStep(this, step);
       case 'append':
         return this.#append(step.key);
       case 'grant':
         return this.#grant(step.ttlSeconds);
+      case 'moveMoney':
+        return moveStep(this, step);
+      case 'audit':
+        return auditStep(this, step.stale);
+      case 'add':
+        return addStep(this);
+      case 'readSet':
+        return readSetStep(this);
+      case 'appendAll':
+        return listStep(this, step);
+      case 'informer':
+        this.#informer ??= new Informer(this);
+        return undefined;
+      case 'reconcile':
+        return this.#reconcile(keyName(step.key));
+      case 'cancel':
+        return this.#cancel(keyName(step.key), step.afterMs);
+      case 'stall':
+        return this.#parts.watches.stall(step.forMs);
+      case 'library': {
+        const { library, plan } = this.#parts;
+        const key = step.what === 'claim' ? `claim/${step.key}` : keyName(step.key);
+        await library.call(step.what, key, this.uniqueValue(), plan.timeoutMs);
+        return undefined;
+      }
       default: {
-        const request = this.#request(step);
+        const request = requestOf(this.#known(), step);
         if (request !== undefined) await this.call(request);
       }
     }
   }
 
-  #request(
-    step: Exclude<PlannedStep, { do: 'watch' | 'progress' | 'move' | 'lock' | 'append' | 'grant' }>,
-  ): OperationRequest | undefined {
-    switch (step.do) {
-      case 'get':
-        return {
-          kind: 'range',
-          request: rangeRequest(keyName(step.key), { serializable: step.stale }),
-        };
-      case 'list': {
-        const revision = step.back > 0 ? Math.max(1, this.#revision - step.back) : 0;
-        const { limit, stale: serializable } = step;
-        const more = { rangeEnd: utf8(KEY_PREFIX_END), limit, revision, serializable };
-        return { kind: 'range', request: rangeRequest(KEY_PREFIX, more) };
-      }
-      case 'put':
-        return this.#put(keyName(step.key), step.leased ? (this.#leases.at(-1) ?? 0n) : 0n);
-      case 'delete':
-        return {
-          kind: 'deleteRange',
-          request: { key: utf8(keyName(step.key)), rangeEnd: EMPTY_BYTES, prevKv: true },
-        };
-      case 'deleteAll':
-        return {
-          kind: 'deleteRange',
-          request: { key: utf8(KEY_PREFIX), rangeEnd: utf8(KEY_PREFIX_END), prevKv: false },
-        };
-      case 'swap':
-        return { kind: 'txn', request: this.#swap(keyName(step.key), this.uniqueValue()) };
-      case 'txn':
-        return { kind: 'txn', request: this.#txn(step.keys.map(keyName), step.nested) };
-      case 'readTxn': {
-        const reads = step.keys.map((key) => rangeOp(keyName(key)));
-        return { kind: 'txn', request: { compare: [], success: reads, failure: [] } };
-      }
-      case 'compact': {
-        const revision = Math.max(1, this.#revision - step.back);
-        return { kind: 'compact', revision, physical: step.physical };
-      }
-      case 'keepAlive':
-      case 'revoke':
-      case 'timeToLive':
-        return this.#ofLease(step.do);
-    }
-  }
-
-  #ofLease(what: 'keepAlive' | 'revoke' | 'timeToLive'): OperationRequest | undefined {
-    const id = what === 'revoke' ? this.#leases.shift() : this.#leases.at(-1);
-    if (id === undefined) return undefined;
-    if (what === 'keepAlive') return { kind: 'leaseKeepAlive', id };
-    return { kind: what === 'revoke' ? 'leaseRevoke' : 'leaseTimeToLive', id };
-  }
-
-  #put(key: string, lease: bigint): OperationRequest {
-    const value = this.uniqueValue();
-    const flags = { prevKv: this.#nextValue % 2 === 0, ignoreValue: false, ignoreLease: false };
-    return { kind: 'put', request: { key: utf8(key), value, lease, ...flags } };
-  }
-
-  #swap(key: string, value: Uint8Array): TxnRequest {
+  #known(): Known {
     return {
-      compare: [compareMod(key, this.#lastMod.get(key) ?? 0)],
-      success: [putOp(key, value)],
+      revision: this.#revision,
+      leases: this.#leases,
+      lastMod: (key) => this.#lastMod.get(key) ?? 0,
+      uniqueValue: () => this.uniqueValue(),
+    };
+  }
+
+  /** Writes over what its cache shows, as a controller does; somebody faster makes it fail. */
+  async #reconcile(key: string): Promise<void> {
+    const modRevision = this.#informer?.modRevision(key) ?? this.#lastMod.get(key) ?? 0;
+    const request: TxnRequest = {
+      compare: [compareMod(key, modRevision)],
+      success: [putOp(key, this.uniqueValue())],
       failure: [rangeOp(key)],
     };
+    await this.call({ kind: 'txn', request });
   }
 
-  #txn(keys: readonly string[], nested: boolean): TxnRequest {
-    const puts = keys.map((key) => putOp(key, this.uniqueValue()));
-    const all = rangeOp(KEY_PREFIX, { rangeEnd: utf8(KEY_PREFIX_END) });
-    const [first = KEY_PREFIX] = keys;
-    const inner: RequestOp = {
-      request: {
-        $case: 'requestTxn',
-        value: {
-          compare: [compareCreate(first, 0)],
-          success: puts,
-          failure: [...puts, rangeOp(first)],
-        },
-      },
-    };
-    return { compare: [], success: nested ? [all, inner] : [all, ...puts, all], failure: [] };
+  /** Asks for a write and thinks better of it. */
+  async #cancel(key: string, afterMs: number): Promise<void> {
+    const controller = new AbortController();
+    void this.#parts.sleep(afterMs).then(() => controller.abort());
+    const flags = { lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
+    const request = { key: utf8(key), value: this.uniqueValue(), ...flags };
+    await this.call({ kind: 'put', request }, controller.signal);
   }
 
   /** Reads the list, then writes it with one item more, unless somebody was faster. */
@@ -249,8 +242,4 @@ export class SimClient {
       }
     }
   }
-}
-
-function keyName(number: number): string {
-  return `${KEY_PREFIX}${number}`;
 }

@@ -3,6 +3,7 @@
  * breaks. Each stretch between two breaks is a watch of its own in the history.
  */
 import { EMPTY_BYTES, utf8 } from '@etcd-ts/base';
+import type { Event } from '@etcd-ts/mvcc';
 import {
   EtcdError,
   type StreamCall,
@@ -26,6 +27,10 @@ export interface WatchWish {
   readonly prevKv: boolean;
   readonly noPut: boolean;
   readonly noDelete: boolean;
+  /** Hears of the events as they come. */
+  readonly onEvents?: (events: readonly Event[]) => void;
+  /** Hears that the watch is over for good, and not because the client wanted it so. */
+  readonly onGone?: () => void;
 }
 
 interface OpenWatch {
@@ -47,6 +52,8 @@ export class WatchStream {
   #pending: OpenWatch[] = [];
   #call: StreamCall<WatchRequest, WatchResponse> | undefined;
   #isClosed = false;
+  /** Set while the client does not read. */
+  #stall: Promise<void> | undefined;
 
   constructor(
     recorder: HistoryRecorder,
@@ -76,6 +83,13 @@ export class WatchStream {
   /** Asks for progress on the stream. */
   progress(): void {
     this.#call?.send({ requestUnion: { $case: 'progressRequest', value: {} } });
+  }
+
+  /** Reads nothing for so long: what comes fills the window, and then waits at the member. */
+  stall(milliseconds: number): void {
+    this.#stall ??= this.#sleep(milliseconds).then(() => {
+      this.#stall = undefined;
+    });
   }
 
   /** The client goes to another member: the stream breaks and begins anew there. */
@@ -122,7 +136,10 @@ export class WatchStream {
 
   async #read(call: StreamCall<WatchRequest, WatchResponse>): Promise<void> {
     try {
-      for await (const response of call.responses) this.#onResponse(response);
+      for await (const response of call.responses) {
+        this.#onResponse(response);
+        await this.#stall;
+      }
     } catch (error) {
       // Whatever broke the stream: the watches go on elsewhere.
       if (!EtcdError.is(error)) throw error;
@@ -142,7 +159,7 @@ export class WatchStream {
       if (watch === undefined) return;
       watch.id = response.watchId;
       this.#receive(watch, response);
-      if (response.canceled) this.#forget(watch, 'refused');
+      if (response.canceled) this.#over(watch, 'refused');
       return;
     }
     // Progress of the whole stream counts for every watch on it.
@@ -151,22 +168,29 @@ export class WatchStream {
     );
     for (const watch of concerned) {
       this.#receive(watch, response);
-      if (response.canceled) this.#forget(watch, 'cancelled');
+      if (response.canceled) this.#over(watch, 'cancelled');
     }
+  }
+
+  #over(watch: OpenWatch, why: string): void {
+    this.#forget(watch, why);
+    watch.wish.onGone?.();
   }
 
   #receive(watch: OpenWatch, response: WatchResponse): void {
     const { created, canceled, compactRevision, events } = response;
     const headerRevision = response.header?.revision ?? 0;
+    const received = events.flatMap(({ type, kv, prevKv }) =>
+      kv === undefined ? [] : [{ type, kv, prevKv }],
+    );
     watch.handle?.receive({
       headerRevision,
       created,
       canceled,
       compactRevision,
-      events: events.flatMap(({ type, kv, prevKv }) =>
-        kv === undefined ? [] : [{ type, kv, prevKv }],
-      ),
+      events: received,
     });
+    watch.wish.onEvents?.(received);
     if (created && watch.nextRevision === 0) watch.nextRevision = headerRevision + 1;
     const last = events.at(-1)?.kv?.modRevision;
     if (last !== undefined) watch.nextRevision = Math.max(watch.nextRevision, last + 1);
@@ -176,7 +200,8 @@ export class WatchStream {
   }
 
   #cancelOldest(): void {
-    const [oldest] = this.#watches;
+    // A cache lives as long as its client.
+    const oldest = this.#watches.find(({ wish }) => wish.onGone === undefined);
     if (oldest === undefined) return;
     const { id } = oldest;
     if (id !== undefined) {

@@ -9,6 +9,7 @@ import type {
   TxnResult,
 } from '@etcd-ts/mvcc';
 import type {
+  CallOptions,
   Channel,
   DeleteRangeResponse,
   PutResponse,
@@ -22,9 +23,8 @@ import type { OperationRequest, OperationResponse } from '../history/operation.t
 export async function sendUnary(
   channel: Channel,
   request: OperationRequest,
-  timeoutMs: number,
+  options: CallOptions,
 ): Promise<OperationResponse> {
-  const options = { timeoutMs };
   switch (request.kind) {
     case 'range': {
       const response = await channel.unary('etcdserverpb.KV/Range', request.request, options);
@@ -67,7 +67,7 @@ export async function sendUnary(
       return { kind: 'leaseRevoke', revision: response.header?.revision ?? 0 };
     }
     case 'leaseKeepAlive':
-      return keepAlive(channel, request.id, timeoutMs);
+      return keepAlive(channel, request.id, options);
     case 'leaseTimeToLive': {
       const message = { ID: request.id, keys: true };
       const response = await channel.unary('etcdserverpb.Lease/LeaseTimeToLive', message, options);
@@ -86,9 +86,9 @@ export async function sendUnary(
 async function keepAlive(
   channel: Channel,
   id: bigint,
-  timeoutMs: number,
+  options: CallOptions,
 ): Promise<OperationResponse> {
-  const call = channel.stream('etcdserverpb.Lease/LeaseKeepAlive', { timeoutMs });
+  const call = channel.stream('etcdserverpb.Lease/LeaseKeepAlive', options);
   call.send({ ID: id });
   call.end();
   for await (const response of call.responses) {

@@ -1,0 +1,73 @@
+/** A3: a snapshot that a member gives away restores to the state at its index (SN1). */
+import { openStore, readApplied, restoreSnapshot } from '@etcd-ts/mvcc';
+import { DatabasesImage, SimBackends } from '../disk/sim-backends.ts';
+import type { SimCluster } from './sim-cluster.ts';
+import type { SimMember } from './sim-member.ts';
+
+/** Behind the content stands its SHA-256. */
+const DIGEST_BYTES = 32;
+const TIMES = { meanSyncUs: 100, meanReadUs: 10 };
+
+/** Saves a member's state as `etcdctl snapshot save` does, restores it, and holds it against the ghost. */
+export async function checkBackup(
+  cluster: SimCluster,
+  member: SimMember,
+  count: (what: string) => void,
+): Promise<void> {
+  const { ghost, world } = cluster;
+  const saved = await save(cluster, member);
+  if (saved === undefined) return;
+  const process = cluster.clientProcess('backup');
+  const store = new SimBackends({
+    image: new DatabasesImage(),
+    process,
+    random: world.random('backup'),
+    times: TIMES,
+  });
+  const backend = await store.open('restored');
+  const add = (what: string): void => {
+    ghost.findings.add('SN1', `a snapshot of member ${member.number} ${what}`, [], world.nowUs);
+  };
+  try {
+    await restoreSnapshot(backend, pieces(saved));
+    const { index } = readApplied(backend) ?? { index: 0 };
+    const restored = await openStore(backend);
+    const { revision, compactRevision } = restored;
+    const head = [index, revision, compactRevision, restored.stateHash().toString(16)].join('-');
+    const known = ghost.entries[index]?.stateHash;
+    if (known?.startsWith(`${head}-`) !== true) {
+      add(`restores to ${head}, but the state after ${index} was ${known ?? 'never seen'}`);
+    }
+    count('backups restored');
+  } catch (error) {
+    add(`cannot be restored: ${String(error)}`);
+  } finally {
+    await backend.close();
+  }
+}
+
+/** The content without its digest; undefined when the member did not give all of it. */
+async function save(cluster: SimCluster, member: SimMember): Promise<Uint8Array | undefined> {
+  const call = cluster.connect('backup', member).stream('etcdserverpb.Maintenance/Snapshot');
+  call.send({});
+  call.end();
+  const blobs: Uint8Array[] = [];
+  try {
+    for await (const { blob } of call.responses) blobs.push(blob.slice());
+  } catch {
+    return undefined;
+  }
+  const length = blobs.reduce((sum, blob) => sum + blob.length, 0);
+  if (length <= DIGEST_BYTES) return undefined;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const blob of blobs) {
+    whole.set(blob, at);
+    at += blob.length;
+  }
+  return whole.subarray(0, length - DIGEST_BYTES);
+}
+
+async function* pieces(content: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield content;
+}

@@ -1,0 +1,66 @@
+/**
+ * The fault atlas: where disks may lose what they had taken for good, so that each committed entry keeps a clean
+ * majority. No cluster can bear more.
+ *
+ * - Damage that is noticed: one member at a time, which is then replaced.
+ * - Loss that nobody can notice (the log ends earlier than it did): only what a majority of the others has anyway, and
+ *   only when no vote is forgotten that could be given a second time.
+ */
+import { type RecoveredLog, WalError } from '@etcd-ts/wal';
+import type { Operator } from '../cluster/operator.ts';
+import type { SimCluster } from '../cluster/sim-cluster.ts';
+import type { SimMember } from '../cluster/sim-member.ts';
+
+/** Says what disks may do. */
+export class FaultAtlas {
+  readonly #cluster: SimCluster;
+  readonly #operator: Operator;
+
+  constructor(cluster: SimCluster, operator: Operator) {
+    this.#cluster = cluster;
+    this.#operator = operator;
+  }
+
+  /** Whether this member's disk may go wrong now: all the others' are clean, and the membership is at rest. */
+  mayFail(member: SimMember): boolean {
+    const { members, present } = this.#cluster;
+    const isTaken = members.some((each) => each.isRotten || each.disk.liesAboutSyncs);
+    return !isTaken && this.#operator.isIdle && !member.isRetired && present.length > 2;
+  }
+
+  /** Whether the end of this member's log may be lost without a word. */
+  async mayForget(member: SimMember): Promise<boolean> {
+    const { present, ghost } = this.#cluster;
+    const own = await readable(member, 'visible');
+    if (own === undefined) return false;
+    const { term } = own.hardState;
+    const end = own.entries.at(-1) ?? own.snapshot ?? { index: 0, term: 0 };
+    const others: RecoveredLog[] = [];
+    for (const other of present) {
+      if (other === member) continue;
+      const log = await readable(other, 'durable');
+      // A member that has seen an older term may still stand for this one.
+      if (log === undefined || log.hardState.term < term) return false;
+      if (holds(log, end)) others.push(log);
+    }
+    return 2 * others.length > present.length && ghost.claims.candidatesOf(term) <= 1;
+  }
+}
+
+function holds({ snapshot, entries }: RecoveredLog, end: { index: number; term: number }): boolean {
+  if (snapshot !== undefined && snapshot.index >= end.index) return true;
+  const first = entries[0]?.index ?? 0;
+  return entries.length > 0 && entries[end.index - first]?.term === end.term;
+}
+
+async function readable(
+  member: SimMember,
+  view: 'visible' | 'durable',
+): Promise<RecoveredLog | undefined> {
+  try {
+    return await member.readLog(view);
+  } catch (error) {
+    if (error instanceof WalError) return undefined;
+    throw error;
+  }
+}
