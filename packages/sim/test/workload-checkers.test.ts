@@ -178,7 +178,7 @@ describe('a graph', () => {
     graph.connect(3, 2);
     expect(graph.findCycle()).toBeUndefined();
     graph.connect(2, 0);
-    expect([...(graph.findCycle() ?? [])].sort()).toEqual([0, 1, 2]);
+    expect(new Set(graph.findCycle())).toEqual(new Set([0, 1, 2]));
   });
 
   it('knows that what had ended came before what began', () => {
@@ -192,7 +192,7 @@ describe('a graph', () => {
     graph.connect(2, 1);
     expect(graph.findCycle()).toBeUndefined();
     graph.connect(1, 0);
-    expect([...(graph.findCycle() ?? [])].sort()).toEqual([0, 1, 2]);
+    expect(new Set(graph.findCycle())).toEqual(new Set([0, 1, 2]));
   });
 });
 

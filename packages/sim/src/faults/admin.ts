@@ -18,16 +18,16 @@ export function beginAdminFault(scene: Scene, fault: AdminFault): Undo {
       return NOTHING;
     }
     case 'hashCheck':
-      operator.aside(() => checkHashes(cluster));
+      void operator.aside(() => checkHashes(cluster));
       return NOTHING;
     case 'backup':
-      operator.aside(() => checkBackup(cluster, cluster.resolve(fault.target), scene.count));
+      void operator.aside(() => checkBackup(cluster, cluster.resolve(fault.target), scene.count));
       return NOTHING;
     case 'alarm':
       return beginAlarm(scene, fault);
     case 'auth':
-      operator.aside(() => operator.auth.enable());
-      return () => operator.aside(() => operator.auth.disable());
+      void operator.aside(() => operator.auth.enable());
+      return () => void operator.aside(() => operator.auth.disable());
     case 'replace':
       operator.replace(cluster.resolve(fault.target), fault.asLearner);
       return NOTHING;
@@ -62,5 +62,5 @@ function beginAlarm(
     count(action === AlarmAction.ACTIVATE ? 'alarms raised' : 'alarms put out');
   };
   const raised = operator.aside(set(AlarmAction.ACTIVATE));
-  return () => operator.aside(() => raised.then(set(AlarmAction.DEACTIVATE)));
+  return () => void operator.aside(() => raised.then(set(AlarmAction.DEACTIVATE)));
 }
