@@ -8,6 +8,7 @@ export {
 } from './simulated-cluster.ts';
 
 // Plans and runs.
+export { SOMETIMES } from './cluster/sometimes.ts';
 export { type Run, type RunOptions, runPlan, type RunResult } from './cluster/run-plan.ts';
 export { generatePlan, LIVENESS_MS } from './plan/generate.ts';
 export { CRASH_POINTS, type CrashPoint } from './cluster/crash-points.ts';

@@ -24,6 +24,7 @@ export class AuthSwitch {
   readonly #insist: Insist;
   /** How often it is to be on; overlapping wishes count. */
   #wishes = 0;
+  #isOn = false;
   #last: Promise<void> = Promise.resolve();
 
   constructor(insist: Insist) {
@@ -33,7 +34,8 @@ export class AuthSwitch {
   enable(): Promise<void> {
     this.#wishes++;
     return this.#then(async () => {
-      if (this.#wishes === 0) return;
+      if (this.#wishes === 0 || this.#isOn) return;
+      this.#isOn = true;
       const options = { noPassword: false };
       const user = { name: ROOT, password: PASSWORD, hashedPassword: '', options };
       await this.#insist('etcdserverpb.Auth/UserAdd', user);
@@ -46,21 +48,29 @@ export class AuthSwitch {
   disable(): Promise<void> {
     this.#wishes--;
     return this.#then(async () => {
-      if (this.#wishes > 0) return;
-      for (;;) {
-        const answer = await this.#insist('etcdserverpb.Auth/Authenticate', {
-          name: ROOT,
-          password: PASSWORD,
-        });
-        // Refused: it is off already.
-        if (answer === undefined) return;
-        const { token } = answer as { readonly token: string };
-        const metadata = new Map([['token', token]]);
-        // A token is known to few; another member may refuse it.
-        if ((await this.#insist('etcdserverpb.Auth/AuthDisable', {}, metadata)) !== undefined)
-          return;
-      }
+      if (this.#wishes > 0 || !this.#isOn) return;
+      this.#isOn = false;
+      await this.#turnOff();
     });
+  }
+
+  /** For when a command to turn it on came later than the one to turn it off. */
+  makeSureItIsOff(): Promise<void> {
+    return this.#then(() => this.#turnOff());
+  }
+
+  async #turnOff(): Promise<void> {
+    const credentials = { name: ROOT, password: PASSWORD };
+    for (;;) {
+      const answer = await this.#insist('etcdserverpb.Auth/Authenticate', credentials);
+      // Refused: it is off already.
+      if (answer === undefined) return;
+      const { token } = answer as { readonly token: string };
+      const metadata = new Map([['token', token]]);
+      // A token is known to few; another member may refuse it.
+      const done = await this.#insist('etcdserverpb.Auth/AuthDisable', {}, metadata);
+      if (done !== undefined) return;
+    }
   }
 
   #then(next: () => Promise<void>): Promise<void> {

@@ -37,6 +37,9 @@ export const CRASH_POINTS = [
   /** Entries, one at a time. */
   'apply',
   'applied',
+  /** Steps of a compaction. */
+  'compact',
+  'compacted',
   /** A client's answer. */
   'answer',
   'answered',

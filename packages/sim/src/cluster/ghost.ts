@@ -40,6 +40,12 @@ export interface GhostListener {
   status?(member: number, status: NodeStatus): void;
   applied?(member: number, index: number): void;
   sent?(message: Message): void;
+  /** A member begins to serve, or ends. */
+  life?(member: number, isUp: boolean): void;
+  /** A running member has taken its state from a snapshot. */
+  installed?(member: number): void;
+  /** Leases that a deposed leader had taken for expired were left alone. */
+  spared?(): void;
 }
 
 /** A listener's view of the trace: kind of happening and numbers to fold. */
@@ -73,7 +79,8 @@ export class Ghost {
   readonly promises: Promises;
   readonly claims: RaftClaims;
   snapshotsInstalled = 0;
-  listener: GhostListener | undefined;
+  /** Whoever wants to hear. */
+  readonly listeners: GhostListener[] = [];
   /** Called when an entry is applied anywhere for the first time. */
   onFirstApply: ((index: number, term: number, configs: readonly ConfState[]) => void) | undefined;
 
@@ -143,14 +150,24 @@ export class Ghost {
       const steps = entry.change.steps.map((step) => `${step.op} ${step.node}`).join();
       this.#recorded(member, state, entry, `config ${steps}`, undefined, state.store.revision);
     };
-    state.observe({ replaced: () => this.#replaced(member, state) });
+    state.observe({
+      replaced: () => {
+        this.#replaced(member, state);
+        for (const listener of this.listeners) listener.installed?.(member);
+      },
+    });
     this.#replaced(member, state);
+  }
+
+  /** A member begins to serve, or ends. */
+  life(member: number, isUp: boolean): void {
+    for (const listener of this.listeners) listener.life?.(member, isUp);
   }
 
   /** A member's role, term or leader changed. */
   status(member: number, id: bigint, status: NodeStatus): void {
     this.#trace('status', member, status.term, status.isLeader ? 1 : 0);
-    this.listener?.status?.(member, status);
+    for (const listener of this.listeners) listener.status?.(member, status);
     const known = this.#terms.get(member) ?? 0;
     if (status.term < known) {
       this.#add('R7', `member ${member} is in term ${status.term}, after term ${known}`);
@@ -169,7 +186,7 @@ export class Ghost {
 
   /** A member sends a message. */
   sent(message: Message): void {
-    this.listener?.sent?.(message);
+    for (const listener of this.listeners) listener.sent?.(message);
     this.claims.sent(message);
     this.promises.sent(this.#numbers.get(message.from) ?? 0, message);
     if (message.type === 'voteResponse' && !message.rejected) {
@@ -214,6 +231,9 @@ export class Ghost {
   #applied(member: number, state: State, entry: Applied, before: LeasesBefore): void {
     const isFirst = entry.index > this.lastIndex;
     const { command } = entry;
+    if (isFirst && before.spared.length > 0) {
+      for (const listener of this.listeners) listener.spared?.();
+    }
     for (const id of before.spared) {
       if (state.lessor.exists(id)) continue;
       this.#add('L4', `entry ${entry.index}, of a leader that was deposed, ended lease ${id}`);
@@ -251,7 +271,7 @@ export class Ghost {
     const stateHash = state.stateHash();
     const { revision } = state.store;
     this.#trace('apply', member, at.index, revision);
-    this.listener?.applied?.(member, at.index);
+    for (const listener of this.listeners) listener.applied?.(member, at.index);
     this.promises.applied(member, at.index);
     const known = this.entries[at.index];
     if (known === undefined) {

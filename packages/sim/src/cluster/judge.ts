@@ -33,22 +33,31 @@ export interface RunEvidence {
   readonly calmSinceUs: number | undefined;
 }
 
-/** Everything that is wrong with a run; what was seen while it ran comes first. */
-export function judge({ plan, cluster, recorder, notes, calmSinceUs }: RunEvidence): Violation[] {
+/** What the judges say. */
+export interface Judgement {
+  /** Everything that is wrong with a run; what was seen while it ran comes first. */
+  readonly violations: readonly Violation[];
+  /** Revisions that operations with unknown outcome made after all. */
+  readonly unknownRevisions: ReadonlyMap<number, number>;
+}
+
+/** Puts the evidence before every judge. */
+export function judge({ plan, cluster, recorder, notes, calmSinceUs }: RunEvidence): Judgement {
   const { ghost, world } = cluster;
   const operations = recorder.operations();
   const resolved = resolveUnknown(operations, ghost, ghost.findings);
   const evidence = { operations, ...resolved };
-  const { violations, model } = checkStrictSerializability(evidence);
+  const answers = checkStrictSerializability(evidence);
+  const { model } = answers;
   let maxCompactedRevision = 0;
   for (const { request, outcome } of operations) {
     if (request.kind === 'compact' && outcome.kind !== 'failed') {
       maxCompactedRevision = Math.max(maxCompactedRevision, request.revision);
     }
   }
-  return [
+  const violations = [
     ...ghost.findings.violations,
-    ...violations,
+    ...answers.violations,
     ...checkHeaderRevisions(operations),
     ...checkCompaction(operations, model.revision),
     ...checkWatches({
@@ -73,4 +82,5 @@ export function judge({ plan, cluster, recorder, notes, calmSinceUs }: RunEviden
     ...checkCaches(notes.caches, KEY_PREFIX, KEY_PREFIX_END, model),
     ...checkRegisterSample(operations).violations,
   ];
+  return { violations, unknownRevisions: resolved.unknownRevisions };
 }

@@ -29,22 +29,37 @@ export async function awaitRecovery(
   const deadlineUs = world.nowUs + plan.livenessMs * 1000;
   let calmSinceUs: number | undefined;
   while (calmSinceUs === undefined && world.nowUs < deadlineUs) {
-    if (operator.isIdle && cluster.isInAgreement && (await everyMemberServes(cluster, recorder))) {
-      calmSinceUs = world.nowUs;
-    } else await sleepIn(cluster, 'conductor', POLL_MS);
+    const isAtRest = operator.isIdle && cluster.isInAgreement;
+    if (isAtRest && needsCalming(plan)) await operator.calmDown();
+    if (isAtRest && (await everyMemberServes(cluster, recorder))) calmSinceUs = world.nowUs;
+    else await sleepIn(cluster, 'conductor', POLL_MS);
   }
   if (calmSinceUs === undefined) {
-    cluster.ghost.findings.add('LV1', describe(cluster, plan.livenessMs), [], world.nowUs);
+    cluster.ghost.findings.add(
+      'LV1',
+      describe(cluster, operator, plan.livenessMs),
+      [],
+      world.nowUs,
+    );
     return undefined;
   }
   await sleepIn(cluster, 'conductor', Math.max(WATCH_SETTLE_MS, leaseSettleMs(plan)));
   if (!cluster.isInAgreement) {
     await sleepIn(cluster, 'conductor', 1_000);
     if (!cluster.isInAgreement) {
-      cluster.ghost.findings.add('LV1', describe(cluster, plan.livenessMs), [], world.nowUs);
+      cluster.ghost.findings.add(
+        'LV1',
+        describe(cluster, operator, plan.livenessMs),
+        [],
+        world.nowUs,
+      );
     }
   }
   return calmSinceUs;
+}
+
+function needsCalming({ faults }: Plan): boolean {
+  return faults.some(({ kind }) => kind === 'alarm' || kind === 'auth');
 }
 
 /** Time after which every lease of the plan has run out. */
@@ -79,7 +94,7 @@ async function everyMemberServes(cluster: SimCluster, recorder: HistoryRecorder)
   return (await Promise.all(answers)).every(Boolean);
 }
 
-function describe(cluster: SimCluster, afterMs: number): string {
+function describe(cluster: SimCluster, { pending }: Operator, afterMs: number): string {
   const members = cluster.present.map((member) => {
     const status = member.node?.status();
     if (status === undefined) {
@@ -90,5 +105,5 @@ function describe(cluster: SimCluster, afterMs: number): string {
       `committed ${status.committedIndex}, applied ${status.appliedIndex}`
     );
   });
-  return `${afterMs} ms after everything was healed the members do not serve or agree: ${members.join('; ')}`;
+  return `${afterMs} ms after everything was healed the members do not serve or agree: ${members.join('; ')}; the operator has yet to do: ${pending.join(', ') || 'nothing'}`;
 }

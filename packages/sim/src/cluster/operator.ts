@@ -6,6 +6,8 @@
  * - A member that is out of the cluster does not run; one that comes back begins with an empty disk.
  */
 import {
+  AlarmAction,
+  AlarmType,
   EtcdError,
   type Member,
   type RequestOf,
@@ -23,13 +25,21 @@ const RETRY_MS = 300;
 export class Operator {
   readonly #cluster: SimCluster;
   #last: Promise<void> = Promise.resolve();
-  #waiting = 0;
+  /** What is under way or asked for. */
+  readonly pending: string[] = [];
   readonly auth: AuthSwitch = new AuthSwitch((method, request, metadata) =>
     this.insist(method, request, metadata),
   );
   /** Changes carried through, by kind. */
-  readonly counts: { replaced: number; grown: number; shrunk: number; promoted: number } = {
+  readonly counts: {
+    replaced: number;
+    leadersReplaced: number;
+    grown: number;
+    shrunk: number;
+    promoted: number;
+  } = {
     replaced: 0,
+    leadersReplaced: 0,
     grown: 0,
     shrunk: 0,
     promoted: 0,
@@ -41,15 +51,17 @@ export class Operator {
 
   /** True when no change is under way or asked for. */
   get isIdle(): boolean {
-    return this.#waiting === 0;
+    return this.pending.length === 0;
   }
 
   /** Does something beside the changes of members. */
-  aside(work: () => Promise<void>): Promise<void> {
-    this.#waiting++;
-    return work().finally(() => {
-      this.#waiting--;
-    });
+  aside(name: string, work: () => Promise<void>): Promise<void> {
+    this.pending.push(name);
+    return work().finally(() => this.#done(name));
+  }
+
+  #done(name: string): void {
+    this.pending.splice(this.pending.indexOf(name), 1);
   }
 
   /** Asks one member after another until one has done it; undefined when it is refused. */
@@ -73,10 +85,25 @@ export class Operator {
     }
   }
 
+  /**
+   * Undoes what may have happened after it was undone: a command of which nobody heard may come into the log long after
+   * the one that was to take it back.
+   */
+  async calmDown(): Promise<void> {
+    const query = { action: AlarmAction.GET, memberID: 0n, alarm: AlarmType.NONE };
+    const answer = await this.insist('etcdserverpb.Maintenance/Alarm', query);
+    for (const { memberID, alarm } of answer?.alarms ?? []) {
+      const off = { action: AlarmAction.DEACTIVATE, memberID, alarm };
+      await this.insist('etcdserverpb.Maintenance/Alarm', off);
+    }
+    await this.auth.makeSureItIsOff();
+  }
+
   /** Takes a member's disk away for good, removes it, and lets it join again. */
   replace(member: SimMember, asLearner: boolean): void {
-    this.#enqueue(async () => {
+    this.#enqueue(`replace ${member.number}`, async () => {
       if (member.isRetired) return;
+      if (member.node?.status().isLeader === true) this.counts.leadersReplaced++;
       member.retire();
       await this.#remove(member);
       // One that has not heard of it yet would take the empty disk for the member that it knew, and count its vote.
@@ -90,7 +117,7 @@ export class Operator {
   /** Lets a further machine join. Gives it. */
   grow(asLearner: boolean): SimMember {
     const member = this.#cluster.addMachine();
-    this.#enqueue(async () => {
+    this.#enqueue(`grow ${member.number}`, async () => {
       // A voter is let in only where all are healthy: one that waits for its replacement comes first.
       if (this.#hasCorrupt()) return;
       await this.#join(member, asLearner, () => this.#hasCorrupt());
@@ -101,7 +128,7 @@ export class Operator {
 
   /** Removes a member that runs; it learns of it and ends. */
   shrink(member: SimMember): void {
-    this.#enqueue(async () => {
+    this.#enqueue(`shrink ${member.number}`, async () => {
       if (member.isRetired) return;
       member.excuses++;
       await this.#remove(member);
@@ -125,11 +152,9 @@ export class Operator {
     return this.#cluster.present.some((member) => member.isRotten && !member.isWanted);
   }
 
-  #enqueue(change: () => Promise<void>): void {
-    this.#waiting++;
-    this.#last = this.#last.then(change).finally(() => {
-      this.#waiting--;
-    });
+  #enqueue(name: string, change: () => Promise<void>): void {
+    this.pending.push(name);
+    this.#last = this.#last.then(change).finally(() => this.#done(name));
   }
 
   async #remove(member: SimMember): Promise<void> {
@@ -217,6 +242,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'ROLE_ALREADY_EXIST',
   'AUTH_NOT_ENABLED',
   'INVALID_AUTH_TOKEN',
+  'USER_EMPTY',
   'PERMISSION_DENIED',
 ]);
 

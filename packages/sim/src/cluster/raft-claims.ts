@@ -35,12 +35,18 @@ interface TermClaims {
   readonly grants: Map<bigint, bigint>;
   /** The log with which each candidate stood. */
   readonly stood: Map<bigint, number>;
+  /** Those who stood since the leader asked them to. */
+  readonly asked: Set<bigint>;
 }
 
 /** The claims of one run. */
 export class RaftClaims {
   readonly #parts: ClaimsParts;
   readonly #terms = new Map<number, TermClaims>();
+  /** The newest term of which each entry was seen. */
+  readonly #newest = new Map<number, number>();
+  /** Entries that had to make room for those of a newer leader. */
+  overwritten = 0;
   /** The furthest commit index that anybody has any right to know of. */
   commit = 0;
 
@@ -81,6 +87,11 @@ export class RaftClaims {
     return this.#terms.get(term)?.stood.size ?? 0;
   }
 
+  /** Whether a leader of this term came to it by a transfer. */
+  isTransfer(id: bigint, term: number): boolean {
+    return this.#terms.get(term)?.asked.has(id) === true;
+  }
+
   /** A member sends a message. */
   sent(message: Message): void {
     const { from, term } = message;
@@ -98,6 +109,7 @@ export class RaftClaims {
         return;
       case 'vote':
         this.#term(term).stood.set(from, message.lastIndex);
+        if (message.transfer) this.#term(term).asked.add(from);
         return;
       case 'voteResponse':
         if (!message.rejected) this.#term(term).grants.set(from, message.to);
@@ -124,6 +136,9 @@ export class RaftClaims {
       );
     }
     entries.set(index, entryTerm);
+    const newest = this.#newest.get(index);
+    if (newest !== undefined && newest < entryTerm) this.overwritten++;
+    if (newest === undefined || newest < entryTerm) this.#newest.set(index, entryTerm);
     const committed = this.#parts.committed(index);
     if (committed === undefined || committed.decidedBy >= term) return;
     if (committed.term === entryTerm) return;
@@ -173,7 +188,13 @@ export class RaftClaims {
   #term(term: number): TermClaims {
     let claims = this.#terms.get(term);
     if (claims === undefined) {
-      claims = { entries: new Map(), acks: new Map(), grants: new Map(), stood: new Map() };
+      claims = {
+        entries: new Map(),
+        acks: new Map(),
+        grants: new Map(),
+        stood: new Map(),
+        asked: new Set(),
+      };
       this.#terms.set(term, claims);
     }
     return claims;

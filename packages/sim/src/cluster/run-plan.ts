@@ -17,6 +17,7 @@ import { FaultInjector } from './fault-injector.ts';
 import { judge } from './judge.ts';
 import { awaitRecovery } from './liveness.ts';
 import { SimCluster } from './sim-cluster.ts';
+import { Sometimes } from './sometimes.ts';
 
 /** How a run is looked at; changes nothing of what happens in it. */
 export interface RunOptions {
@@ -47,6 +48,8 @@ export interface RunResult {
   readonly operations: number;
   /** How often each interesting thing happened. */
   readonly coverage: Readonly<Record<string, number>>;
+  /** How often each of {@link SOMETIMES} happened; absent: never. */
+  readonly sometimes: Readonly<Record<string, number>>;
 }
 
 /** Ends a run at the first violation seen while it runs. */
@@ -71,8 +74,9 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
   const faults = new FaultInjector(cluster);
   const run: Run = { plan, cluster, recorder, faults };
   watchDurability(cluster);
+  const sometimes = new Sometimes(run);
   options.watch?.(run);
-  const notes: Notes = { holds: [], caches: [] };
+  const notes: Notes = { holds: [], caches: [], libraries: [] };
   const { findings } = cluster.ghost;
   world.afterEvent = () => {
     if (findings.violations.length > 0) world.fail(new Stopped());
@@ -96,7 +100,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     if (error instanceof UnhandledError) findings.add('P1', error.message, [], world.nowUs);
     else if (!(error instanceof Stopped)) throw error;
   }
-  const violations = judge({ plan, cluster, recorder, notes, calmSinceUs });
+  const { violations, unknownRevisions } = judge({ plan, cluster, recorder, notes, calmSinceUs });
   return {
     plan,
     violations,
@@ -106,6 +110,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     simulatedMs: Math.floor(world.nowUs / 1000),
     operations: recorder.operations().length,
     coverage: coverageOf(cluster, faults, recorder),
+    sometimes: Object.fromEntries(sometimes.finish(unknownRevisions, notes)),
   };
 }
 
@@ -147,6 +152,8 @@ function hire(
   };
   const sleep = (milliseconds: number): Promise<void> => sleepIn(cluster, name, milliseconds);
   const watches = new WatchStream(recorder, connect, sleep);
+  const library = new LibraryClient(cluster, id, recorder);
+  notes.libraries.push(library);
   const client = new SimClient({
     plan: planned,
     nowMs: () => cluster.world.nowUs / 1000,
@@ -157,7 +164,7 @@ function hire(
       connection = undefined;
     },
     watches,
-    library: new LibraryClient(cluster, id, recorder),
+    library,
     notes,
   });
   return { client, watches };

@@ -86,7 +86,9 @@ export class SimMember {
     failedStarts: number;
     corruptStarts: number;
     refusedDisks: number;
+    tornLogs: number;
   } = {
+    tornLogs: 0,
     refusedDisks: 0,
     corruptStarts: 0,
     powerLosses: 0,
@@ -151,9 +153,6 @@ export class SimMember {
     else this.kill();
   }
 
-  /** Called when it begins to serve, and when it ends. */
-  onLife: ((isUp: boolean) => void) | undefined;
-
   /** Takes it out of service. */
   retire(): void {
     this.isRetired = true;
@@ -214,7 +213,7 @@ export class SimMember {
   #door: MemberDoor | undefined;
 
   #end(): void {
-    if (this.node !== undefined) this.onLife?.(false);
+    if (this.node !== undefined) this.#parts.ghost.life(this.number, false);
     this.#door = undefined;
     this.node = undefined;
     this.state = undefined;
@@ -237,7 +236,7 @@ export class SimMember {
       }
       for (const callback of this.#onceRunning.splice(0)) callback();
       this.counts.starts++;
-      this.onLife?.(true);
+      this.#parts.ghost.life(this.number, true);
       const channel: Channel = node.channel();
       this.#door = { process, channel, pass: (point) => this.#pass(process, point) };
       node.on('stopped', (reason) => {
@@ -261,11 +260,20 @@ export class SimMember {
     return (await hasWal(disk, directory)) ? readWal({ disk, directory }) : undefined;
   }
 
+  /** The numbers of the segments that its log has now. */
+  segments(): readonly number[] {
+    const directory = this.disk.directories.get(`${dataDirOf(this.number)}/member/wal`);
+    const names = [...(directory?.visible.keys() ?? [])].filter((name) => name.endsWith('.wal'));
+    return names.map((name) => Number.parseInt(name, 16));
+  }
+
   /** What it promised to the others in earlier lives must be on its disk. */
   async #checkPromises(): Promise<void> {
     if (this.isForeign) return;
     try {
-      this.#parts.ghost.promises.check(this.number, await this.readLog('visible'));
+      const log = await this.readLog('visible');
+      if (log?.repaired !== undefined) this.counts.tornLogs++;
+      this.#parts.ghost.promises.check(this.number, log);
     } catch (error) {
       // It will say itself what is wrong with its log.
       if (!(error instanceof WalError)) throw error;
@@ -342,7 +350,7 @@ export class SimMember {
       listen: (_options, served) => {
         this.state = served.node.state;
         ghost.join(this.number, served.node);
-        passAtEntries(served.node.state, pass);
+        passAtSteps(served.node.state, pass);
         const id = served.node.memberId;
         this.id = id;
         served.node.onStatusChange((status) => ghost.status(this.number, id, status));
@@ -358,8 +366,8 @@ export class SimMember {
 /** Why a member does not start whose log has gone bad. */
 const DAMAGE_CODES: ReadonlySet<string> = new Set(['CORRUPT_DATA', 'IO']);
 
-/** Lets a state pass a point before and after each entry. */
-function passAtEntries(state: State, pass: PassPoint): void {
+/** Lets a state pass a point before and after each entry, and each step of a compaction. */
+function passAtSteps(state: State, pass: PassPoint): void {
   const apply = state.apply.bind(state);
   state.apply = (entry) => {
     pass('apply');
@@ -367,6 +375,18 @@ function passAtEntries(state: State, pass: PassPoint): void {
     pass('applied');
     return result;
   };
+  const passAtCompaction = (): void => {
+    const { store } = state;
+    const compactStep = store.compactStep.bind(store);
+    store.compactStep = (entriesMax) => {
+      pass('compact');
+      const isMore = compactStep(entriesMax);
+      pass('compacted');
+      return isMore;
+    };
+  };
+  passAtCompaction();
+  state.observe({ replaced: passAtCompaction });
 }
 
 /** Where the member of a machine keeps its data. */

@@ -18,16 +18,18 @@ export function beginAdminFault(scene: Scene, fault: AdminFault): Undo {
       return NOTHING;
     }
     case 'hashCheck':
-      void operator.aside(() => checkHashes(cluster));
+      void operator.aside('hash check', () => checkHashes(cluster));
       return NOTHING;
     case 'backup':
-      void operator.aside(() => checkBackup(cluster, cluster.resolve(fault.target), scene.count));
+      void operator.aside('backup', () =>
+        checkBackup(cluster, cluster.resolve(fault.target), scene.count),
+      );
       return NOTHING;
     case 'alarm':
       return beginAlarm(scene, fault);
     case 'auth':
-      void operator.aside(() => operator.auth.enable());
-      return () => void operator.aside(() => operator.auth.disable());
+      void operator.aside('auth on', () => operator.auth.enable());
+      return () => void operator.aside('auth off', () => operator.auth.disable());
     case 'replace':
       operator.replace(cluster.resolve(fault.target), fault.asLearner);
       return NOTHING;
@@ -61,6 +63,6 @@ function beginAlarm(
     await operator.insist('etcdserverpb.Maintenance/Alarm', { action, memberID, alarm });
     count(action === AlarmAction.ACTIVATE ? 'alarms raised' : 'alarms put out');
   };
-  const raised = operator.aside(set(AlarmAction.ACTIVATE));
-  return () => void operator.aside(() => raised.then(set(AlarmAction.DEACTIVATE)));
+  const raised = operator.aside('alarm on', set(AlarmAction.ACTIVATE));
+  return () => void operator.aside('alarm off', () => raised.then(set(AlarmAction.DEACTIVATE)));
 }

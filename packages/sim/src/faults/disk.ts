@@ -152,7 +152,8 @@ function beginForeignDisk(
   { target, of }: Extract<DiskFault, { kind: 'foreignDisk' }>,
 ): Undo {
   const [member, other] = [cluster.member(target), cluster.member(of)];
-  if (member.isRetired || other.isRetired || member === other || other.id === 0n) return NOTHING;
+  if (member === other || other.id === 0n || other.isJoining) return NOTHING;
+  if ([member, other].some((each) => each.isRetired || each.isForeign)) return NOTHING;
   member.kill();
   const giveBack = member.mountDiskOf(other);
   count('foreign disks mounted');

@@ -12,6 +12,7 @@ export function beginProcessFault(scene: Scene, fault: ProcessFault): Undo {
   if (fault.kind === 'powerLoss') {
     const members = fault.targets.map((target) => cluster.resolve(target));
     for (const member of members) member.losePower();
+    if (cluster.present.every((member) => !member.isRunning)) scene.count('whole power losses');
     return () => members.forEach(startAgain);
   }
   if (fault.kind === 'staleLeader') return beginStaleLeader(scene);

@@ -79,6 +79,7 @@ async function runOnce(plan: Plan, options: CommandOptions): Promise<RunResult> 
       simulatedMs: 0,
       operations: 0,
       coverage: {},
+      sometimes: {},
     };
   }
 }

@@ -1,6 +1,7 @@
 /** How far the command is, on standard error; and what it has seen, at the end. */
 import process from 'node:process';
 import type { RunResult } from '../cluster/run-plan.ts';
+import { SOMETIMES } from '../cluster/sometimes.ts';
 
 /** Between two lines of progress. */
 const INTERVAL_MS = 1_000;
@@ -9,6 +10,7 @@ const INTERVAL_MS = 1_000;
 export class Progress {
   readonly #startMs = performance.now();
   readonly #coverage = new Map<string, number>();
+  readonly #sometimes = new Map<string, number>();
   #lastPrintMs = 0;
   #runs = 0;
   #events = 0;
@@ -24,9 +26,8 @@ export class Progress {
     this.#events += result.events;
     this.#operations += result.operations;
     this.#simulatedMs += result.simulatedMs;
-    for (const [name, count] of Object.entries(result.coverage)) {
-      this.#coverage.set(name, (this.#coverage.get(name) ?? 0) + count);
-    }
+    addAll(this.#coverage, result.coverage);
+    addAll(this.#sometimes, result.sometimes);
     if (!process.stderr.isTTY || this.elapsedMs - this.#lastPrintMs < INTERVAL_MS) return;
     this.#lastPrintMs = this.elapsedMs;
     process.stderr.write(`\r${this.#line()} `);
@@ -37,6 +38,10 @@ export class Progress {
     console.error(`\n${this.#line()}; ${failures} failed`);
     const names = [...this.#coverage.keys()].sort((a, b) => (a < b ? -1 : 1));
     for (const name of names) console.error(`  ${name.padEnd(40)} ${this.#coverage.get(name)}`);
+    console.error('\nsometimes');
+    for (const name of SOMETIMES) {
+      console.error(`  ${name.padEnd(64)} ${this.#sometimes.get(name) ?? 'never'}`);
+    }
   }
 
   #line(): string {
@@ -46,5 +51,11 @@ export class Progress {
       `${Math.round(this.#simulatedMs / 1000)} s simulated (${(this.#simulatedMs / this.elapsedMs).toFixed(0)} times real time), ` +
       `${this.#events} events, ${this.#operations} operations`
     );
+  }
+}
+
+function addAll(sums: Map<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) {
+    sums.set(name, (sums.get(name) ?? 0) + count);
   }
 }

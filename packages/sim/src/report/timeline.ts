@@ -59,17 +59,16 @@ export class TimelineCollector {
     const { ghost, members, world } = run.cluster;
     const nowMs = (): number => world.nowUs / 1000;
     const numbers = new Map<bigint, number>();
-    for (const member of members) {
-      const lane = this.#lane(member.number);
-      member.onLife = (isUp) => {
-        if (isUp) lane.lives.push({ fromMs: nowMs(), toMs: Infinity });
+    for (const { number } of members) this.#lane(number);
+    ghost.listeners.push({
+      life: (member, isUp) => {
+        const { lives } = this.#lane(member);
+        if (isUp) lives.push({ fromMs: nowMs(), toMs: Infinity });
         else {
-          const last = lane.lives.at(-1);
+          const last = lives.at(-1);
           if (last !== undefined) last.toMs = nowMs();
         }
-      };
-    }
-    ghost.listener = {
+      },
       status: (member, { isLeader, leader, term }) => {
         for (const { node, number } of members)
           if (node !== undefined) numbers.set(node.memberId, number);
@@ -83,7 +82,7 @@ export class TimelineCollector {
           this.#messages.push({ atMs: nowMs(), ...ends, type, term });
         }
       },
-    };
+    });
   };
 
   /** Everything that was seen, with how the run was judged. */

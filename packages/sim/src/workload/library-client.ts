@@ -36,6 +36,9 @@ export class LibraryClient {
   readonly #id: number;
   readonly #recorder: HistoryRecorder;
   #calls = 0;
+  /** Attempts beyond the first of each call. */
+  retries = 0;
+  #attempts = 0;
   /** The answer that the library had last, as it came over the wire. */
   #answer: unknown;
 
@@ -78,6 +81,7 @@ export class LibraryClient {
     { key, value, timeoutMs }: { key: string; value: Uint8Array; timeoutMs: number },
   ): Promise<OperationOutcome> {
     const options = { timeoutMs };
+    this.#attempts = 0;
     try {
       if (what === 'get') await this.#client.get(key, options);
       else if (what === 'put') await this.#client.put(key, value, options);
@@ -97,6 +101,7 @@ export class LibraryClient {
   #listen(channel: Channel): Channel {
     return {
       unary: async (method, request, options) => {
+        if (this.#attempts++ > 0) this.retries++;
         const response = await channel.unary(method, request, options);
         this.#answer = response;
         return response;

@@ -44,6 +44,7 @@ export interface SimClientParts {
 export interface Notes {
   readonly holds: LockHold[];
   readonly caches: CacheRecord[];
+  readonly libraries: LibraryClient[];
 }
 
 /** One client at work. */
