@@ -3,7 +3,12 @@ import { CRASH_POINTS } from '../cluster/crash-points.ts';
 import { DAMAGES } from '../disk/damage.ts';
 import type { RandomStream } from '../world/random.ts';
 import { omitSome } from './generate.ts';
-import type { PlannedFault, Target } from './planned-fault.ts';
+import {
+  FAULT_FAMILIES,
+  type NetworkFault,
+  type PlannedFault,
+  type Target,
+} from './planned-fault.ts';
 import type { Profile } from './profile.ts';
 
 /** Faults in one run; later ones are left out. */
@@ -30,6 +35,16 @@ export function drawFaults(
   return faults;
 }
 
+/** What is drawn for every fault, whatever its kind. */
+interface Draw {
+  readonly random: RandomStream;
+  readonly members: number;
+  readonly times: { readonly atMs: number; readonly forMs: number };
+  readonly target: Target;
+  /** All members in some order. */
+  readonly others: readonly number[];
+}
+
 function drawFault(
   random: RandomStream,
   kind: PlannedFault['kind'],
@@ -37,10 +52,22 @@ function drawFault(
   members: number,
 ): PlannedFault | undefined {
   const forMs = random.pick([50, 300, 1_000, 3_000, 8_000]) + random.below(500);
-  const times = { atMs, forMs };
   const target: Target = random.chance(0.4) ? 'leader' : 1 + random.below(members);
   const others = random.shuffled(Array.from({ length: members }, (_, i) => i + 1));
   if (members === 1 && NEEDS_PEERS.has(kind)) return undefined;
+  const draw: Draw = { random, members, times: { atMs, forMs }, target, others };
+  if (isNetwork(kind)) return drawNetworkFault(kind, draw);
+  return drawOther(kind, draw);
+}
+
+function isNetwork(kind: PlannedFault['kind']): kind is NetworkFault['kind'] {
+  return (FAULT_FAMILIES.network as readonly string[]).includes(kind);
+}
+
+function drawNetworkFault(
+  kind: NetworkFault['kind'],
+  { random, members, times, target, others }: Draw,
+): PlannedFault {
   switch (kind) {
     case 'partition': {
       const size = 1 + random.below(members - 1);
@@ -61,6 +88,19 @@ function drawFault(
     case 'cutClient':
     case 'reset':
       return { ...times, kind, client: 1 + random.below(8) };
+    case 'ring':
+      return { ...times, kind };
+    case 'isolate':
+    case 'bridge':
+      return { ...times, kind, target };
+  }
+}
+
+function drawOther(
+  kind: Exclude<PlannedFault['kind'], NetworkFault['kind']>,
+  { random, members, times, target, others }: Draw,
+): PlannedFault {
+  switch (kind) {
     case 'powerLoss': {
       const all = random.chance(0.3);
       return { ...times, kind, targets: all ? others : others.slice(0, 1 + random.below(members)) };
@@ -68,15 +108,8 @@ function drawFault(
     case 'crashAtDisk':
       return { ...times, kind, target, operations: random.below(40) };
     case 'crashAt': {
-      const point = random.pick(CRASH_POINTS);
-      return {
-        ...times,
-        kind,
-        target,
-        point,
-        passes: random.below(20),
-        losesPower: random.chance(0.6),
-      };
+      const [point, passes] = [random.pick(CRASH_POINTS), random.below(20)];
+      return { ...times, kind, target, point, passes, losesPower: random.chance(0.6) };
     }
     case 'crashLoop':
       return { ...times, kind, target, operations: random.pick([5, 20, 60]) };
@@ -86,6 +119,7 @@ function drawFault(
       return { ...times, kind, target: 1 + random.below(members), what: random.pick(DAMAGES) };
     case 'lyingSync':
     case 'lostDatabase':
+    case 'transfer':
       return { ...times, kind, target: 1 + random.below(members) };
     case 'foreignDisk': {
       const [first = 1, second = 2] = others;
@@ -98,15 +132,10 @@ function drawFault(
       return { ...times, kind, target, stepMs: random.between(-600_000, 600_000) };
     case 'lateTimers':
       return { ...times, kind, target, meanMs: random.pick([5, 50, 300]) };
-    case 'transfer':
-      return { ...times, kind, target: 1 + random.below(members) };
-    case 'replace': {
-      const asLearner = random.chance(0.5);
-      return { ...times, kind, target, asLearner };
-    }
+    case 'replace':
+      return { ...times, kind, target, asLearner: random.chance(0.5) };
     case 'grow':
       return { ...times, kind, asLearner: random.chance(0.5), handsOver: random.chance(0.3) };
-    case 'ring':
     case 'staleLeader':
     case 'hashCheck':
     case 'auth':

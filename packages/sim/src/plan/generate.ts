@@ -1,10 +1,8 @@
 /** Draws a plan from a seed. */
 import { must } from '@etcd-ts/base';
-import { ACCOUNTS } from '../checkers/bank.ts';
-import type { LibraryCall } from '../workload/library-client.ts';
-import { LIST_SHAPES } from '../workload/requests.ts';
 import { RandomStream } from '../world/random.ts';
 import { drawFaults } from './generate-faults.ts';
+import { drawStep } from './generate-steps.ts';
 import {
   type Knobs,
   type Plan,
@@ -17,8 +15,6 @@ import { type Profile, PROFILES } from './profile.ts';
 
 /** Share of the kinds of steps and faults that a run leaves out: fewer kinds at once reach further with each. */
 const OMISSION_CHANCE = 0.4;
-
-const LIBRARY_CALLS: readonly LibraryCall[] = ['get', 'put', 'put', 'delete', 'claim'];
 
 /** Longest time that a healed cluster may take to answer and agree. */
 export const LIVENESS_MS = 30_000;
@@ -116,13 +112,13 @@ function drawClients(
     const steps: PlannedStep[] = [];
     for (let atMs = random.exponential(meanGapMs); atMs < safetyMs;) {
       const kind = kinds[random.weighted(kinds.map(([, weight]) => weight))]?.[0] ?? 'get';
-      steps.push(drawStep(random, kind, atMs, keys, members));
+      steps.push(drawStep(random, kind, { atMs, keys, members }));
       atMs += Math.max(1, random.exponential(meanGapMs));
     }
     for (const burst of bursts) {
       for (let left = random.below(burst.steps); left > 0; left--) {
         const kind = random.pick(burst.kinds);
-        steps.push(drawStep(random, kind, burst.atMs, Math.min(2, keys), members));
+        steps.push(drawStep(random, kind, { atMs: burst.atMs, keys: Math.min(2, keys), members }));
       }
     }
     steps.sort((a, b) => a.atMs - b.atMs);
@@ -154,84 +150,4 @@ function drawBursts(random: RandomStream, profile: Profile, safetyMs: number): B
     atMs += 1 + random.exponential(BURST_GAP_MS);
   }
   return bursts;
-}
-
-function drawStep(
-  random: RandomStream,
-  kind: PlannedStep['do'],
-  atMs: number,
-  keys: number,
-  members: number,
-): PlannedStep {
-  const key = random.below(keys);
-  switch (kind) {
-    case 'get':
-      return { atMs, do: kind, key, stale: random.chance(0.2) };
-    case 'list': {
-      const back = random.chance(0.4) ? random.below(30) : 0;
-      const shape = random.chance(0.4) ? random.below(LIST_SHAPES) : 0;
-      return { atMs, do: kind, limit: random.below(4), back, stale: random.chance(0.2), shape };
-    }
-    case 'put':
-      return { atMs, do: kind, key, leased: random.chance(0.4) };
-    case 'readTxn':
-    case 'txn': {
-      const count = 1 + random.below(Math.min(4, keys));
-      const chosen = random.shuffled(Array.from({ length: keys }, (_, i) => i)).slice(0, count);
-      const nested = random.chance(0.3);
-      return kind === 'txn'
-        ? { atMs, do: kind, keys: chosen, nested }
-        : { atMs, do: kind, keys: chosen };
-    }
-    case 'compact':
-      return { atMs, do: kind, back: random.between(-3, 30), physical: random.chance(0.3) };
-    case 'grant':
-      return { atMs, do: kind, ttlSeconds: random.between(1, 8) };
-    case 'watch': {
-      const back = random.chance(0.6) ? random.between(-5, 40) : 0;
-      const flags = {
-        prevKv: random.chance(0.5),
-        noPut: random.chance(0.1),
-        noDelete: random.chance(0.1),
-      };
-      return { atMs, do: kind, key: random.chance(0.5) ? -1 : key, back, ...flags };
-    }
-    case 'keepOther':
-      return { atMs, do: kind, client: 1 + random.below(4) };
-    case 'moveMoney': {
-      const from = random.below(ACCOUNTS);
-      const to = (from + 1 + random.below(ACCOUNTS - 1)) % ACCOUNTS;
-      return { atMs, do: kind, from, to, amount: 1 + random.below(40) };
-    }
-    case 'audit':
-      return { atMs, do: kind, stale: random.chance(0.3) };
-    case 'appendAll': {
-      const lists = random.shuffled([0, 1, 2]).slice(0, 1 + random.below(2));
-      return { atMs, do: kind, lists };
-    }
-    case 'cancel':
-      return { atMs, do: kind, key, afterMs: random.below(20) };
-    case 'stall':
-      return { atMs, do: kind, forMs: random.pick([200, 1_000, 4_000]) };
-    case 'library':
-      return { atMs, do: kind, what: random.pick(LIBRARY_CALLS), key };
-    case 'elect':
-    case 'lock':
-      return {
-        atMs,
-        do: kind,
-        name: random.below(2),
-        writes: random.below(4),
-        ttlSeconds: random.between(2, 6),
-      };
-    case 'move':
-      return { atMs, do: kind, member: 1 + random.below(members) };
-    case 'delete':
-    case 'swap':
-    case 'append':
-    case 'reconcile':
-      return { atMs, do: kind, key };
-    default:
-      return { atMs, do: kind };
-  }
 }
