@@ -131,7 +131,12 @@ function memberFlags(
 export function runTool(
   program: string,
   args: readonly string[],
-  options: { readonly input?: string; readonly timeoutMs?: number } = {},
+  options: {
+    readonly input?: string;
+    readonly timeoutMs?: number;
+    /** `latin1` keeps every byte of binary output. @defaultValue 'utf8' */
+    readonly encoding?: 'utf8' | 'latin1';
+  } = {},
 ): Promise<Ran> {
   return new Promise((resolve) => {
     const child = execFile(
@@ -140,6 +145,7 @@ export function runTool(
       {
         timeout: options.timeoutMs ?? 20_000,
         maxBuffer: 64 * 1024 * 1024,
+        encoding: options.encoding ?? 'utf8',
         env: { ...process.env, ETCDCTL_API: '3' },
       },
       (error, stdout, stderr) => {

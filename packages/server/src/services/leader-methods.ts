@@ -21,6 +21,11 @@ const RETRIED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'NOT_LEADER',
   'LEADER_CHANGED',
 ]);
+/** Doing these twice is doing them once: they are asked again also where the first may have been done. */
+const REPEATABLE: ReadonlySet<MethodName> = new Set<MethodName>([
+  'etcdserverpb.Lease/LeaseKeepAlive',
+  'etcdserverpb.Lease/LeaseTimeToLive',
+]);
 /** A leader that is not heard of is looked for again after this long, unless something is heard before. */
 const RETRY_MS = 50;
 
@@ -49,7 +54,7 @@ export class LeaderMethods {
       responses.encode(await work(requests.decode(bytes))),
     );
     return (request, signal) =>
-      this.#run(signal, async () => {
+      this.#run(method, signal, async () => {
         if (this.#node.status().isLeader) return work(request);
         const bytes = requests.encode(request);
         return responses.decode(await this.#node.callLeader(method, bytes, signal));
@@ -72,16 +77,19 @@ export class LeaderMethods {
   }
 
   /** @throws EtcdError what the work failed with; the last failure when no leader was found in the request timeout. */
-  async #run<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
+  async #run<T>(
+    method: MethodName,
+    signal: AbortSignal | undefined,
+    attempt: () => Promise<T>,
+  ): Promise<T> {
     const { clock, limits } = this.#node;
     const giveUpAtMs = clock.monotonicMs() + limits.requestTimeoutMs;
     for (;;) {
       try {
         return await attempt();
       } catch (error) {
-        const isRetried = EtcdError.is(error) && RETRIED.has(error.code);
-        if (!isRetried || signal?.aborted === true) throw error;
-        if (clock.monotonicMs() >= giveUpAtMs) throw error;
+        if (!isRetried(error, method) || signal?.aborted === true) throw wire(error);
+        if (clock.monotonicMs() >= giveUpAtMs) throw wire(error);
       }
       await this.#leaderMayHaveChanged();
     }
@@ -98,4 +106,18 @@ export class LeaderMethods {
       const stopListening = this.#node.onStatusChange(proceed);
     });
   }
+}
+
+function isRetried(error: unknown, method: MethodName): boolean {
+  if (!EtcdError.is(error)) return false;
+  if (RETRIED.has(error.code)) return true;
+  // The leader cannot be reached: it may be gone, and the next one be on its way.
+  return error.code === 'UNAVAILABLE' && (!error.mayHaveApplied || REPEATABLE.has(method));
+}
+
+/** A leader that cannot be reached, in etcd's words. */
+function wire(error: unknown): unknown {
+  if (!EtcdError.is(error) || error.code !== 'UNAVAILABLE') return error;
+  const { mayHaveApplied, message: detail } = error;
+  return new EtcdError('TIMEOUT_DUE_TO_CONNECTION_LOST', { cause: error, mayHaveApplied, detail });
 }
