@@ -179,18 +179,18 @@ export class BTree {
       assert(node.keys[at] !== key, () => `key is in the tree already: ${JSON.stringify(key)}`);
       insertAt(node.keys, at, key);
       insertAt(node.values, at, value);
-      return node.keys.length > NODE_ENTRIES_MAX ? this.#splitLeaf(node) : undefined;
+      return node.keys.length > NODE_ENTRIES_MAX ? this.#splitLeaf(node, at) : undefined;
     }
     const at = upperBound(node.keys, key);
     const right = this.#insert(childAt(node, at), key, value);
     if (right === undefined) return undefined;
     insertAt(node.keys, at, right.separator);
     insertAt(node.children, at + 1, right.node);
-    return node.children.length > NODE_ENTRIES_MAX ? splitInner(node) : undefined;
+    return node.children.length > NODE_ENTRIES_MAX ? splitInner(node, at + 1) : undefined;
   }
 
-  #splitLeaf(node: Leaf): Split {
-    const middle = node.keys.length >>> 1;
+  #splitLeaf(node: Leaf, inserted: number): Split {
+    const middle = splitAt(node.keys.length, inserted);
     const keys = node.keys.splice(middle);
     const values = node.values.splice(middle);
     let weight = 0;
@@ -277,8 +277,13 @@ function upperBound(keys: readonly string[], key: string): number {
   return low;
 }
 
-function splitInner(node: Inner): Split {
-  const middle = node.children.length >>> 1;
+/** In the middle; but keys that come in ascending order leave full nodes behind them. */
+function splitAt(length: number, inserted: number): number {
+  return inserted === length - 1 ? inserted : length >>> 1;
+}
+
+function splitInner(node: Inner, inserted: number): Split {
+  const middle = splitAt(node.children.length, inserted);
   const children = node.children.splice(middle);
   const keys = node.keys.splice(middle);
   const separator = node.keys.pop() as string;

@@ -38,7 +38,10 @@ const NONE_OLDER: readonly number[] = [];
 /** See the file's head. */
 export class KeyIndex {
   readonly #keys: (string | undefined)[] = [];
-  /** Older versions of a slot: main, sub * 2 (+ 1 for a delete), and so on, oldest first. */
+  /**
+   * Older versions of a slot: main, sub * 2 (+ 1 for a delete), and so on, oldest first. Ends behind the last slot that
+   * has any.
+   */
   readonly #older: (number[] | undefined)[] = [];
   readonly #free: number[] = [];
   #newest = 0;
@@ -121,7 +124,6 @@ export class KeyIndex {
     const slot = this.#free.pop() ?? this.#keys.length;
     const text = textOf(bytes, start, end);
     this.#keys[slot] = text;
-    if (slot === this.#older.length) this.#older.push(undefined);
     if (slot * ROW >= this.#rows.length) this.#grow();
     this.#rows.fill(0, slot * ROW, slot * ROW + ROW);
     this.#table.add(slot, bytes, start, end);
@@ -241,13 +243,14 @@ export class KeyIndex {
     const kept = this.#firstKept(slot, compactRevision) * 2;
     const olderLength = older?.length ?? 0;
     if (kept > olderLength) {
-      this.#older[slot] = undefined;
+      if (older !== undefined) this.#older[slot] = undefined;
       this.#freeSlot(slot);
       return true;
     }
+    if (older === undefined) return false;
     if (kept === olderLength) this.#older[slot] = undefined;
     // A copy of what stays, which frees what goes; cutting in place would copy both.
-    else if (kept > 0) this.#older[slot] = older?.slice(kept);
+    else if (kept > 0) this.#older[slot] = older.slice(kept);
     return false;
   }
 
@@ -284,8 +287,11 @@ export class KeyIndex {
     if (main !== 0) {
       const mark = this.subOf(slot) * 2 + (this.isLive(slot) ? 0 : 1);
       const older = this.#older[slot];
-      if (older === undefined) this.#older[slot] = [main, mark];
-      else older.push(main, mark);
+      if (older !== undefined) older.push(main, mark);
+      else {
+        while (this.#older.length <= slot) this.#older.push(undefined);
+        this.#older[slot] = [main, mark];
+      }
     }
     this.#rows[slot * ROW + MAIN] = ref.main;
     this.#rows[slot * ROW + SUB] = ref.sub;
