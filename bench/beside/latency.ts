@@ -1,8 +1,12 @@
 /** What puts through a member take, one after the other, with or without other work beside them. */
 import type { EtcdClient } from '@etcd-ts/client';
 
-/** Durations in milliseconds, sorted. */
-export type Latencies = readonly number[];
+/** One put. */
+export interface Sample {
+  /** When it was asked for, by `performance.now()`. */
+  readonly beganMs: number;
+  readonly tookMs: number;
+}
 
 /** Keys that the puts go to. */
 const KEYS = 1_000;
@@ -13,18 +17,18 @@ export async function putsUntil(
   client: EtcdClient,
   callers: number,
   isOver: () => boolean,
-): Promise<Latencies> {
-  const taken: number[] = [];
+): Promise<Sample[]> {
+  const samples: Sample[] = [];
   let next = 0;
   const caller = async (): Promise<void> => {
     while (!isOver()) {
       const beganMs = performance.now();
       await client.put(`busy/${next++ % KEYS}`, VALUE);
-      taken.push(performance.now() - beganMs);
+      samples.push({ beganMs, tookMs: performance.now() - beganMs });
     }
   };
   await Promise.all(Array.from({ length: callers }, caller));
-  return taken.sort((a, b) => a - b);
+  return samples;
 }
 
 /** Puts for so long. */
@@ -32,7 +36,7 @@ export function putsFor(
   client: EtcdClient,
   callers: number,
   durationMs: number,
-): Promise<Latencies> {
+): Promise<Sample[]> {
   const endMs = performance.now() + durationMs;
   return putsUntil(client, callers, () => performance.now() >= endMs);
 }
@@ -42,29 +46,34 @@ export async function putsDuring(
   client: EtcdClient,
   callers: number,
   work: Promise<unknown>,
-): Promise<Latencies> {
+): Promise<Sample[]> {
   let isDone = false;
   void work.finally(() => (isDone = true));
-  const taken = await putsUntil(client, callers, () => isDone);
+  const samples = await putsUntil(client, callers, () => isDone);
   await work;
-  return taken;
-}
-
-/** The value below which this share of all lies. */
-export function quantile(sorted: Latencies, share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  return samples;
 }
 
 /** The head of a table of {@link row}s. */
 export function head(title: string): void {
-  console.log(`${title.padEnd(44)}   p50 ms   p99 ms   max ms     puts   p99 ratio`);
+  console.log(`${title.padEnd(52)}   p50 ms   p99 ms   max ms     puts   p99 ratio`);
 }
 
 /** One row: quantiles, and how the p99 stands to the normal one. */
-export function row(name: string, taken: Latencies, normal?: Latencies): void {
+export function row(name: string, samples: readonly Sample[], normal?: readonly Sample[]): void {
+  const taken = sorted(samples);
   const ms = (share: number): string => quantile(taken, share).toFixed(3).padStart(9);
   const ratio =
-    normal === undefined ? '' : (quantile(taken, 0.99) / quantile(normal, 0.99)).toFixed(2);
+    normal === undefined ? '' : (quantile(taken, 0.99) / quantile(sorted(normal), 0.99)).toFixed(2);
   const count = String(taken.length).padStart(9);
-  console.log(`${name.padEnd(44)}${ms(0.5)}${ms(0.99)}${ms(1)}${count}${ratio.padStart(12)}`);
+  console.log(`${name.padEnd(52)}${ms(0.5)}${ms(0.99)}${ms(1)}${count}${ratio.padStart(12)}`);
+}
+
+function sorted(samples: readonly Sample[]): readonly number[] {
+  return samples.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
+}
+
+/** The value below which this share of all lies. */
+function quantile(taken: readonly number[], share: number): number {
+  return taken[Math.min(taken.length - 1, Math.floor(taken.length * share))] ?? Number.NaN;
 }

@@ -123,10 +123,11 @@ export class CompactionDriver {
   #compact(): boolean {
     const { clock, metrics, state } = this.#node;
     const beganMs = clock.monotonicMs();
-    const entries = Math.ceil((beganMs - this.#lastStepMs) * this.#entriesPerMs);
+    // At least a millisecond's, which also keeps a pace without end from being multiplied by nothing.
+    const elapsedMs = Math.max(1, beganMs - this.#lastStepMs);
     this.#lastStepMs = beganMs;
-    const least = Math.ceil(this.#entriesPerMs);
-    const hasMore = state.compactStep(Math.min(STEP_ENTRIES_MAX, Math.max(least, entries)));
+    const due = Math.ceil(elapsedMs * this.#entriesPerMs);
+    const hasMore = state.compactStep(Math.min(STEP_ENTRIES_MAX, due));
     const pauseMs = clock.monotonicMs() - beganMs;
     metrics.compactionPauseMs.observe(pauseMs);
     metrics.indexCompactionPauseMs.observe(pauseMs);

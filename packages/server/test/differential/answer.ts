@@ -11,7 +11,8 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from '@etcd-ts/protocol';
-import { LEASES, type UnaryStep } from './requests.ts';
+import { LEASES } from './lease-requests.ts';
+import type { UnaryStep } from './step.ts';
 
 /** What a server answered. */
 export type Answer =

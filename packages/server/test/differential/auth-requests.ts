@@ -17,7 +17,7 @@ import {
   AuthEnableRequest,
 } from '@etcd-ts/protocol';
 import type { Draw } from './draw.ts';
-import type { UnaryStep } from './requests.ts';
+import type { UnaryStep } from './step.ts';
 
 /** Users of a run; `ghost` comes and goes, the empty name is nobody's. */
 const USERS: readonly string[] = ['root', 'ann', 'bob', 'ghost', ''];

@@ -5,7 +5,8 @@ import { AuthenticateRequest, type CallOptions, type Channel } from '@etcd-ts/pr
 import { comparable, errorAnswer, type Answer } from './answer.ts';
 import { drawAuth, SETUP } from './auth-requests.ts';
 import { Draw } from './draw.ts';
-import { drawUnary, type Progress, type UnaryStep } from './requests.ts';
+import { drawUnary } from './requests.ts';
+import type { Progress, UnaryStep } from './step.ts';
 import { type Difference, follow, type RunResult } from './run.ts';
 
 type Found = Omit<Difference, 'step'> | undefined;

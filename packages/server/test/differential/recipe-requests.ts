@@ -12,7 +12,8 @@ import {
   UnlockRequest,
 } from '@etcd-ts/protocol';
 import type { Draw } from './draw.ts';
-import { LEASES, type Progress, type UnaryStep } from './requests.ts';
+import { LEASES } from './lease-requests.ts';
+import type { Progress, UnaryStep } from './step.ts';
 
 /** Draws one request. */
 export function drawRecipe(draw: Draw, progress: Progress): UnaryStep {

@@ -7,7 +7,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Channel, RangeRequest } from '@etcd-ts/protocol';
 import { type Answer, comparable, errorAnswer } from './answer.ts';
 import { Draw } from './draw.ts';
-import { drawUnary, type Progress, type UnaryStep } from './requests.ts';
+import { KeepAliveSession } from './keep-alive-session.ts';
+import { drawShortLease, LEASES } from './lease-requests.ts';
+import { drawUnary } from './requests.ts';
+import type { Progress, UnaryStep } from './step.ts';
 import { drawWatch, PROGRESS, WatchSession } from './watch-session.ts';
 
 /** How one run went. */
@@ -33,6 +36,9 @@ export interface RunOptions {
 }
 
 const NUL = new Uint8Array([0]);
+
+/** A lease of the shortest life may end by itself when its revoke comes later than this. */
+const SHORT_LEASE_MS = 1_000;
 
 /** Operations between two looks at the watches. */
 const WATCH_ROUND = 40;
@@ -69,6 +75,7 @@ class Run {
     isAlarmed: false,
     campaigns: new Map(),
   };
+  readonly #keepAlive: KeepAliveSession;
   #session: WatchSession;
   #sentinels = 0;
 
@@ -80,6 +87,7 @@ class Run {
     this.#ours = ours;
     this.#theirs = theirs;
     this.#session = session;
+    this.#keepAlive = new KeepAliveSession(ours, theirs);
     this.#draw = new Draw(seed);
     this.#watchTimeoutMs = watchTimeoutMs;
   }
@@ -90,6 +98,8 @@ class Run {
       await this.#session.send(drawWatch(this.#draw, this.#progress));
       return undefined;
     }
+    if (this.#draw.oneIn(40)) return this.#renew(this.#draw.pick([...LEASES, 0n, 99n]));
+    if (this.#draw.oneIn(80)) return this.#shortLease();
     const unary = drawUnary(this.#draw, this.#progress);
     if (unary.method === 'etcdserverpb.KV/Compact') {
       // Whether a watcher that reads history is overtaken by a compaction is a matter of luck.
@@ -101,6 +111,26 @@ class Run {
 
   close(): void {
     this.#session.close();
+    this.#keepAlive.close();
+  }
+
+  async #renew(ID: bigint): Promise<Found> {
+    const [ours, theirs] = await this.#keepAlive.renew(ID);
+    if (isDeepStrictEqual(ours, theirs)) return undefined;
+    return {
+      asked: { method: 'etcdserverpb.Lease/LeaseKeepAlive', request: { ID } },
+      ours,
+      theirs,
+    };
+  }
+
+  async #shortLease(): Promise<Found> {
+    const beganMs = performance.now();
+    for (const step of drawShortLease(this.#draw)) {
+      const found = await this.#unary(step);
+      if (found !== undefined && performance.now() - beganMs < SHORT_LEASE_MS) return found;
+    }
+    return undefined;
   }
 
   async #unary(step: UnaryStep): Promise<Found> {

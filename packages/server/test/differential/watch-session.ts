@@ -15,7 +15,8 @@ import {
 } from '@etcd-ts/protocol';
 import { plain } from './answer.ts';
 import type { Draw } from './draw.ts';
-import { drawRange, type Progress } from './requests.ts';
+import { drawRange } from './kv-requests.ts';
+import type { Progress } from './step.ts';
 
 /** What one watcher, or the stream itself (-1), has heard. */
 interface Heard {
@@ -28,6 +29,8 @@ export const SENTINEL_KEY: Uint8Array = utf8('sentinel');
 const SENTINEL_ID = 1_000_000n;
 /** Ids that a client chooses. Not -1, under which a server also answers what concerns no watcher. */
 const WATCH_IDS: readonly bigint[] = [-2n, 0n, 1n, 2n, 3n, 5n];
+/** Ids that nobody watches under, but -2. */
+const UNKNOWN_IDS: readonly bigint[] = [-1n, -2n, 77n, 9_223_372_036_854_775_807n];
 /** A range without keys: refused by every server. */
 const FENCE = { key: utf8('b'), rangeEnd: utf8('a') };
 const FENCE_TIMEOUT_MS = 5_000;
@@ -127,8 +130,9 @@ export const PROGRESS: WatchRequest = { requestUnion: { $case: 'progressRequest'
 
 /** Draws one request of a watching client. */
 export function drawWatch(draw: Draw, progress: Progress): WatchRequest {
+  if (draw.oneIn(60)) return { requestUnion: undefined };
   if (draw.oneIn(3)) {
-    const watchId = BigInt(draw.below(8));
+    const watchId = draw.oneIn(12) ? draw.pick(UNKNOWN_IDS) : BigInt(draw.below(8));
     return { requestUnion: { $case: 'cancelRequest', value: { watchId } } };
   }
   const { key, rangeEnd } = drawRange(draw, progress);
@@ -142,6 +146,7 @@ export function drawWatch(draw: Draw, progress: Progress): WatchRequest {
       [1, progress.compactRevision],
       [1, Math.max(0, progress.compactRevision - 1)],
       [1, progress.revision + 1 + draw.below(4)],
+      [1, draw.oneIn(8) ? Number.MAX_SAFE_INTEGER : 0],
     ] as const),
     prevKv: draw.oneIn(2),
     progressNotify: draw.oneIn(4),
@@ -151,6 +156,8 @@ export function drawWatch(draw: Draw, progress: Progress): WatchRequest {
       [1, [0]],
       [1, [1]],
       [1, [0, 1]],
+      [1, [1, 1]],
+      [1, [2]],
     ] as [number, number[]][]),
     watchId: draw.oneIn(4) ? draw.pick(WATCH_IDS) : 0n,
   });
