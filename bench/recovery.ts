@@ -1,9 +1,10 @@
 /**
- * npm run bench -- recovery [FOLDER]: a member with 1,000,000 keys of 16 bytes and values of 128, as the program `etcd-ts`
+ * npm run bench -- recovery [FOLDER [fill]]: a member with 1,000,000 keys of 16 bytes and values of 128, as the program `etcd-ts`
  * and as real etcd 3.5 with the same data: killed, started again, timed until it serves; its memory and disk; and what
  * taking a snapshot does to puts.
  *
- * FOLDER keeps the data, so that a later run need not fill it again; without it the data is gone afterwards.
+ * FOLDER keeps the data, so that a later run need not fill it again; without it the data is gone afterwards. `fill` behind
+ * it only makes the data.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -197,6 +198,7 @@ const programs: readonly Program[] = [
 ];
 try {
   for (const program of programs) await fill(program, peers.benchmark);
+  if (process.argv[3] === 'fill') process.exit(0);
   const starts = programs.map((): number[] => []);
   for (let i = 0; i < STARTS; i++) {
     for (const [at, program] of programs.entries()) starts[at]?.push(await start(program));

@@ -29,11 +29,21 @@ export class Compaction {
     return this.#state.compactedRevision < this.#state.compactRevision;
   }
 
-  /** True while a reader that has pinned a lower revision holds the walk up. */
+  /** True while a reader that has pinned a lower revision holds the walk up, or the index pages do not reach it. */
   get isHeld(): boolean {
+    if (this.wantsCheckpoint) return true;
     const target = this.#walk?.target ?? this.#state.compactRevision;
     for (const pin of this.#state.pins) if (pin.revision < target) return true;
     return false;
+  }
+
+  /**
+   * True while index pages in the backend tell of less than is to be dropped: a delete that is dropped and that they do not
+   * know would come undone when they are loaded. A checkpoint helps.
+   */
+  get wantsCheckpoint(): boolean {
+    const { compactRevision, durableIndexThrough, indexHead } = this.#state;
+    return this.isPending && indexHead !== undefined && durableIndexThrough < compactRevision;
   }
 
   /** Makes a revision the lowest that can be read. @throws MvccError COMPACTED, FUTURE_REVISION. */

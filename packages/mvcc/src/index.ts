@@ -1,3 +1,4 @@
+export type { CheckpointOptions } from './index-checkpoint.ts';
 export {
   type Backend,
   type BackendEntry,
@@ -34,6 +35,7 @@ export { memoryBackend } from './memory-backend.ts';
 export type { MetaTable } from './meta-table.ts';
 export type { HashKvScan, StoreHash } from './hash-kv.ts';
 export {
+  checkpointStore,
   flushStore,
   hashStore,
   type OpenStoreOptions,

@@ -140,11 +140,18 @@ export class KeyIndex {
   /** All keys are in. Puts them in order at once, which costs a third of adding them one by one. */
   endLoad(): void {
     this.#isLoading = false;
-    const slots = sortedByKey(this.#keys as readonly string[]);
+    const slots: number[] = [];
+    const keys: string[] = [];
+    for (const [slot, key] of this.#keys.entries()) {
+      if (key === undefined) continue;
+      slots.push(slot);
+      keys.push(key);
+    }
+    const places = sortedByKey(keys);
     this.#tree.build(
-      slots.length,
-      (i) => this.keyOf(slots[i] as number),
-      (i) => slots[i] as number,
+      places.length,
+      (i) => keys[places[i] as number] as string,
+      (i) => slots[places[i] as number] as number,
     );
   }
 
@@ -337,7 +344,7 @@ export class KeyIndex {
 
   #freeSlot(slot: number): void {
     const key = this.keyOf(slot);
-    this.#tree.delete(key);
+    if (!this.#isLoading) this.#tree.delete(key);
     this.#table.remove(slot, fromLatin1(key));
     this.#keys[slot] = undefined;
     this.#rows.fill(0, slot * ROW, slot * ROW + ROW);

@@ -6,12 +6,20 @@
 import { equalBytes } from '@etcd-ts/base';
 import type { Backend, BackendEntry, BackendOperation } from './backend.ts';
 import type { StoreHash } from './hash-kv.ts';
+import {
+  type CheckpointOptions,
+  type IndexHead,
+  readIndex,
+  readIndexHead,
+} from './index-checkpoint.ts';
+import { IndexPageError } from './index-page.ts';
 import { bytesPosition, META_APPLIED, META_END, META_START, metaName } from './meta-table.ts';
-import { RECORDS_END, RECORDS_START } from './revision.ts';
+import { recordName, RECORDS_END, RECORDS_START } from './revision.ts';
 import type { SnapshotScan } from './snapshot.ts';
 import { SnapshotError, SnapshotReader } from './snapshot-format.ts';
 import { emptyState, MvccStore, type MvccStoreOptions } from './store.ts';
 import { StoreLoader } from './store-loader.ts';
+import type { StoreState } from './store-state.ts';
 import type { WatchHub } from './watch-hub.ts';
 import type { AppliedPosition, FlushBatch } from './write-behind.ts';
 
@@ -38,13 +46,68 @@ export async function openStore(
   backend: Backend,
   options: OpenStoreOptions = {},
 ): Promise<MvccStore> {
+  const head = readIndexHead(backend);
+  const state =
+    (head === undefined ? undefined : await loadIndexed(backend, options, head)) ??
+    (await loadRecords(backend, options));
+  return new MvccStore(state, options.hub);
+}
+
+/** Loads what index pages tell of, and the records after them; undefined when the pages cannot be used. */
+async function loadIndexed(
+  backend: Backend,
+  options: OpenStoreOptions,
+  head: IndexHead,
+): Promise<StoreState | undefined> {
   const state = emptyState(backend, options);
+  const loader = await loaderOf(backend, state);
+  try {
+    await readIndex(backend, head, (entry, page) => loader.indexed(entry, page));
+  } catch (error) {
+    if (error instanceof IndexPageError) return undefined;
+    throw error;
+  }
+  const start = recordName(head.through + 1, 0, false);
+  await forEachEntry(backend, start, RECORDS_END, (entry) => loader.record(entry));
+  loader.end();
+  state.indexHead = head;
+  return state;
+}
+
+async function loadRecords(backend: Backend, options: OpenStoreOptions): Promise<StoreState> {
+  const state = emptyState(backend, options);
+  const loader = await loaderOf(backend, state);
+  await forEachEntry(backend, RECORDS_START, RECORDS_END, (entry) => loader.record(entry));
+  loader.end();
+  return state;
+}
+
+async function loaderOf(backend: Backend, state: StoreState): Promise<StoreLoader> {
   const loader = new StoreLoader(state);
   await forEachEntry(backend, META_START, META_END, (entry) => loader.meta(entry));
   loader.endMeta();
-  await forEachEntry(backend, RECORDS_START, RECORDS_END, (entry) => loader.record(entry));
-  loader.end();
-  return new MvccStore(state, options.hub);
+  return loader;
+}
+
+/**
+ * Writes everything that is dirty, makes it durable, and then the key index of it, which the next load reads in a fraction
+ * of the time that the records would take.
+ *
+ * One at a time, and no other batch of this store meanwhile. A store that was written in this way once drops nothing of a
+ * compaction before it is again: see `MvccStore.wantsCheckpoint`.
+ */
+export async function checkpointStore(
+  store: MvccStore,
+  options: CheckpointOptions = {},
+): Promise<void> {
+  const checkpoint = store.checkpoint();
+  try {
+    await flushStore(store);
+    await store.backend.sync();
+    await checkpoint.write(options);
+  } finally {
+    checkpoint.close();
+  }
 }
 
 /** Where the state in a backend stands in the log, without loading it; undefined when it holds none. */

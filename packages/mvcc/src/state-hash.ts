@@ -18,13 +18,21 @@ export class StateHash {
 
   /** The slot's key now has the record that lies in bytes [start, end). */
   set(slot: number, bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+    this.setChecksum(slot, recordChecksum(bytes, start, end));
+  }
+
+  /** The slot's key now has a record of this checksum. */
+  setChecksum(slot: number, checksum: number): void {
     if (slot >= this.#checksums.length) this.#grow(slot);
     this.#remove(slot);
-    // 0 stands for no record.
-    const checksum = crc32c(bytes, 0, start, end) || 1;
     this.#checksums[slot] = checksum;
     this.#first = (this.#first + checksum) >>> 0;
     this.#second = (this.#second + scramble(checksum)) >>> 0;
+  }
+
+  /** The checksum of the slot's record; 0 when there is none. */
+  checksumOf(slot: number): number {
+    return this.#checksums[slot] ?? 0;
   }
 
   /** The slot's key is gone. */
@@ -54,6 +62,11 @@ export class StateHash {
     larger.set(this.#checksums);
     this.#checksums = larger;
   }
+}
+
+/** What a record in bytes [start, end) adds to the hash: never 0, which stands for no record. */
+export function recordChecksum(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
+  return crc32c(bytes, 0, start, end) || 1;
 }
 
 /** Spreads the bits of a number over 32. */

@@ -1,5 +1,6 @@
 /**
- * Builds a store's memory from the records in its backend: blobs first, then revisions in order.
+ * Builds a store's memory from what is in its backend: blobs first, then revisions in order, those that index pages tell
+ * of from there and the others from their records.
  *
  * A compaction that had not finished is pending again, and drops the same versions as it would have.
  *
@@ -16,6 +17,7 @@ import {
   META_COMPACTED,
   META_SKIPPED,
 } from './meta-table.ts';
+import type { PageEntry } from './index-page.ts';
 import type { VersionRef } from './key-index.ts';
 import { recordFields, scanRecord } from './record.ts';
 import { isTombstoneName, recordMain, recordSub } from './revision.ts';
@@ -27,6 +29,7 @@ export class StoreLoader {
   readonly #state: StoreState;
   #last: VersionRef = { main: 0, sub: 0 };
   readonly #fields = recordFields();
+  #isFromPages = false;
 
   /** @param state Fresh, over the backend whose records follow. */
   constructor(state: StoreState) {
@@ -82,6 +85,40 @@ export class StoreLoader {
     state.revision = Math.max(state.revision, main);
   }
 
+  /** An entry of an index page, in place of a revision's record. They must come in order, before the first record. */
+  indexed(entry: PageEntry, page: Uint8Array): void {
+    const state = this.#state;
+    const { main, sub, isDelete, bytes, keyStart, keyEnd, checksum } = entry;
+    const found = state.index.find(page, keyStart, keyEnd);
+    const slot = found < 0 ? state.index.addKey(page, keyStart, keyEnd) : found;
+    const ref = { main, sub };
+    this.#checkNext(ref);
+    this.#isFromPages = true;
+    if (isDelete) {
+      state.index.delete(slot, ref);
+      state.hash.delete(slot);
+    } else {
+      state.index.put(slot, ref, entry.createRevision, entry.version, entry.lease);
+      if (checksum !== 0) state.hash.setChecksum(slot, checksum);
+    }
+    state.log.append(main, sub, slot, isDelete, bytes);
+    state.recordBytes += bytes;
+    state.revision = Math.max(state.revision, main);
+  }
+
+  /** Pages still hold what was compacted since they were written. */
+  #dropCompacted(): void {
+    const { index, log, compactedRevision } = this.#state;
+    log.filter({ main: 0, sub: 0 }, compactedRevision, Number.POSITIVE_INFINITY, (entry) => {
+      const { slot, bytes } = entry;
+      if (index.has(slot, entry) && !index.compact(slot, compactedRevision)) {
+        if (index.has(slot, entry)) return true;
+      }
+      this.#state.recordBytes -= bytes;
+      return false;
+    });
+  }
+
   #checkNext({ main, sub }: VersionRef): void {
     const { revision, compactRevision } = this.#state;
     if (main <= compactRevision) return;
@@ -97,6 +134,7 @@ export class StoreLoader {
   /** All records are in. */
   end(): void {
     const { index, revision, compactRevision } = this.#state;
+    if (this.#isFromPages) this.#dropCompacted();
     index.endLoad();
     assert(
       compactRevision <= revision,

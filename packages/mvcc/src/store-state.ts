@@ -6,6 +6,7 @@
  */
 import { assert } from '@etcd-ts/base';
 import type { Backend } from './backend.ts';
+import type { IndexHead } from './index-checkpoint.ts';
 import { KeyIndex, type VersionRef } from './key-index.ts';
 import type { KeyValue } from './key-value.ts';
 import type { LeaseAttachments } from './lease-attachments.ts';
@@ -61,6 +62,10 @@ export class StoreState {
   /** Through here nothing is left to drop. Monotonic, ≤ compactRevision. */
   compactedRevision = -1;
   applied: AppliedPosition = { index: 0, term: 0 };
+  /** The index pages in the backend; undefined when there are none that can be used. */
+  indexHead: IndexHead | undefined;
+  /** The revision through which the pages are known to survive a power cut; -1: none. */
+  durableIndexThrough = -1;
   /** Bytes of all records with their names. */
   recordBytes = 0;
 

@@ -12,6 +12,7 @@
 import type { Backend } from './backend.ts';
 import { Compaction } from './compaction.ts';
 import { HashKvScan } from './hash-kv.ts';
+import { IndexCheckpoint } from './index-checkpoint.ts';
 import { type LeaseAttachments, NO_LEASES } from './lease-attachments.ts';
 import { META_SKIPPED, type MetaTable, numberBytes } from './meta-table.ts';
 import { readRange } from './range.ts';
@@ -116,6 +117,16 @@ export class MvccStore {
   /** Bytes of all records and blobs, those included that a pending compaction has yet to drop. Before compression. */
   get sizeBytes(): number {
     return this.#state.recordBytes + this.#state.meta.bytes;
+  }
+
+  /** True while a compaction waits for {@link checkpointStore}, which was called before and has to be again. */
+  get wantsCheckpoint(): boolean {
+    return this.#compaction.wantsCheckpoint;
+  }
+
+  /** The key index as it is now is about to be written to the backend; to be closed. @internal */
+  checkpoint(): IndexCheckpoint {
+    return new IndexCheckpoint(this.#state);
   }
 
   /** Live keys. */

@@ -14,18 +14,20 @@ const PUT = {
 
 async function make(backend: Backend = memoryBackend()) {
   const clock = new ManualClock();
-  const store = await openStore(backend);
-  const failures: Error[] = [];
   let syncs = 0;
+  const store = await openStore({
+    ...bound(backend),
+    sync: () => {
+      syncs += 1;
+      return backend.sync();
+    },
+  });
+  const failures: Error[] = [];
   const flusher = new Flusher({
     clock,
     intervalMs: 100,
     maxEntries: 3,
     store: () => store,
-    sync: () => {
-      syncs += 1;
-      return backend.sync();
-    },
     failed: (error) => failures.push(error),
   });
   const apply = (): void => {

@@ -130,11 +130,6 @@ export class Databases {
     return this.#current.name;
   }
 
-  /** Makes everything written to the current database durable. */
-  sync(): Promise<void> {
-    return this.#current.backend.sync();
-  }
-
   /** A copy of the state as it is now; it may be read while writes go on. */
   snapshot(state: ReplicatedState): Promise<SnapshotSource> {
     const copy = snapshotStore(state.store);

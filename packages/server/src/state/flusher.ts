@@ -7,8 +7,9 @@
  * - State that was applied longer ago than the batch interval is on its way.
  * - A failed batch is the last thing that happens: what the database holds is unknown then.
  */
-import { flushStore, type MvccStore } from '@etcd-ts/mvcc';
+import { checkpointStore, flushStore, type MvccStore } from '@etcd-ts/mvcc';
 import type { Clock, Timer } from '../clock.ts';
+import { nextTurn } from '../services/turns.ts';
 
 /** What the flusher is made of. */
 export interface FlusherParts {
@@ -19,8 +20,6 @@ export interface FlusherParts {
   readonly maxEntries: number;
   /** The store to write; another one after a snapshot was installed. */
   readonly store: () => MvccStore;
-  /** Makes what was written to its database durable. */
-  readonly sync: () => Promise<void>;
   /** The database failed. Called once. */
   readonly failed: (error: Error) => void;
 }
@@ -65,10 +64,8 @@ export class Flusher {
 
   /** As {@link flush}, and durable against a power cut. */
   checkpoint(): Promise<boolean> {
-    return this.#alone(async () => {
-      await flushStore(this.#parts.store());
-      await this.#parts.sync();
-    });
+    const { clock, store } = this.#parts;
+    return this.#alone(() => checkpointStore(store(), { aTurn: () => nextTurn(clock) }));
   }
 
   /** Does something to the store and its database while no batch is on its way to them. */

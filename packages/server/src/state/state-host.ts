@@ -75,7 +75,6 @@ export class StateHost implements ConsensusHost {
       intervalMs: options.backendBatchIntervalMs,
       maxEntries: options.backendBatchEntries,
       store: () => state.store,
-      sync: () => parts.databases.sync(),
       failed: (error) => this.stopped(error),
     });
     state.observe({ dropped: () => this.flusher.applied(0) });
@@ -88,6 +87,9 @@ export class StateHost implements ConsensusHost {
       snapshotCount: options.snapshotCount,
       catchUpEntries: options.snapshotCatchUpEntries,
     });
+    state.observe({ compacted: () => this.#letCompact() });
+    // A compaction that the last stop interrupted goes on.
+    this.#letCompact();
   }
 
   stepping(): void {
@@ -165,6 +167,11 @@ export class StateHost implements ConsensusHost {
     if (this.#ended) return;
     this.#ended = true;
     this.#parts.stopped(reason);
+  }
+
+  /** A compaction may have to wait until what it drops is in the database's index. */
+  #letCompact(): void {
+    if (this.#parts.state.store.wantsCheckpoint) void this.flusher.checkpoint();
   }
 
   #applyEntry(entry: Entry): void {
