@@ -7,10 +7,13 @@
 import type { Backend } from '@etcd-ts/mvcc';
 import type { Disk } from '@etcd-ts/wal';
 import type { Handlers } from '@etcd-ts/protocol';
+import type { EtcdClient } from '@etcd-ts/client';
 import type { PasswordHasher } from './auth/password-hasher.ts';
 import type { JwtSettings } from './auth/token-option.ts';
 import type { SignedTokens } from './auth/token-provider.ts';
+import type { NameResolver } from './bootstrap/srv.ts';
 import type { Clock, Random } from './clock.ts';
+import type { Registry } from './options/discovery-options.ts';
 import type { Logger } from './logger.ts';
 import type { PeerTraffic } from './metrics/peer-traffic.ts';
 import type { NodePort } from './node-port.ts';
@@ -69,6 +72,10 @@ export interface Env {
    * @throws StartError BAD_OPTION: a key that is missing, cannot be read, or does not fit.
    */
   readonly openTokens?: (settings: JwtSettings) => Promise<SignedTokens>;
+  /** DNS; without it members cannot be found by SRV records. */
+  readonly names?: NameResolver;
+  /** A client of a discovery's registry; without it members cannot meet in one. */
+  readonly connectRegistry?: (registry: Registry) => Promise<EtcdClient>;
   /** Frees what the surroundings hold for the node: after stop and kill alike. */
   readonly close?: () => Promise<void>;
 }

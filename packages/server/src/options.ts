@@ -26,6 +26,11 @@ import { type RaftOptions, resolveRaft } from './options/raft-options.ts';
 import { type RequestOptions, resolveRequests } from './options/request-options.ts';
 import { resolveServing, type ServingOptions } from './options/serving-options.ts';
 import { resolveStorage, type StorageOptions } from './options/storage-options.ts';
+import {
+  type DiscoveryOptions,
+  resolveDiscovery,
+  type ResolvedDiscoveryOptions,
+} from './options/discovery-options.ts';
 import type { InMemoryNetwork } from './peers/in-memory-network.ts';
 import { StartError } from './start-error.ts';
 import { type NodeTls, resolveTls, type TlsNodeOptions } from './tls/tls-options.ts';
@@ -53,6 +58,7 @@ export interface EtcdNodeOptions
     AuthOptions,
     CheckOptions,
     TlsNodeOptions,
+    DiscoveryOptions,
     Surroundings {}
 
 /** Options after {@link resolveOptions}: complete, checked, frozen. */
@@ -70,6 +76,8 @@ export interface ResolvedOptions
     Surroundings {
   /** TLS by kind of URL. */
   readonly tls: NodeTls;
+  /** How the first members are found. */
+  readonly discovery: ResolvedDiscoveryOptions;
 }
 
 /**
@@ -91,6 +99,7 @@ export function resolveOptions(options: EtcdNodeOptions = {}): ResolvedOptions {
     ...resolveAuth(options),
     ...resolveChecks(options),
     tls: resolveTls({ ...options, ...member }),
+    discovery: resolveDiscovery(options),
     ...surroundingsOf(options),
   };
   checkEngine(resolved);

@@ -16,6 +16,8 @@ export type StartErrorCode =
   | 'LISTEN_FAILED'
   /** The members that are there know nothing of this one, or contradict its options. */
   | 'CLUSTER_MISMATCH'
+  /** The registry of a discovery has no place for this member, or says nothing that can be used. */
+  | 'DISCOVERY_FAILED'
   /** This member has been removed from its cluster. */
   | 'REMOVED'
   /** Disk or database failed. */

@@ -18,17 +18,19 @@ import { formatTimeout, headerBlock, HeaderSet } from '@etcd-ts/protocol/http2';
 import { signalError } from '../backoff.ts';
 import { ChannelStream } from '../grpc/channel-stream.ts';
 import { type ChannelCall, UnaryCall } from '../grpc/unary-call.ts';
-import { GrpcConnection } from './grpc-connection.ts';
+import { CONNECT_TIMEOUT_MS, GrpcConnection, type SocketTarget } from './grpc-connection.ts';
 import { backgroundClock } from './system-clock.ts';
 
 /** What a gRPC channel may be told. */
 export interface GrpcChannelOptions {
-  /** TLS of the connection, as node:tls takes it. @defaultValue none, but for URLs that begin with https */
+  /** TLS of the connection, as node:tls takes it. @defaultValue none, but for URLs of https and unixs */
   readonly tls?: TlsOptions;
   /** Silence on a connection with calls after which the server is asked for a sign of life. @defaultValue 10000 */
   readonly keepAliveIntervalMs?: number;
   /** Time for the answer before the connection is given up. @defaultValue 5000 */
   readonly keepAliveTimeoutMs?: number;
+  /** Time for a connection to come about. @defaultValue {@link CONNECT_TIMEOUT_MS} */
+  readonly connectTimeoutMs?: number;
 }
 
 /** Calls that wait for a connection or for room on it; one more fails with RESOURCE_EXHAUSTED. */
@@ -44,11 +46,8 @@ const VALID_METADATA = /^[ -~]*$/;
 /** A channel to one `host:port` or URL. */
 export class GrpcChannel implements Channel {
   readonly #authority: string;
-  readonly #target: {
-    readonly host: string;
-    readonly port: number;
-    readonly tls: TlsOptions | undefined;
-  };
+  readonly #target: SocketTarget;
+  readonly #tls: TlsOptions | undefined;
   readonly #options: GrpcChannelOptions;
   readonly #deadlines = new CallDeadlines(backgroundClock);
   readonly #open = new Set<ChannelCall>();
@@ -59,12 +58,12 @@ export class GrpcChannel implements Channel {
   #isClosed = false;
 
   constructor(endpoint: string, options: GrpcChannelOptions = {}) {
-    const url = new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`);
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    const isTls = url.protocol === 'https:' || options.tls !== undefined;
-    const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
-    this.#authority = url.host;
-    this.#target = { host, port, tls: isTls ? { ...serverName(host), ...options.tls } : undefined };
+    const { target, authority, isTls } = readEndpoint(endpoint);
+    const host = 'host' in target ? target.host : 'localhost';
+    this.#authority = authority;
+    this.#target = target;
+    this.#tls =
+      isTls || options.tls !== undefined ? { ...serverName(host), ...options.tls } : undefined;
     this.#options = options;
   }
 
@@ -163,9 +162,11 @@ export class GrpcChannel implements Channel {
   #usableConnection(): GrpcConnection {
     if (this.#connection?.http2.isUsable === true) return this.#connection;
     const connection: GrpcConnection = new GrpcConnection({
-      ...this.#target,
+      target: this.#target,
+      tls: this.#tls,
       keepAliveIntervalMs: this.#options.keepAliveIntervalMs ?? 10_000,
       keepAliveTimeoutMs: this.#options.keepAliveTimeoutMs ?? 5_000,
+      connectTimeoutMs: this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       onChange: () => {
         if (this.#waiting.length > 0) this.#dispatch();
       },
@@ -195,7 +196,7 @@ export class GrpcChannel implements Channel {
     if (set !== undefined) return set;
     set = new HeaderSet([
       [':method', 'POST'],
-      [':scheme', this.#target.tls === undefined ? 'http' : 'https'],
+      [':scheme', this.#tls === undefined ? 'http' : 'https'],
       [':path', `/${method}`],
       [':authority', this.#authority],
       ['content-type', 'application/grpc'],
@@ -207,6 +208,22 @@ export class GrpcChannel implements Channel {
     this.#headerSets.set(key, set);
     return set;
   }
+}
+
+/** What an endpoint says: `host:port`, or a URL of http, https, unix or unixs. */
+function readEndpoint(endpoint: string): {
+  readonly target: SocketTarget;
+  readonly authority: string;
+  readonly isTls: boolean;
+} {
+  const unix = /^unix(s?):(?:\/\/)?(.+)$/.exec(endpoint);
+  if (unix !== null) {
+    return { target: { path: unix[2] as string }, authority: 'localhost', isTls: unix[1] === 's' };
+  }
+  const url = new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`);
+  const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
+  const target = { host: url.hostname.replace(/^\[|\]$/g, ''), port };
+  return { target, authority: url.host, isTls: url.protocol === 'https:' };
 }
 
 /** The name that TLS asks for; an address is none (RFC 6066). */

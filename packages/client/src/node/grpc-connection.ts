@@ -7,13 +7,18 @@ import { systemClock } from './system-clock.ts';
 /** Milliseconds for a connection to come about: host reached, TLS agreed, server's hello heard. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
+/** A host and its port, or a Unix socket. */
+export type SocketTarget =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string };
+
 /** Where to connect to, and how to notice that it is gone. */
 export interface GrpcConnectionOptions {
-  readonly host: string;
-  readonly port: number;
+  readonly target: SocketTarget;
   readonly tls: TlsOptions | undefined;
   readonly keepAliveIntervalMs: number;
   readonly keepAliveTimeoutMs: number;
+  readonly connectTimeoutMs: number;
   /** The connection may be used, has room for another stream, or is no longer to be used. */
   readonly onChange: () => void;
   /** It is over; `error` when it never came about. */
@@ -45,15 +50,15 @@ export class GrpcConnection {
       },
       () => systemClock.monotonicMs(),
     );
-    const { host, port, tls } = options;
+    const { target, tls } = options;
     this.#socket =
       tls === undefined
-        ? connectTcp({ host, port, noDelay: true })
-        : connectTls({ ...tls, host, port, ALPNProtocols: ['h2'] });
+        ? connectTcp({ ...target, noDelay: true })
+        : connectTls({ ...tls, ...target, ALPNProtocols: ['h2'] });
     this.#connectTimer = setTimeout(() => {
-      this.#failure = new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`);
+      this.#failure = new Error(`no connection within ${options.connectTimeoutMs} ms`);
       this.#socket.destroy();
-    }, CONNECT_TIMEOUT_MS);
+    }, options.connectTimeoutMs);
     this.#listen();
   }
 
@@ -121,10 +126,11 @@ export class GrpcConnection {
     clearTimeout(this.#connectTimer);
     clearInterval(this.#keepAliveTimer);
     this.http2.finish();
-    const { host, port, onClosed } = this.#options;
+    const { target, onClosed } = this.#options;
     if (this.#isReady) return onClosed(undefined);
     const why = this.#failure instanceof Error ? this.#failure.message : 'the server hung up';
-    const message = `cannot connect to ${host}:${port}: ${why}`;
+    const where = 'path' in target ? target.path : `${target.host}:${target.port}`;
+    const message = `cannot connect to ${where}: ${why}`;
     onClosed(
       new EtcdError('UNAVAILABLE', { message, cause: this.#failure, mayHaveApplied: false }),
     );

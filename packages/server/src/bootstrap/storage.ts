@@ -12,6 +12,7 @@ import { RevocableDisk } from '../state/revocable-disk.ts';
 import { recover, type Recovered } from './recovery.ts';
 import type { FirstCluster } from './recovery-parts.ts';
 import { fetchState } from './fetch-state.ts';
+import { discovered } from './discover.ts';
 import { joinCluster } from './join.ts';
 import { initialCluster } from './initial-cluster.ts';
 
@@ -60,10 +61,11 @@ export async function openStorage(
   const layout = layoutOf(options);
   let firstPeers: readonly Peer[] = [];
   const cluster = async (): Promise<FirstCluster> => {
+    const found = await discovered(options, env);
     if (options.initialClusterState === 'new') {
-      return { kind: 'new', ...firstMembers(options) };
+      return { kind: 'new', ...firstMembers(found) };
     }
-    const joined = await joinCluster(options, transport);
+    const joined = await joinCluster(found, transport);
     firstPeers = joined.peers;
     return { kind: 'existing', ...joined };
   };
@@ -103,7 +105,7 @@ export async function openStorage(
     await checkIdentity(options, layout, recovered, close);
     // A member that joined before, and had nothing when it went down, asks again whom to talk to.
     if (recovered.state.appliedIndex === 0 && firstPeers.length === 0) {
-      firstPeers = (await joinCluster(options, transport)).peers;
+      firstPeers = (await joinCluster(await discovered(options, env), transport)).peers;
     }
     return { ...recovered, firstPeers, revoke, close };
   } catch (error) {

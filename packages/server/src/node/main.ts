@@ -1,6 +1,7 @@
 /** The bin `etcd-ts`: flags in, a served member out. */
 import { readFileSync } from 'node:fs';
 import { resolveOptions } from '../options.ts';
+import { isProxyCommand, runProxy } from '../proxy/node/proxy-main.ts';
 import { ETCD_VERSION } from '../services/version.ts';
 import { UsageError } from './flags/command-line.ts';
 import { readSettings, type RunSettings } from './flags/settings.ts';
@@ -12,6 +13,7 @@ import { runMember } from './run-member.ts';
 
 /** Runs the bin. Resolves when the node serves; the process then lives on until a signal or a failure ends it. */
 export async function main(words: readonly string[]): Promise<void> {
+  if (isProxyCommand(words)) return runProxy(words);
   let logger = programLogger(DEFAULT_LOG_STYLE);
   const running = (): void => logger.info('Running: ', { args: ['etcd-ts', ...words] });
   let run: RunSettings;

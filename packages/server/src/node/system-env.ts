@@ -16,6 +16,8 @@ import type { PeerTransport } from '../peers/peer-transport.ts';
 import { Credentials } from '../tls/node/credentials.ts';
 import { tlsWarnings } from '../tls/tls-options.ts';
 import { classicLevelBackends, memoryLevelBackends } from './level-backends.ts';
+import { nameResolver } from './name-resolver.ts';
+import { connectRegistry } from './registry-client.ts';
 import { serveNode } from './serve-node.ts';
 import { systemClock, systemRandom } from './system-clock.ts';
 
@@ -45,6 +47,8 @@ export function systemEnv(options: ResolvedOptions): Env {
     listen: (resolved, served) => serveNode(resolved, served, { clock, tls: tls.client }),
     hasher,
     openTokens: (settings) => JwtTokens.open(settings),
+    names: nameResolver(),
+    connectRegistry,
     close: () => hasher.close(),
   };
 }
@@ -76,5 +80,9 @@ function transportOf(
   if (options.listenPeerUrls.length === 0) return new InMemoryNetwork(clock).transport();
   const log = options.logger ?? silentLogger;
   const { listenPeerUrls: listenUrls } = options;
-  return new TcpTransport({ listenUrls, clock, log, traffic, tls: { credentials: tls } });
+  const { srv } = options.discovery;
+  // Without an authority of its own, whoever was found by DNS must be of that domain (as in etcd, PeerURLsMapAndToken).
+  const serverName = options.tls.peer.trustedCaFile === '' ? srv?.domain : undefined;
+  const dialling = { credentials: tls, serverName };
+  return new TcpTransport({ listenUrls, clock, log, traffic, tls: dialling });
 }

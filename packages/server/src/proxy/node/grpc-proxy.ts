@@ -1,0 +1,230 @@
+/** `etcd-ts grpc-proxy start`: the proxy with its sockets. */
+import { readFile } from 'node:fs/promises';
+import type { TLSSocketOptions } from 'node:tls';
+import { utf8 } from '@etcd-ts/base';
+import { connect, GrpcChannel, type GrpcChannelOptions } from '@etcd-ts/client/node';
+import type { Channel } from '@etcd-ts/protocol';
+import type { NameResolver } from '../../bootstrap/srv.ts';
+import type { Clock } from '../../clock.ts';
+import { listenForClients, listenForMonitors } from '../../listeners/node/client-listener.ts';
+import { profileRoutes } from '../../listeners/node/debug-routes.ts';
+import type { Logger } from '../../logger.ts';
+import { systemClock } from '../../node/system-clock.ts';
+import { StartError } from '../../start-error.ts';
+import { Credentials } from '../../tls/node/credentials.ts';
+import { resolveTls } from '../../tls/tls-options.ts';
+import { Namespace } from '../namespace.ts';
+import { ProxyHandlers } from '../proxy-handlers.ts';
+import { Upstream } from '../upstream.ts';
+import type { CommandValues } from './command-flags.ts';
+import { discoverEndpoints, readAddress } from './gateway-command.ts';
+import { ProxyRegistration } from './proxy-registration.ts';
+import { proxyRoutes } from './proxy-routes.ts';
+
+/** A proxy that serves. */
+export interface GrpcProxy {
+  /** Where clients come in, with the real port. */
+  readonly url: string;
+  /** Where monitors come in; undefined without --metrics-addr. */
+  readonly metricsUrl: string | undefined;
+  close(graceMs: number): Promise<void>;
+}
+
+/**
+ * Starts a proxy.
+ *
+ * @throws StartError: values that do not go together, files that cannot be read, or LISTEN_FAILED.
+ */
+export async function startGrpcProxy(
+  values: CommandValues,
+  log: Logger,
+  names: NameResolver,
+): Promise<GrpcProxy> {
+  const text = (name: string): string => values.get(name) as string;
+  check(values);
+  const channel = await channelOptions(values);
+  const endpoints = await endpointsOf(values, log, names);
+  const clock: Clock = systemClock;
+  const make = (endpoint: string): Channel => new GrpcChannel(endpoint, channel);
+  const upstream = new Upstream(endpoints, make);
+  const client = connect({ endpoints, channel });
+  const registration = register(values, log, client);
+  const proxy = new ProxyHandlers({
+    upstream,
+    namespace: new Namespace(utf8(text('namespace'))),
+    clock,
+    ordersReads: values.get('experimental-serializable-ordering') === true,
+    ...(registration === undefined ? {} : { more: registration.handlers }),
+  });
+  const pages = proxyRoutes({ upstream, proxy, tls: channel.tls as TLSSocketOptions | undefined });
+  const listener = await listen(values, log, proxy, pages);
+  const metricsUrls = text('metrics-addr') === '' ? [] : [text('metrics-addr')];
+  const monitors = await listenForMonitors(metricsUrls, pages, listener.tls);
+  const stopSync = sync(values, clock, upstream, client);
+  log.info('started gRPC proxy', { address: text('listen-addr') });
+  return {
+    url: listener.url,
+    metricsUrl: monitors.urls[0],
+    close: async (graceMs) => {
+      stopSync();
+      registration?.close();
+      await Promise.all([listener.close(graceMs), monitors.close(graceMs)]);
+      proxy.close();
+      await Promise.all([upstream.close(), client.close()]);
+    },
+  };
+}
+
+/** What etcd refuses (server/etcdmain/grpc_proxy.go, checkArgs), and what this proxy cannot do. */
+function check(values: CommandValues): void {
+  const ttl = values.get('resolver-ttl') as number;
+  const prefix = values.get('resolver-prefix') as string;
+  const advertised = values.get('advertise-client-url') as string;
+  if (prefix !== '' && ttl < 1) throw bad(`invalid resolver-ttl ${ttl}`);
+  if (prefix === '' && ttl > 0) throw bad(`invalid resolver-prefix "${prefix}"`);
+  if (prefix !== '' && advertised === '') throw bad('invalid advertise-client-url ""');
+  if (values.get('experimental-leasing-prefix') !== '') {
+    throw bad('--experimental-leasing-prefix is not supported in this version');
+  }
+}
+
+async function endpointsOf(
+  values: CommandValues,
+  log: Logger,
+  names: NameResolver,
+): Promise<readonly string[]> {
+  const domain = values.get('discovery-srv') as string;
+  if (domain === '') {
+    const endpoints = values.get('endpoints') as readonly string[];
+    if (endpoints.length === 0) throw bad('no endpoints found');
+    return endpoints;
+  }
+  const suffix = values.get('discovery-srv-name') as string;
+  const found = await discoverEndpoints({ domain, suffix }, values, log, names);
+  return found.map(({ scheme, host, port }) => `${scheme}://${host}:${port}`);
+}
+
+/** TLS and signs of life towards the members. */
+async function channelOptions(values: CommandValues): Promise<GrpcChannelOptions> {
+  const paths = ['cert', 'key', 'cacert'].map((name) => values.get(name) as string);
+  const [cert, key, ca] = await Promise.all(paths.map(readOrNothing));
+  const skips = values.get('insecure-skip-tls-verify') as boolean;
+  const isSecure = skips || paths.some((path) => path !== '');
+  const intervalMs = values.get('dial-keepalive-time') as number;
+  const tls = {
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(ca === undefined ? {} : { ca }),
+    rejectUnauthorized: !skips,
+  };
+  return {
+    ...(isSecure ? { tls } : {}),
+    ...(intervalMs > 0 ? { keepAliveIntervalMs: intervalMs } : {}),
+    keepAliveTimeoutMs: values.get('dial-keepalive-timeout') as number,
+  };
+}
+
+async function readOrNothing(path: string): Promise<Buffer | undefined> {
+  if (path === '') return undefined;
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new StartError('BAD_OPTION', `open ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function listen(
+  values: CommandValues,
+  log: Logger,
+  proxy: ProxyHandlers,
+  pages: ReturnType<typeof proxyRoutes>,
+): Promise<{
+  readonly url: string;
+  readonly tls: { readonly credentials: Credentials; readonly log: Logger };
+  close(graceMs: number): Promise<void>;
+}> {
+  const { host, port } = readAddress(values.get('listen-addr') as string);
+  const shown = host.includes(':') ? `[${host}]` : host;
+  const isSecure = values.get('cert-file') !== '' || values.get('auto-tls') === true;
+  const url = `${isSecure ? 'https' : 'http'}://${shown}:${port}`;
+  const metrics = values.get('metrics-addr') as string;
+  const info = resolveTls({
+    certFile: values.get('cert-file') as string,
+    keyFile: values.get('key-file') as string,
+    trustedCaFile: values.get('trusted-ca-file') as string,
+    clientCrlFile: values.get('client-crl-file') as string,
+    autoTls: values.get('auto-tls') as boolean,
+    selfSignedCertValidityYears: values.get('self-signed-cert-validity') as number,
+    cipherSuites: values.get('listen-cipher-suites') as readonly string[],
+    tlsMinVersion: values.get('tls-min-version') as string,
+    tlsMaxVersion: values.get('tls-max-version') as string,
+    dataDir: values.get('data-dir') as string,
+    listenClientUrls: metrics === '' ? [url] : [url, metrics],
+    listenPeerUrls: [],
+  }).client;
+  const credentials = new Credentials(info, [host], log);
+  if (isSecure) await credentials.check();
+  const tls = { credentials, log };
+  const listener = await listenForClients({
+    urls: [url],
+    handlers: proxy.handlers,
+    clock: systemClock,
+    maxRequestBytes: values.get('max-send-bytes') as number,
+    routes: new Map([...pages, ...(values.get('enable-pprof') === true ? profileRoutes() : [])]),
+    hasGateway: false,
+    tls,
+    maxStreamsPerConnection: values.get('max-concurrent-streams') as number,
+    keepalive: {
+      minPingIntervalMs: values.get('grpc-keepalive-min-time') as number,
+      intervalMs: values.get('grpc-keepalive-interval') as number,
+      timeoutMs: values.get('grpc-keepalive-timeout') as number,
+    },
+  });
+  const [real = url] = listener.urls;
+  log.info('listening for gRPC proxy client requests', {
+    address: real.replace(/^[a-z]+:\/\//, ''),
+  });
+  return { url: real, tls, close: (graceMs) => listener.close(graceMs) };
+}
+
+function register(
+  values: CommandValues,
+  log: Logger,
+  client: ReturnType<typeof connect>,
+): ProxyRegistration | undefined {
+  const prefix = values.get('resolver-prefix') as string;
+  if (prefix === '') return undefined;
+  return new ProxyRegistration({
+    client,
+    clock: systemClock,
+    log,
+    prefix: `${values.get('namespace') as string}${prefix}`,
+    address: values.get('advertise-client-url') as string,
+    ttlSeconds: values.get('resolver-ttl') as number,
+  });
+}
+
+/** Follows the member list, where that is asked for. */
+function sync(
+  values: CommandValues,
+  clock: Clock,
+  upstream: Upstream,
+  client: ReturnType<typeof connect>,
+): () => void {
+  const intervalMs = values.get('endpoints-auto-sync-interval') as number;
+  if (intervalMs <= 0) return () => undefined;
+  let timer = clock.after(intervalMs, look);
+  async function ask(): Promise<void> {
+    const members = await client.cluster.members();
+    upstream.setEndpoints(members.flatMap(({ clientURLs }) => clientURLs));
+  }
+  function look(): void {
+    ask().catch(() => undefined);
+    timer = clock.after(intervalMs, look);
+  }
+  return () => timer.cancel();
+}
+
+function bad(message: string): StartError {
+  return new StartError('BAD_OPTION', message);
+}

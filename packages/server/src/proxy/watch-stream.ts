@@ -1,0 +1,162 @@
+/** A client's watch stream at a proxy: ids of its own, watchers shared with others. */
+import {
+  type CallContext,
+  EtcdError,
+  type ResponseSink,
+  type WatchCreateRequest,
+  type WatchRequest,
+  WatchResponse,
+} from '@etcd-ts/protocol';
+import { fragments } from '../services/watch/fragments.ts';
+import type { Namespace } from './namespace.ts';
+import type { Joined, WatchCoalescer } from './watch-coalescer.ts';
+import type { Receiver } from './watch-broadcast.ts';
+
+/** Responses that may wait for a client that does not read; one more ends its stream. */
+export const MAX_UNREAD_RESPONSES = 10_000;
+
+/** Responses of more bytes are split where a client takes fragments (etcd: --max-request-bytes + 512 KiB). */
+const FRAGMENT_BYTES = 2 * 1024 * 1024;
+
+const NO_ID = -1n;
+
+/** What a stream is made of. */
+export interface WatchStreamParts {
+  readonly coalescer: WatchCoalescer;
+  readonly namespace: Namespace;
+  readonly responses: ResponseSink<WatchResponse>;
+  readonly context: CallContext;
+  /** Ends the stream with an error. */
+  readonly fail: (error: EtcdError) => void;
+}
+
+interface Entry {
+  readonly joined: Joined;
+}
+
+/** One stream. */
+export class ProxyWatchStream {
+  readonly #parts: WatchStreamParts;
+  readonly #entries = new Map<bigint, Entry>();
+  /** Ids whose watcher was ended by the cluster and not yet by the client. */
+  readonly #ended = new Set<bigint>();
+  #nextId = 0n;
+  #unread = 0;
+  #isOver = false;
+
+  constructor(parts: WatchStreamParts) {
+    this.#parts = parts;
+  }
+
+  /** Serves requests, one after the other: a watcher is there before the next request is looked at. */
+  async serve(requests: AsyncIterable<WatchRequest>): Promise<void> {
+    for await (const { requestUnion } of requests) {
+      switch (requestUnion?.$case) {
+        case undefined:
+          break;
+        case 'createRequest':
+          await this.#create(requestUnion.value);
+          break;
+        case 'cancelRequest':
+          this.#cancel(requestUnion.value.watchId);
+          break;
+        case 'progressRequest':
+          this.#progress();
+      }
+    }
+  }
+
+  /** Ends all watchers. */
+  close(): void {
+    this.#isOver = true;
+    for (const { joined } of this.#entries.values()) joined.leave();
+    this.#entries.clear();
+  }
+
+  async #create(request: WatchCreateRequest): Promise<void> {
+    const id = this.#idFor(request.watchId);
+    if (id === undefined) {
+      const cancelReason = 'mvcc: duplicate watch ID provided on the WatchStream';
+      return this.#send({ watchId: NO_ID, created: true, canceled: true, cancelReason });
+    }
+    // Events may come in the turn in which the watcher is there, and belong behind `created`.
+    let early: WatchResponse[] | undefined = [];
+    const tell = (part: Omit<WatchResponse, 'watchId'>): void => {
+      const response = this.#inside({ ...part, watchId: id });
+      if (early === undefined) this.#deliver(response, request.fragment);
+      else early.push(response);
+    };
+    const receiver: Receiver = { toldRevision: 0, tell };
+    const { coalescer, namespace } = this.#parts;
+    const wanted = namespace.interval(withKey(request));
+    const joined = await coalescer.join(wanted, receiver, (last) => this.#lost(id, last));
+    if (this.#isOver) return joined.leave();
+    if (joined.refusal !== undefined) {
+      return this.#send({ ...joined.refusal, watchId: NO_ID, created: true, canceled: true });
+    }
+    this.#entries.set(id, { joined });
+    this.#send({ header: joined.header, watchId: id, created: true });
+    for (const response of early) this.#deliver(response, request.fragment);
+    early = undefined;
+  }
+
+  #idFor(wanted: bigint): bigint | undefined {
+    const isTaken = (id: bigint): boolean => this.#entries.has(id) || this.#ended.has(id);
+    if (wanted !== 0n) return isTaken(wanted) ? undefined : wanted;
+    while (isTaken(this.#nextId)) this.#nextId += 1n;
+    const id = this.#nextId;
+    this.#nextId += 1n;
+    return id;
+  }
+
+  #cancel(id: bigint): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined && !this.#ended.delete(id)) return;
+    entry?.joined.leave();
+    this.#entries.delete(id);
+    this.#send({ header: entry?.joined.header, watchId: id, canceled: true });
+  }
+
+  #lost(id: bigint, last: WatchResponse): void {
+    if (!this.#entries.delete(id)) return;
+    this.#ended.add(id);
+    this.#send({ ...last, watchId: id, created: false, canceled: true });
+  }
+
+  /** A stream without watchers gets no answer, as in etcd. */
+  #progress(): void {
+    if (this.#entries.size === 0) return;
+    this.#parts.coalescer.requestProgress((header) => {
+      if (!this.#isOver && this.#entries.size > 0) this.#send({ header, watchId: NO_ID });
+    });
+  }
+
+  #inside(response: WatchResponse): WatchResponse {
+    const { namespace } = this.#parts;
+    return { ...response, events: response.events.map((event) => namespace.event(event)) };
+  }
+
+  #deliver(response: WatchResponse, isFragmented: boolean): void {
+    for (const part of isFragmented ? fragments(response, FRAGMENT_BYTES) : [response]) {
+      this.#send(part);
+    }
+  }
+
+  #send(partial: Partial<WatchResponse>): void {
+    if (this.#isOver) return;
+    const { responses, fail } = this.#parts;
+    const header = partial.header ?? { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
+    const whole = WatchResponse.fromPartial({ ...partial, header } as never);
+    if (responses.send(whole)) return;
+    this.#unread += 1;
+    if (this.#unread === 1) void responses.drained().then(() => (this.#unread = 0));
+    if (this.#unread < MAX_UNREAD_RESPONSES) return;
+    const message = `the client does not read: ${this.#unread} responses wait (limit ${MAX_UNREAD_RESPONSES})`;
+    fail(new EtcdError('RESOURCE_EXHAUSTED', { message }));
+  }
+}
+
+/** No key means the least one (etcd v3rpc/watch.go). */
+function withKey(request: WatchCreateRequest): WatchCreateRequest {
+  return request.key.length === 0 ? { ...request, key: new Uint8Array(1) } : request;
+}
