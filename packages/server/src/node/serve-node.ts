@@ -45,6 +45,7 @@ export async function serveNode(
       ]),
       access: { origins: options.cors, hosts: options.hostWhitelist },
       hasGateway: options.enableGrpcGateway,
+      isAuthOn: () => node.state.auth.enabled,
       maxStreamsPerConnection: options.maxConcurrentStreams,
       keepalive: {
         minPingIntervalMs: options.grpcKeepaliveMinTimeMs,

@@ -16,7 +16,9 @@ export interface Target {
 }
 
 /** Starts real etcd with one member in a folder of its own, and waits until it serves. */
-export async function startRealEtcd(program: string): Promise<Target> {
+export async function startRealEtcd(
+  program: string,
+): Promise<Target & { readonly clientUrl: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'real-etcd-'));
   const [clientPort, peerPort] = await Promise.all([freePort(), freePort()]);
   const clientUrl = `http://127.0.0.1:${clientPort}`;
@@ -39,6 +41,7 @@ export async function startRealEtcd(program: string): Promise<Target> {
   const channel = new GrpcChannel(`127.0.0.1:${clientPort}`);
   return {
     channel,
+    clientUrl,
     stop: async () => {
       await channel.close();
       etcd.kill('SIGKILL');

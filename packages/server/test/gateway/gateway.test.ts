@@ -10,7 +10,7 @@ import {
   RangeResponse,
   WatchResponse,
 } from '@etcd-ts/protocol';
-import { gateway } from '../../src/listeners/node/gateway.ts';
+import { Gateway } from '../../src/listeners/node/gateway.ts';
 import { HttpServer } from '../../src/listeners/node/http.ts';
 import { systemClock } from '../../src/node/system-clock.ts';
 
@@ -47,7 +47,7 @@ const handlers: Handlers = {
 describe('the JSON gateway', () => {
   const http = new HttpServer({
     routes: new Map(),
-    fallback: gateway({ handlers, clock: systemClock, maxBodyBytes: 10_000 }),
+    gateway: new Gateway({ handlers, clock: systemClock, maxMessageBytes: 5_000 }),
     access: { origins: ['*'], hosts: ['*'] },
   });
   const server = createServer((socket) => http.accept(socket));

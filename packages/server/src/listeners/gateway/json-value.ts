@@ -190,6 +190,24 @@ class Scanner {
   }
 }
 
+/** As Go quotes a byte: it reads JSON byte by byte, and takes the first one of a longer character for a character. */
 function escaped(character: string): string {
-  return JSON.stringify(character).slice(1, -1);
+  const [byte = 0] = new TextEncoder().encode(character);
+  const isShown = (byte >= 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad);
+  if (isShown) return byte === 0x5c ? '\\\\' : String.fromCharCode(byte);
+  const short = GO_ESCAPES[byte];
+  if (short !== undefined) return short;
+  const hex = byte.toString(16).padStart(2, '0');
+  return byte < 0x80 ? `\\x${hex}` : `\\u00${hex}`;
 }
+
+/** Control characters that Go has a letter for. */
+const GO_ESCAPES: Readonly<Record<number, string>> = {
+  7: '\\a',
+  8: '\\b',
+  9: '\\t',
+  10: '\\n',
+  11: '\\v',
+  12: '\\f',
+  13: '\\r',
+};

@@ -8,7 +8,7 @@ import { verifiedCommonName } from '../../tls/node/tls-door.ts';
 import type { AccessRules } from '../access.ts';
 import type { Routes } from '../route.ts';
 import { GrpcServer, type Keepalive } from './grpc.ts';
-import { gateway, jsonBytesFor } from './gateway.ts';
+import { Gateway } from './gateway.ts';
 import { HttpServer } from './http.ts';
 import { type ClientTls, type Listening, listenOn } from './listen-on.ts';
 import type { PortOptions } from './port.ts';
@@ -31,6 +31,8 @@ export interface ClientListenerOptions {
   readonly access?: AccessRules;
   /** Whether there is a gateway. etcd --enable-grpc-gateway. @defaultValue true */
   readonly hasGateway?: boolean;
+  /** Whether users and their rights count now. @defaultValue never */
+  readonly isAuthOn?: () => boolean;
   /** etcd --max-concurrent-streams. @defaultValue {@link MAX_STREAMS_PER_CONNECTION} */
   readonly maxStreamsPerConnection?: number;
   /** etcd --grpc-keepalive-*. @defaultValue etcd's */
@@ -57,12 +59,20 @@ const ANYBODY: AccessRules = { origins: ['*'], hosts: ['*'] };
 export async function listenForClients(options: ClientListenerOptions): Promise<ClientListener> {
   const { handlers, clock, tls, metrics = new CallMetrics() } = options;
   const maxReceiveBytes = options.maxRequestBytes + GRPC_OVERHEAD_BYTES;
-  const maxBodyBytes = jsonBytesFor(maxReceiveBytes);
   const hasGateway = options.hasGateway ?? true;
   const http1 = new HttpServer({
     routes: options.routes,
     access: options.access ?? ANYBODY,
-    ...(hasGateway ? { fallback: gateway({ handlers, clock, metrics, maxBodyBytes }) } : {}),
+    ...(hasGateway
+      ? { gateway: new Gateway({ handlers, clock, metrics, maxMessageBytes: maxReceiveBytes }) }
+      : {}),
+    ...(tls === undefined
+      ? {}
+      : {
+          isClaimed: (connection) =>
+            options.isAuthOn?.() === true &&
+            verifiedCommonName(connection, tls.credentials) !== undefined,
+        }),
   });
   const http2 = new GrpcServer({
     handlers,

@@ -1,10 +1,15 @@
-import { StringDecoder } from 'node:string_decoder';
 import { EtcdError, MessageQueue, type ResponseSink, type StreamHandler } from '@etcd-ts/protocol';
-import { messageFromJson } from '../gateway/from-json.ts';
 import { httpStatus } from '../gateway/http-status.ts';
 import { JsonError, readJson } from '../gateway/json-value.ts';
 import { messageToJson } from '../gateway/to-json.ts';
-import { errorJson, type GatewayCall, gatewayError, tooLarge } from './gateway-unary.ts';
+import {
+  ANSWER_HEADERS,
+  decodeRequest,
+  errorJson,
+  type GatewayCall,
+  gatewayError,
+  tooLarge,
+} from './gateway-unary.ts';
 
 /** Requests that wait for the handler before the client is made to wait. */
 export const GATEWAY_STREAM_REQUESTS = 64;
@@ -17,7 +22,6 @@ export const GATEWAY_STREAM_REQUESTS = 64;
 export class GatewayStream {
   readonly #call: GatewayCall;
   readonly #requests = new MessageQueue<unknown>(GATEWAY_STREAM_REQUESTS);
-  readonly #decoder = new StringDecoder('utf8');
   /** What came and is no whole JSON value yet. */
   #pending = '';
   #hasEnded = false;
@@ -26,13 +30,15 @@ export class GatewayStream {
     this.#call = call;
   }
 
-  /** Starts the handler and feeds it what the body brings. */
+  /** Starts the handler and feeds it what the client sends. */
   run(handler: StreamHandler<unknown, unknown>): void {
-    const { request, response, context } = this.#call;
-    request.on('data', (chunk: Buffer) => this.#onText(this.#decoder.write(chunk)));
-    request.once('end', () => this.#onBodyEnd());
-    request.once('error', () => this.#requests.abort());
-    response.once('close', () => {
+    const { wire, context } = this.#call;
+    wire.read({
+      text: (text) => this.#onText(text),
+      end: () => this.#onRequestsEnd(),
+      broken: () => this.#requests.abort(),
+    });
+    wire.onGone(() => {
       this.#ended(new EtcdError('CANCELED'));
       this.#requests.abort();
     });
@@ -46,17 +52,15 @@ export class GatewayStream {
   }
 
   #sink(): ResponseSink<unknown> {
-    const { response, rpc } = this.#call;
+    const { wire, rpc } = this.#call;
     return {
       send: (message) => {
         if (this.#hasEnded) return false;
-        this.#begin(200);
+        wire.begin(200, ANSWER_HEADERS);
         this.#call.counted.sent();
-        return response.write(
-          `{"result":${messageToJson(rpc.response as never, message as never)}}\n`,
-        );
+        return wire.line(`{"result":${messageToJson(rpc.response as never, message as never)}}`);
       },
-      drained: () => this.#drained(),
+      drained: () => (this.#hasEnded ? Promise.resolve() : wire.drained()),
     };
   }
 
@@ -65,24 +69,24 @@ export class GatewayStream {
     this.#pending += text;
     try {
       this.#takeRequests();
-      const { maxBodyBytes } = this.#call;
-      if (this.#pending.length > maxBodyBytes) throw tooLarge(this.#pending.length, maxBodyBytes);
+      const { maxJsonBytes } = this.#call.limits;
+      if (this.#pending.length > maxJsonBytes) throw tooLarge(this.#pending.length, maxJsonBytes);
     } catch (error) {
       this.#fail(error);
     }
   }
 
   #takeRequests(): void {
-    const { request, rpc } = this.#call;
+    const { wire } = this.#call;
     for (;;) {
       const read = this.#readOne();
       if (read === undefined) return;
-      const message = messageFromJson(rpc.request as never, read.value, this.#pending);
+      const message = decodeRequest(this.#call, read.value, this.#pending);
       this.#pending = this.#pending.slice(read.end);
       this.#call.counted.received();
       if (this.#requests.push(message)) continue;
-      request.pause();
-      void this.#requests.drained().then(() => request.resume());
+      wire.pause();
+      void this.#requests.drained().then(() => wire.resume());
     }
   }
 
@@ -95,57 +99,34 @@ export class GatewayStream {
     }
   }
 
-  /** The end of the body is the end of the requests; the answers go on. */
-  #onBodyEnd(): void {
+  /** The end of what the client sends is the end of the requests; the answers go on. */
+  #onRequestsEnd(): void {
     if (this.#hasEnded) return;
     if (this.#pending.trim() !== '') this.#fail(new JsonError('unexpected EOF'));
     else this.#requests.end();
-  }
-
-  #begin(status: number): void {
-    const { response } = this.#call;
-    if (response.headersSent) return;
-    response.writeHead(status, {
-      'Content-Type': 'application/json',
-      'Grpc-Metadata-Content-Type': 'application/grpc',
-    });
   }
 
   #finish(): void {
     if (this.#hasEnded) return;
     this.#ended();
     this.#requests.abort();
-    this.#begin(200);
-    this.#call.response.end();
+    this.#call.wire.end();
   }
 
   #fail(reason: unknown): void {
     if (this.#hasEnded) return;
     const error = gatewayError(reason);
     this.#ended(error);
-    this.#call.context.cancel(EtcdError.is(reason) ? reason : new EtcdError('CANCELED'));
+    const { context, wire } = this.#call;
+    context.cancel(EtcdError.is(reason) ? reason : new EtcdError('CANCELED'));
     this.#requests.abort();
-    this.#begin(httpStatus(error.status));
-    this.#call.response.end(`{"error":${errorJson(error)}}\n`);
+    wire.begin(httpStatus(error.status), ANSWER_HEADERS);
+    wire.line(`{"error":${errorJson(error)}}`);
+    wire.end();
   }
 
   #ended(error?: EtcdError): void {
     if (!this.#hasEnded) this.#call.counted.ended(error);
     this.#hasEnded = true;
-  }
-
-  #drained(): Promise<void> {
-    const { response } = this.#call;
-    if (this.#hasEnded || response.destroyed || !response.writableNeedDrain)
-      return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        response.off('drain', done);
-        response.off('close', done);
-        resolve();
-      };
-      response.once('drain', done);
-      response.once('close', done);
-    });
   }
 }

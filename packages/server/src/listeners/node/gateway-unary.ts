@@ -1,64 +1,84 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { EtcdError, type MethodName, type Rpc, type UnaryHandler } from '@etcd-ts/protocol';
+import { EtcdError, type MethodName, type Rpc, Status, type UnaryHandler } from '@etcd-ts/protocol';
 import type { CountedCall } from '../../metrics/call-metrics.ts';
 import type { ListenerContext } from '../call-context.ts';
 import { JsonMappingError, messageFromJson } from '../gateway/from-json.ts';
 import { httpStatus } from '../gateway/http-status.ts';
 import { JsonError, type JsonValue, readJson } from '../gateway/json-value.ts';
+import type { JsonWire } from '../gateway/json-wire.ts';
 import { messageToJson } from '../gateway/to-json.ts';
 
 /** One call through the gateway. */
 export interface GatewayCall {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly wire: JsonWire;
   readonly rpc: Rpc<MethodName>;
   readonly context: ListenerContext;
   readonly counted: CountedCall;
-  readonly maxBodyBytes: number;
+  readonly limits: GatewayLimits;
+}
+
+/** What a request may cost. */
+export interface GatewayLimits {
+  /** Bytes of a message as gRPC would bring it; beyond: RESOURCE_EXHAUSTED. */
+  readonly maxMessageBytes: number;
+  /** Bytes of its JSON; beyond, the same, before it is looked at. */
+  readonly maxJsonBytes: number;
 }
 
 const NOTHING: JsonValue = { kind: 'object', at: 0, members: [] };
 
+const JSON_TYPE = { 'Content-Type': 'application/json' } as const;
+
 /** What grpc-gateway adds to every answer of an RPC. */
-const HEADERS = {
-  'Content-Type': 'application/json',
+export const ANSWER_HEADERS: Readonly<Record<string, string>> = {
+  ...JSON_TYPE,
   'Grpc-Metadata-Content-Type': 'application/grpc',
-} as const;
+};
 
 /** Reads the request, asks the handler, and answers. Never rejects. */
 export async function answerUnary(
   call: GatewayCall,
   handler: UnaryHandler<unknown, unknown>,
 ): Promise<void> {
-  const { response, rpc, context, counted } = call;
+  const { wire, rpc, context, counted } = call;
   try {
-    const text = await readBody(call);
-    const value = readJson(text)?.value ?? NOTHING;
-    const request = messageFromJson(rpc.request as never, value, text);
+    const text = await readRequest(call);
+    const request = decodeRequest(call, readJson(text)?.value ?? NOTHING, text);
     counted.received();
     const message = await Promise.race([handler(request, context), cancelled(context)]);
     const body = messageToJson(rpc.response as never, message as never);
     counted.sent();
     counted.ended();
-    if (response.destroyed) return;
-    response.writeHead(200, { ...HEADERS, 'Content-Length': Buffer.byteLength(body) });
-    response.end(body);
+    wire.answer(200, ANSWER_HEADERS, body);
   } catch (cause) {
     const error = gatewayError(cause);
     counted.ended(error);
-    answerError(response, error);
+    answerError(wire, error);
   }
 }
 
+/**
+ * The message in a JSON value.
+ *
+ * @throws JsonMappingError; EtcdError RESOURCE_EXHAUSTED for a message that gRPC would have refused to take.
+ */
+export function decodeRequest(
+  { limits, rpc }: Pick<GatewayCall, 'limits' | 'rpc'>,
+  value: JsonValue,
+  text: string,
+): unknown {
+  const message: unknown = messageFromJson(rpc.request as never, value, text);
+  // JSON is never shorter than what it stands for.
+  if (text.length <= limits.maxMessageBytes) return message;
+  const { length } = rpc.request.encode(message as never);
+  if (length > limits.maxMessageBytes) throw tooLarge(length, limits.maxMessageBytes);
+  return message;
+}
+
 /** Answers with an error, unless the answer has begun or the client is gone. */
-export function answerError(response: ServerResponse, error: EtcdError): void {
-  if (response.destroyed || response.headersSent) return;
-  const body = errorJson(error);
-  response.writeHead(httpStatus(error.status), {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(body),
-  });
-  response.end(body);
+export function answerError(wire: JsonWire, error: EtcdError): void {
+  const authenticate =
+    error.status === Status.UNAUTHENTICATED ? { 'WWW-Authenticate': error.message } : {};
+  wire.answer(httpStatus(error.status), { ...JSON_TYPE, ...authenticate }, errorJson(error));
 }
 
 /** An error in the gateway's shape. */
@@ -74,22 +94,47 @@ export function gatewayError(error: unknown): EtcdError {
   return EtcdError.from(error);
 }
 
-/** The refusal of a body beyond the limit, in gRPC's words. */
+/** The refusal of a message beyond the limit, in gRPC's words. */
 export function tooLarge(bytes: number, limit: number): EtcdError {
   const message = `grpc: received message larger than max (${bytes} vs. ${limit})`;
   return new EtcdError('RESOURCE_EXHAUSTED', { message });
 }
 
-async function readBody({ request, maxBodyBytes }: GatewayCall): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length;
-    // Read to its end all the same: a client that is still sending would not see the answer.
-    if (bytes <= maxBodyBytes) chunks.push(chunk);
+/**
+ * The text of a request: all of it over HTTP, where the client hears no answer before it has sent everything; up to the
+ * end of the first value over a WebSocket.
+ */
+function readRequest({ wire, limits }: GatewayCall): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let parts: string[] = [];
+    let bytes = 0;
+    wire.read({
+      text: (part, partBytes) => {
+        bytes += partBytes;
+        if (bytes <= limits.maxJsonBytes) parts.push(part);
+        else parts = [];
+        if (!wire.endsWithValue) return;
+        const text = parts.join('');
+        parts = [text];
+        if (bytes > limits.maxJsonBytes || !isIncomplete(text)) finish();
+      },
+      end: finish,
+      broken: () => reject(new EtcdError('CANCELED')),
+    });
+    function finish(): void {
+      if (bytes > limits.maxJsonBytes) reject(tooLarge(bytes, limits.maxJsonBytes));
+      else resolve(parts.join(''));
+    }
+  });
+}
+
+/** Whether more text may make a value of it. */
+function isIncomplete(text: string): boolean {
+  try {
+    return readJson(text) === undefined;
+  } catch (error) {
+    return error instanceof JsonError && error.isIncomplete;
   }
-  if (bytes > maxBodyBytes) throw tooLarge(bytes, maxBodyBytes);
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function cancelled({ signal }: ListenerContext): Promise<never> {

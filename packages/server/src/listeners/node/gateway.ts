@@ -1,20 +1,24 @@
 /**
- * The JSON gateway: every RPC as an HTTP/1.1 POST of JSON, as grpc-gateway v2 serves it in etcd.
+ * The JSON gateway: every RPC as an HTTP/1.1 POST of JSON, as grpc-gateway v2 serves it in etcd, or over a WebSocket.
  *
  * A unary call answers one JSON object. A stream answers one HTTP chunk per message, each a whole JSON object on a line
  * of its own (`{"result":…}`); its requests are the JSON values of the body, one after the other.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { EtcdError, type Handlers, type MethodName, type Rpc } from '@etcd-ts/protocol';
+import { parseTimeoutMs } from '@etcd-ts/protocol/http2';
+import { WebSocketServer } from 'ws';
 import type { Clock } from '../../clock.ts';
-import { Deadlines } from '../../requests/deadlines.ts';
 import { CallMetrics } from '../../metrics/call-metrics.ts';
+import { Deadlines } from '../../requests/deadlines.ts';
 import { ListenerContext } from '../call-context.ts';
 import { gatewayRoute } from '../gateway/gateway-routes.ts';
-import { parseTimeoutMs } from '@etcd-ts/protocol/http2';
+import type { JsonWire } from '../gateway/json-wire.ts';
 import { GatewayStream } from './gateway-stream.ts';
-import { answerError, answerUnary, type GatewayCall } from './gateway-unary.ts';
-import type { HttpFallback } from './http.ts';
+import { answerError, answerUnary, type GatewayLimits } from './gateway-unary.ts';
+import { HttpWire } from './http-wire.ts';
+import { BEARER_PROTOCOL, webSocketToken, WebSocketWire } from './web-socket-wire.ts';
 
 /** What the gateway needs. */
 export interface GatewayOptions {
@@ -22,79 +26,120 @@ export interface GatewayOptions {
   readonly clock: Clock;
   /** Where calls are counted. @defaultValue nowhere */
   readonly metrics?: CallMetrics;
-  /** Bytes of one request's JSON; beyond: RESOURCE_EXHAUSTED, as gRPC answers a message that is too large. */
-  readonly maxBodyBytes: number;
+  /** Bytes of one request as gRPC would bring it; beyond: RESOURCE_EXHAUSTED, as gRPC answers. */
+  readonly maxMessageBytes: number;
 }
 
 /** What base64 and names make of a message's bytes, at the most. */
 const JSON_BLOAT = 2;
-
-/** Bytes of JSON that a message of so many bytes may take. */
-export function jsonBytesFor(messageBytes: number): number {
-  return messageBytes * JSON_BLOAT;
-}
+/** JSON of the smallest messages may have so many bytes beside. */
+const JSON_MARGIN_BYTES = 4096;
 
 /** Headers that become metadata although they have no `Grpc-Metadata-` before them. */
 const PLAIN_METADATA = ['authorization', 'token'];
 
 const METADATA_PREFIX = 'grpc-metadata-';
 
-/** Makes the gateway; it takes every path below `/v3/`. */
-export function gateway(options: GatewayOptions): HttpFallback {
-  const deadlines = new Deadlines(options.clock);
-  const metrics = options.metrics ?? new CallMetrics();
-  return (request, response, path) => {
-    const rpc = gatewayRoute(path);
-    if (rpc === 'elsewhere') return false;
-    if (rpc === undefined) {
-      answerError(response, new EtcdError('NOT_FOUND', { message: 'Not Found' }));
-    } else if (request.method !== 'POST') {
-      answerError(response, new EtcdError('UNIMPLEMENTED', { message: 'Method Not Allowed' }));
-    } else {
-      startCall({ ...options, metrics }, deadlines, { request, response, rpc });
-    }
-    return true;
-  };
+/** A request on its way to its handler. */
+interface Incoming {
+  readonly request: IncomingMessage;
+  readonly wire: JsonWire;
+  readonly path: string;
 }
 
-function startCall(
-  options: GatewayOptions & { readonly metrics: CallMetrics },
-  deadlines: Deadlines,
-  {
-    request,
-    response,
-    rpc,
-  }: { request: IncomingMessage; response: ServerResponse; rpc: Rpc<MethodName> },
-): void {
-  const timeoutMs = parseTimeoutMs(header(request, 'grpc-timeout'));
-  const handler = options.handlers[rpc.name];
-  if (handler === undefined) {
-    return answerError(
-      response,
-      new EtcdError('UNIMPLEMENTED', { message: `unknown method ${rpc.method}` }),
+/** The gateway of a port. It takes every path below `/v3/`. */
+export class Gateway {
+  readonly #handlers: Handlers;
+  readonly #deadlines: Deadlines;
+  readonly #metrics: CallMetrics;
+  readonly #limits: GatewayLimits;
+  readonly #webSockets: WebSocketServer;
+
+  constructor({ handlers, clock, metrics = new CallMetrics(), maxMessageBytes }: GatewayOptions) {
+    this.#handlers = handlers;
+    this.#deadlines = new Deadlines(clock);
+    this.#metrics = metrics;
+    const maxJsonBytes = maxMessageBytes * JSON_BLOAT + JSON_MARGIN_BYTES;
+    this.#limits = { maxMessageBytes, maxJsonBytes };
+    this.#webSockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: maxJsonBytes,
+      handleProtocols: (protocols) => protocols.has(BEARER_PROTOCOL) && BEARER_PROTOCOL,
+    });
+  }
+
+  /** Whether a path is the gateway's. */
+  has(path: string): boolean {
+    return gatewayRoute(path) !== 'elsewhere';
+  }
+
+  /** Serves a request. */
+  serve(request: IncomingMessage, response: ServerResponse, path: string): void {
+    const wire = new HttpWire(request, response);
+    const isKnown = gatewayRoute(path) !== undefined;
+    if (isKnown && request.method !== 'POST') {
+      answerError(wire, new EtcdError('UNIMPLEMENTED', { message: 'Method Not Allowed' }));
+    } else {
+      this.#route({ request, wire, path });
+    }
+  }
+
+  /** Serves a request that asks for a WebSocket; its method does not matter. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, path: string): void {
+    this.#webSockets.handleUpgrade(request, socket, head, (opened) =>
+      this.#route({ request, wire: new WebSocketWire(opened), path }),
     );
   }
-  if (Number.isNaN(timeoutMs)) {
-    const message = `invalid grpc-timeout: ${header(request, 'grpc-timeout')}`;
-    return answerError(response, new EtcdError('INVALID_ARGUMENT', { message }));
+
+  /** Lets nobody wait for a deadline any more. */
+  close(): void {
+    this.#webSockets.close();
   }
-  const { remoteAddress = '', remotePort = '' } = request.socket;
-  const context = new ListenerContext({
-    metadata: metadataOf(request),
-    timeoutMs,
-    peer: { via: 'gateway', address: `${remoteAddress}:${remotePort}` },
-  });
-  const { maxBodyBytes, metrics } = options;
-  const counted = metrics.started(rpc.name, context.metadata);
-  const call: GatewayCall = { request, response, rpc, context, counted, maxBodyBytes };
-  const expiring = { expire: () => context.cancel(new EtcdError('DEADLINE_EXCEEDED')) };
-  if (timeoutMs !== undefined) deadlines.add(expiring, timeoutMs);
-  response.once('close', () => {
-    if (timeoutMs !== undefined) deadlines.remove(expiring);
-    context.cancel(new EtcdError('CANCELED'));
-  });
-  if (rpc.kind === 'unary') void answerUnary(call, handler as never);
-  else new GatewayStream(call).run(handler as never);
+
+  #route(incoming: Incoming): void {
+    const rpc = gatewayRoute(incoming.path);
+    if (rpc === undefined || rpc === 'elsewhere') {
+      answerError(incoming.wire, new EtcdError('NOT_FOUND', { message: 'Not Found' }));
+    } else {
+      this.#call(rpc, incoming);
+    }
+  }
+
+  #call(rpc: Rpc<MethodName>, { request, wire }: Incoming): void {
+    const timeoutMs = parseTimeoutMs(header(request, 'grpc-timeout'));
+    const handler = this.#handlers[rpc.name];
+    if (handler === undefined) {
+      const message = `unknown method ${rpc.method}`;
+      return answerError(wire, new EtcdError('UNIMPLEMENTED', { message }));
+    }
+    if (Number.isNaN(timeoutMs)) {
+      const message = `invalid grpc-timeout: ${header(request, 'grpc-timeout')}`;
+      return answerError(wire, new EtcdError('INVALID_ARGUMENT', { message }));
+    }
+    const { remoteAddress = '', remotePort = '' } = request.socket;
+    const context = new ListenerContext({
+      metadata: metadataOf(request, wire.endsWithValue),
+      timeoutMs,
+      peer: { via: 'gateway', address: `${remoteAddress}:${remotePort}` },
+    });
+    const counted = this.#metrics.started(rpc.name, context.metadata);
+    const call = { wire, rpc, context, counted, limits: this.#limits };
+    this.#watch(context, wire, timeoutMs);
+    if (rpc.kind === 'unary') void answerUnary(call, handler as never);
+    else new GatewayStream(call).run(handler as never);
+  }
+
+  /** Ends a call with its deadline, and when its client goes. */
+  #watch(context: ListenerContext, wire: JsonWire, timeoutMs: number | undefined): void {
+    const expiring = { expire: () => context.cancel(new EtcdError('DEADLINE_EXCEEDED')) };
+    if (timeoutMs !== undefined) this.#deadlines.add(expiring, timeoutMs);
+    wire.onGone(() => {
+      if (timeoutMs !== undefined) this.#deadlines.remove(expiring);
+      context.cancel(new EtcdError('CANCELED'));
+    });
+  }
 }
 
 function header(request: IncomingMessage, name: string): string | undefined {
@@ -102,7 +147,7 @@ function header(request: IncomingMessage, name: string): string | undefined {
   return typeof value === 'string' ? value : value?.[0];
 }
 
-function metadataOf(request: IncomingMessage): Map<string, string> {
+function metadataOf(request: IncomingMessage, isWebSocket: boolean): Map<string, string> {
   const metadata = new Map<string, string>();
   for (const name of Object.keys(request.headers)) {
     const value = header(request, name);
@@ -111,5 +156,7 @@ function metadataOf(request: IncomingMessage): Map<string, string> {
     else if (name.startsWith(METADATA_PREFIX))
       metadata.set(name.slice(METADATA_PREFIX.length), value);
   }
+  const token = isWebSocket ? webSocketToken(request) : undefined;
+  if (token !== undefined) metadata.set('authorization', token);
   return metadata;
 }

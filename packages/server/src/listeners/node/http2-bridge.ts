@@ -6,6 +6,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { headerBlock, type Http2Stream } from '@etcd-ts/protocol/http2';
+import type { Bridged } from './http.ts';
 import type { ConnectionServer } from './port.ts';
 
 /** Headers that belong to a connection of HTTP/1.1, which HTTP/2 forbids (RFC 9113, 8.2.2). */
@@ -17,7 +18,8 @@ const NOTHING = new Uint8Array(0);
 export function serveOverHttp1(stream: Http2Stream, caller: Socket, http1: ConnectionServer): void {
   const [near, far] = duplexPair();
   const { remoteAddress, remotePort } = caller;
-  http1.accept(Object.assign(far, { remoteAddress, remotePort }) as never);
+  const bridged: Bridged = { caller };
+  http1.accept(Object.assign(far, { remoteAddress, remotePort, ...bridged }) as never);
   const { method, path, headers } = requestOf(stream.headers);
   const request = httpRequest({ method, path, headers, createConnection: () => near as never });
   let response: IncomingMessage | undefined;
