@@ -5,8 +5,10 @@
  * Nobody outside gets a view that outlives the slabs: readers are given copies.
  */
 
-/** Bytes of one slab: 256 KiB. A larger record has one of its own. */
-const SLAB_BYTES = 256 << 10;
+/** Bytes of the first slab: 4 KiB. Each one after it is twice as large as the one before, up to the largest. */
+const FIRST_SLAB_BYTES = 4 << 10;
+/** Bytes of the largest slabs: 256 KiB. A larger record has one of its own. */
+const SLAB_BYTES_MAX = 256 << 10;
 
 /** See the file's head. */
 export class RecordSlabs {
@@ -15,7 +17,9 @@ export class RecordSlabs {
   readonly #slabOf: number[] = [];
   readonly #starts: number[] = [];
   readonly #lengths: number[] = [];
-  #end: number = SLAB_BYTES;
+  /** Bytes of the newest slab that are taken; and how many it has. */
+  #end = 0;
+  #size = 0;
 
   /** Number of records. */
   get length(): number {
@@ -24,10 +28,7 @@ export class RecordSlabs {
 
   /** Makes room for a record, to be written at [`start`, `start + bytes`) of the slab returned. */
   reserve(bytes: number): { readonly slab: Uint8Array; readonly start: number } {
-    if (this.#end + bytes > SLAB_BYTES) {
-      this.#slabs.push(new Uint8Array(Math.max(SLAB_BYTES, bytes)));
-      this.#end = 0;
-    }
+    if (this.#end + bytes > this.#size) this.#addSlab(bytes);
     const slab = this.#slabs[this.#slabs.length - 1] as Uint8Array;
     const start = this.#end;
     this.#end += bytes;
@@ -35,6 +36,13 @@ export class RecordSlabs {
     this.#starts.push(start);
     this.#lengths.push(bytes);
     return { slab, start };
+  }
+
+  #addSlab(bytes: number): void {
+    const next = Math.min(SLAB_BYTES_MAX, Math.max(FIRST_SLAB_BYTES, 2 * this.#size));
+    this.#size = Math.max(next, bytes);
+    this.#slabs.push(new Uint8Array(this.#size));
+    this.#end = 0;
   }
 
   /** The i-th record, as a view. */

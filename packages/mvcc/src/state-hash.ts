@@ -10,6 +10,10 @@
  */
 import { crc32c } from '@etcd-ts/base';
 
+/** Where the numbers of a digest are laid out; one digest at a time. */
+const NUMBERS = new Float64Array(2);
+const NUMBER_BYTES = new Uint8Array(NUMBERS.buffer);
+
 /** See the file's head. */
 export class StateHash {
   #checksums: Uint32Array<ArrayBuffer> = new Uint32Array(1024);
@@ -43,8 +47,9 @@ export class StateHash {
 
   /** 64 bits: of the keys, and of the numbers that belong to the same state. */
   digest(revision: number, compactRevision: number): bigint {
-    const numbers = new Uint8Array(new Float64Array([revision, compactRevision]).buffer);
-    const mixed = crc32c(numbers);
+    NUMBERS[0] = revision;
+    NUMBERS[1] = compactRevision;
+    const mixed = crc32c(NUMBER_BYTES);
     const high = (this.#first ^ mixed) >>> 0;
     const low = (this.#second ^ scramble(mixed)) >>> 0;
     return (BigInt(high) << 32n) | BigInt(low);

@@ -2,13 +2,15 @@
 import type { Effect, PersistEffect } from './effect.ts';
 import type { HardState } from './entry.ts';
 import { flushForwards } from './forward.ts';
-import { Outbox } from './outbox.ts';
+import type { Message } from './message.ts';
 import { flushReads } from './read-index.ts';
 import { flushAppends } from './replication.ts';
 import type { RaftState } from './state.ts';
 
 /** No effects: shared, so that an idle tick allocates nothing. */
 export const NO_EFFECTS: readonly Effect[] = Object.freeze([]);
+
+const NO_MESSAGES: readonly Message[] = Object.freeze([]);
 
 /** Takes out everything that is to be done now. Nothing is kept back. */
 export function drain(raft: RaftState): readonly Effect[] {
@@ -31,7 +33,7 @@ export function drain(raft: RaftState): readonly Effect[] {
   if (persist !== undefined) effects.push(persist);
   if (page !== undefined) effects.push(page);
   for (const outcome of out.outcomes) effects.push(outcome);
-  raft.out = new Outbox();
+  out.clear();
   return effects;
 }
 
@@ -77,11 +79,12 @@ function persistEffect(raft: RaftState): PersistEffect | undefined {
   return {
     type: 'persist',
     group,
-    ...(isHardNew ? { hardState } : {}),
+    hardState: isHardNew ? hardState : undefined,
     entries,
-    ...(snapshot === undefined ? {} : { snapshot }),
+    snapshot,
     mustSync: mustSync || out.dependent.length > 0,
-    messages: out.dependent,
+    // An empty list stays the outbox's: what it is given later is not of this effect.
+    messages: out.dependent.length === 0 ? NO_MESSAGES : out.dependent,
   };
 }
 

@@ -23,9 +23,9 @@ export interface PersistEffect {
   readonly type: 'persist';
   readonly group: number;
   /** Present when term, vote or commit changed. */
-  readonly hardState?: HardState;
+  readonly hardState?: HardState | undefined;
   readonly entries: readonly Entry[];
-  readonly snapshot?: SnapshotMeta;
+  readonly snapshot?: SnapshotMeta | undefined;
   /** False when only the commit index changed: it may stay in the page cache. */
   readonly mustSync: boolean;
   /** These may leave only when the group is durable. */

@@ -44,6 +44,17 @@ export class Outbox {
     this.notices.push({ type: 'notice', code, peer, detail });
   }
 
+  /** Begins anew: what was handed out keeps its lists. */
+  clear(): void {
+    if (this.immediate.length > 0) this.immediate = [];
+    if (this.dependent.length > 0) this.dependent = [];
+    if (this.outcomes.length > 0) this.outcomes = [];
+    if (this.notices.length > 0) this.notices = [];
+    if (this.configs.length > 0) this.configs = [];
+    if (this.snapshots.length > 0) this.snapshots = [];
+    this.ownVote = false;
+  }
+
   /** Entries after `index` were cut off before they were ever written: nothing may claim to hold them. */
   withdrawAcknowledgementsAfter(index: LogIndex): void {
     if (this.dependent.length === 0) return;

@@ -45,9 +45,9 @@ export class PersistQueue {
   }
 
   /** Gives out the next group. */
-  push(content: Durable): number {
+  push({ lastIndex, snapshotIndex, ownVote }: Durable): number {
     this.#newest++;
-    this.#pending.push({ group: this.#newest, ...content });
+    this.#pending.push({ group: this.#newest, lastIndex, snapshotIndex, ownVote });
     return this.#newest;
   }
 

@@ -7,8 +7,9 @@ export function whyMalformed(message: Message, id: bigint): string | undefined {
   if (message.to !== id) return `message to ${message.to} arrived at ${id}`;
   if (message.from === id || message.from <= 0n) return `message from ${message.from}`;
   if (!isCount(message.term)) return `term is no safe integer from 0: ${message.term}`;
-  const bad = numbersOf(message).find((value) => !isCount(value));
-  if (bad !== undefined) return `${message.type} holds ${bad}, which is no safe integer from 0`;
+  for (const value of numbersOf(message)) {
+    if (!isCount(value)) return `${message.type} holds ${value}, which is no safe integer from 0`;
+  }
   switch (message.type) {
     case 'append':
       return whyBadAppend(message);

@@ -15,17 +15,20 @@ import {
   World,
   WorldError,
 } from '../src/index.ts';
-import { EventHeap, isBefore, type ScheduledEvent } from '../src/world/event-heap.ts';
+import { EventHeap, isBefore, ScheduledEvent } from '../src/world/event-heap.ts';
 import { busyWorld } from './fixtures/busy-world.ts';
 
-const event = (timeUs: number, tieBreak: number, sequence: number): ScheduledEvent => ({
-  timeUs,
-  tieBreak,
-  sequence,
-  kind: 'test',
-  run: () => undefined,
-  cancelled: false,
-});
+const nothing = (): void => undefined;
+
+function event(
+  timeUs: number,
+  tieBreak: number,
+  sequence: number,
+  heap?: EventHeap,
+): ScheduledEvent {
+  const parts = { timeUs, tieBreak, sequence, kind: 'test', run: nothing, owner: undefined };
+  return new ScheduledEvent(parts, heap);
+}
 
 describe('the event heap', () => {
   it('gives events in the order of a sorted list', () => {
@@ -39,6 +42,24 @@ describe('the event heap', () => {
         expect(heap.pop()).toBeUndefined();
       }),
     );
+  });
+
+  it('stays small however many events are cancelled, and loses none of the others', () => {
+    const heap = new EventHeap();
+    const kept: ScheduledEvent[] = [];
+    for (let i = 0; i < 10_000; i++) {
+      const item = event((i * 7919) % 10_007, i % 5, i, heap);
+      heap.push(item);
+      if (i % 100 === 0) kept.push(item);
+      else item.cancel();
+    }
+    expect(heap.size).toBeLessThan(400);
+    kept.sort((a, b) => (isBefore(a, b) ? -1 : 1));
+    const left: ScheduledEvent[] = [];
+    for (let next = heap.pop(); next !== undefined; next = heap.pop()) {
+      if (!next.cancelled) left.push(next);
+    }
+    expect(left).toEqual(kept);
   });
 });
 

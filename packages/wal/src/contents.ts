@@ -18,11 +18,11 @@ export interface WalGroup {
    * A snapshot whose content is durable already: its file was synced, and so was its directory. Where the log holds the
    * entry (index, term) it stays; otherwise the log begins anew behind the snapshot.
    */
-  readonly snapshot?: SnapshotMeta;
+  readonly snapshot?: SnapshotMeta | undefined;
   /** Without gap, after what the log holds; the first cuts off whatever the log holds from its index on. */
   readonly entries: readonly Entry[];
   /** Present when term, vote or commit changed. */
-  readonly hardState?: HardState;
+  readonly hardState?: HardState | undefined;
 }
 
 /** What an opened log gave up to be whole again. Nothing that was ever synced is among it. */

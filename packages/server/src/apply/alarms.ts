@@ -18,12 +18,14 @@ export class Alarms {
   /** Sorted by member id, then type. */
   #raised: readonly AlarmMember[];
   readonly #records: RecordTable;
+  #checksum: number;
 
   /** Reads what the records hold, and writes to them from now on. */
   constructor(records: RecordTable) {
     this.#records = records;
     const record = records.get(ALARMS_RECORD);
     this.#raised = record === undefined ? [] : AlarmResponse.decode(record).alarms;
+    this.#checksum = crc32c(this.#encode());
   }
 
   /** Whether none is raised. */
@@ -61,8 +63,8 @@ export class Alarms {
   }
 
   /** A digest of everything here; unsigned 32 bits. */
-  checksum(): number {
-    return crc32c(this.#encode());
+  get checksum(): number {
+    return this.#checksum;
   }
 
   #find(memberID: bigint, type: number): AlarmMember | undefined {
@@ -71,7 +73,9 @@ export class Alarms {
 
   #replace(raised: readonly AlarmMember[]): void {
     this.#raised = raised;
-    this.#records.set(ALARMS_RECORD, this.#encode());
+    const record = this.#encode();
+    this.#checksum = crc32c(record);
+    this.#records.set(ALARMS_RECORD, record);
   }
 
   #encode(): Uint8Array {

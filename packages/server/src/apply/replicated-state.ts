@@ -223,18 +223,12 @@ export class ReplicatedState {
   /** A digest over everything replicated; equal on all members after the same index. */
   stateHash(): string {
     const { store, membership, alarms, auth, confState } = this.#content;
-    return [
-      this.appliedIndex,
-      store.revision,
-      store.compactRevision,
-      store.stateHash().toString(16),
-      this.lessor.checksum.toString(16),
-      membership.checksum.toString(16),
-      alarms.checksum().toString(16),
-      auth.checksum.toString(16),
-      confState.voters.length,
-      confState.learners.length,
-    ].join('-');
+    const { lessor, appliedIndex } = this;
+    return (
+      `${appliedIndex}-${store.revision}-${store.compactRevision}-${store.stateHash().toString(16)}` +
+      `-${lessor.checksum}-${membership.checksum}-${alarms.checksum}-${auth.checksum}` +
+      `-${confState.voters.length}-${confState.learners.length}`
+    );
   }
 
   #execute({ index, term, command }: CommittedCommand): CommandResult | EtcdError {

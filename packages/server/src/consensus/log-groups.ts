@@ -35,11 +35,7 @@ export class LogGroups {
   /** Hands a group to the log. */
   write(effect: PersistEffect): void {
     const { snapshot, entries, hardState } = effect;
-    const group: WalGroup = {
-      entries,
-      ...(snapshot === undefined ? {} : { snapshot }),
-      ...(hardState === undefined ? {} : { hardState }),
-    };
+    const group: WalGroup = { snapshot, entries, hardState };
     this.#parts.wal.write(group, effect.mustSync || snapshot !== undefined, (error) => {
       if (this.#ended) return;
       if (error !== undefined) {

@@ -68,9 +68,8 @@ export class Ghost {
   readonly #trace: Tracer;
   /** By voter and term: whom it granted. */
   readonly #grants = new Map<string, bigint>();
-  /** By index and term: the payload. */
-  readonly #payloads = new Map<string, number>();
-  readonly #hashed = new WeakMap<Entry, number>();
+  /** By index: every entry that was sent there, with the hash of its payload; one for each term. */
+  readonly #sent: SentEntry[][] = [];
   readonly #terms = new Map<number, number>();
   readonly #nodes = new Map<number, NodePort>();
   readonly #numbers = new Map<bigint, number>();
@@ -204,18 +203,16 @@ export class Ghost {
   }
 
   #matched(entry: Entry): void {
-    let hash = this.#hashed.get(entry);
-    if (hash === undefined) {
-      const { payload } = entry;
-      hash = payload.kind === 'command' ? hashBytes(payload.data) : payload.kind.length;
-      this.#hashed.set(entry, hash);
-    } else return;
-    const key = `${entry.index} ${entry.term}`;
-    const known = this.#payloads.get(key);
-    if (known !== undefined && known !== hash) {
-      this.#add('R4', `entry ${entry.index} of term ${entry.term} was sent with two contents`);
-    }
-    this.#payloads.set(key, hash);
+    const { index, term } = entry;
+    while (this.#sent.length <= index) this.#sent.push([]);
+    const sent = this.#sent[index] as SentEntry[];
+    // The same object as last time: who sends it to several peers, or passes it on, has not looked at its bytes.
+    if (sent.some((each) => each.entry === entry)) return;
+    const hash = hashOfPayload(entry);
+    const known = sent.find((each) => each.entry.term === term);
+    if (known === undefined) sent.push({ entry, hash });
+    else if (known.hash === hash) known.entry = entry;
+    else this.#add('R4', `entry ${index} of term ${term} was sent with two contents`);
   }
 
   #before(state: State, command: GhostCommand, term: number): LeasesBefore {
@@ -346,6 +343,16 @@ export class Ghost {
   #add(invariant: Parameters<Findings['add']>[0], message: string): void {
     this.findings.add(invariant, message, [], this.#nowUs());
   }
+}
+
+interface SentEntry {
+  /** The object that was sent last. */
+  entry: Entry;
+  readonly hash: number;
+}
+
+function hashOfPayload({ payload }: Entry): number {
+  return payload.kind === 'command' ? hashBytes(payload.data) : payload.kind.length;
 }
 
 interface LeasesBefore {

@@ -2,11 +2,12 @@
  * What became of operations whose clients were not told: the log that the members applied knows. Also finds what the log
  * holds too often, or although its client was told that nothing happened (K5).
  */
-import { type Operation, type OperationRequest, responseRevision } from '../history/operation.ts';
+import { type Operation, responseRevision } from '../history/operation.ts';
 import { type Findings } from '../checkers/violation.ts';
 import { didWrite, type LeaseEnd } from '../checkers/placement.ts';
 import { nameOf } from '../checkers/strict-serializability.ts';
-import { fingerprintOf, type Ghost } from './ghost.ts';
+import { ContentMap } from './content.ts';
+import type { Ghost } from './ghost.ts';
 
 /** What the log says of a history. */
 export interface Resolved {
@@ -21,19 +22,14 @@ export function resolveUnknown(
   ghost: Ghost,
   findings: Findings,
 ): Resolved {
-  const written = writesByFingerprint(ghost);
-  const byFingerprint = new Map<string, Operation[]>();
+  const asked = new ContentMap<Operation>();
   for (const operation of operations) {
-    const fingerprint = fingerprintOfRequest(operation.request);
-    if (fingerprint === undefined) continue;
-    const same = byFingerprint.get(fingerprint);
-    if (same === undefined) byFingerprint.set(fingerprint, [operation]);
-    else same.push(operation);
+    const { kind } = operation.request;
+    if (isWrite(kind)) asked.itemsOf(contentOf(kind, operation.request)).push(operation);
   }
   const unknownRevisions = new Map<number, number>();
-  for (const [fingerprint, revisions] of written) {
-    const asked = byFingerprint.get(fingerprint) ?? [];
-    claim(asked, revisions, unknownRevisions, findings);
+  for (const { value, items } of writesByContent(ghost)) {
+    claim(asked.itemsOf(value), items, unknownRevisions, findings);
   }
   const leaseEnds = ghost.leaseEndings
     .filter((ending) => ending.hadKeys)
@@ -80,22 +76,21 @@ function claim(
 }
 
 /** The revisions that each key-value command of the log made. */
-function writesByFingerprint(ghost: Ghost): Map<string, number[]> {
-  const written = new Map<string, number[]>();
+function writesByContent(ghost: Ghost): ContentMap<number> {
+  const written = new ContentMap<number>();
   for (const entry of ghost.entries) {
     if (entry?.command === undefined || !entry.wrote) continue;
     const { kind } = entry.command;
-    if (kind !== 'put' && kind !== 'deleteRange' && kind !== 'txn') continue;
-    const fingerprint = fingerprintOf(entry.command);
-    const revisions = written.get(fingerprint);
-    if (revisions === undefined) written.set(fingerprint, [entry.revision]);
-    else revisions.push(entry.revision);
+    if (isWrite(kind)) written.itemsOf(contentOf(kind, entry.command)).push(entry.revision);
   }
   return written;
 }
 
-function fingerprintOfRequest(request: OperationRequest): string | undefined {
-  const { kind } = request;
-  if (kind !== 'put' && kind !== 'deleteRange' && kind !== 'txn') return undefined;
-  return fingerprintOf({ kind, request: request.request } as { readonly kind: string });
+function isWrite(kind: string): boolean {
+  return kind === 'put' || kind === 'deleteRange' || kind === 'txn';
+}
+
+/** What was asked for; not in whose name. */
+function contentOf(kind: string, asked: object): unknown {
+  return { kind, request: 'request' in asked ? asked.request : undefined };
 }

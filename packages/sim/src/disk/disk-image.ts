@@ -13,7 +13,12 @@ import { must } from '@etcd-ts/base';
 import { SECTOR_BYTES } from '@etcd-ts/wal';
 import type { RandomStream } from '../world/random.ts';
 
-/** A file's content, wherever its name is. Sectors that are not there are zeros. */
+/** Stands for every sector of zeros that was written; files are filled with them ahead of their use. */
+const ZERO_SECTOR = new Uint8Array(SECTOR_BYTES);
+/** Sectors are cut from pieces of this size: one allocation for many. */
+const SECTORS_PER_SLAB = 64;
+
+/** A file's content, wherever its name is. Sectors that are not there are zeros; none ever changes once it is made. */
 export class Inode {
   readonly durable: Map<number, Uint8Array> = new Map();
   /** Sectors written since they were last made durable. */
@@ -24,6 +29,8 @@ export class Inode {
   readonly #forgotten = new Set<number>();
   durableSize = 0;
   size = 0;
+  #slab: Uint8Array = new Uint8Array(0);
+  #slabEnd = 0;
 
   /** The sector as the cache shows it. */
   sector(number: number): Uint8Array | undefined {
@@ -36,16 +43,32 @@ export class Inode {
       const number = Math.floor((position + at) / SECTOR_BYTES);
       const offset = (position + at) % SECTOR_BYTES;
       const count = Math.min(SECTOR_BYTES - offset, bytes.length - at);
-      const sector = new Uint8Array(SECTOR_BYTES);
-      const before = this.sector(number);
-      if (before !== undefined) sector.set(before);
-      sector.set(bytes.subarray(at, at + count), offset);
-      this.cached.set(number, sector);
-      this.#forgotten.delete(number);
+      this.cached.set(number, this.#written(number, offset, bytes.subarray(at, at + count)));
+      if (this.#forgotten.size > 0) this.#forgotten.delete(number);
       if (this.unreadable.size > 0) this.unreadable.delete(number);
       at += count;
     }
     this.size = Math.max(this.size, position + bytes.length);
+  }
+
+  /** A sector with some of its bytes written over. */
+  #written(number: number, offset: number, bytes: Uint8Array): Uint8Array {
+    if (bytes.length === SECTOR_BYTES && isZero(bytes)) return ZERO_SECTOR;
+    const sector = this.#newSector();
+    const before = this.sector(number);
+    if (before !== undefined) sector.set(before);
+    sector.set(bytes, offset);
+    return sector;
+  }
+
+  #newSector(): Uint8Array {
+    if (this.#slabEnd === this.#slab.length) {
+      this.#slab = new Uint8Array(SECTORS_PER_SLAB * SECTOR_BYTES);
+      this.#slabEnd = 0;
+    }
+    const start = this.#slabEnd;
+    this.#slabEnd += SECTOR_BYTES;
+    return this.#slab.subarray(start, this.#slabEnd);
   }
 
   read(position: number, into: Uint8Array): number {
@@ -70,22 +93,29 @@ export class Inode {
 
   /** Everything that a sync begun now will make durable. */
   capture(): CapturedWrites {
-    const pending = [...this.cached].filter(([number]) => !this.#forgotten.has(number));
-    return { sectors: new Map(pending), size: this.size };
+    const numbers: number[] = [];
+    const sectors: Uint8Array[] = [];
+    for (const [number, sector] of this.cached) {
+      if (this.#forgotten.has(number)) continue;
+      numbers.push(number);
+      sectors.push(sector);
+    }
+    return { numbers, sectors, size: this.size };
   }
 
   /** The sync has ended well. What was written meanwhile stays in the cache. */
-  settle(captured: CapturedWrites): void {
-    for (const [number, sector] of captured.sectors) {
+  settle({ numbers, sectors, size }: CapturedWrites): void {
+    numbers.forEach((number, i) => {
+      const sector = sectors[i] as Uint8Array;
       this.durable.set(number, sector);
       if (this.cached.get(number) === sector) this.cached.delete(number);
-    }
-    this.durableSize = captured.size;
+    });
+    this.durableSize = size;
   }
 
   /** The sync failed: the system forgets that these sectors were ever to be written, though reads still show them. */
   forget(captured: CapturedWrites): void {
-    for (const number of captured.sectors.keys()) this.#forgotten.add(number);
+    for (const number of captured.numbers) this.#forgotten.add(number);
   }
 
   /** Keeps any subset of what was not synced. */
@@ -105,8 +135,13 @@ export class Inode {
   #cutFrom(size: number): void {
     const end = Math.ceil(size / SECTOR_BYTES);
     const last = Math.ceil(this.size / SECTOR_BYTES);
-    for (const number of [...this.cached.keys(), ...this.durable.keys()]) {
-      if (number >= end && number < last) this.cached.set(number, new Uint8Array(SECTOR_BYTES));
+    const isCut = (number: number): boolean => number >= end && number < last;
+    // Writing over a sector that is there leaves its place in the walk.
+    for (const number of this.cached.keys()) {
+      if (isCut(number)) this.cached.set(number, ZERO_SECTOR);
+    }
+    for (const number of this.durable.keys()) {
+      if (isCut(number)) this.cached.set(number, ZERO_SECTOR);
     }
     const offset = size % SECTOR_BYTES;
     const before = offset === 0 ? undefined : this.sector(end - 1);
@@ -119,7 +154,8 @@ export class Inode {
 
 /** What was in the cache when a sync began. */
 export interface CapturedWrites {
-  readonly sectors: ReadonlyMap<number, Uint8Array>;
+  readonly numbers: readonly number[];
+  readonly sectors: readonly Uint8Array[];
   readonly size: number;
 }
 
@@ -230,6 +266,11 @@ export class DiskImage {
       source?.change([away]);
     }
   }
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false;
+  return true;
 }
 
 /** The directory part of a path. */

@@ -96,7 +96,8 @@ interface Link {
 /** Carries parcels between processes, as well or badly as it is told. */
 export class Network {
   readonly #world: World;
-  readonly #links = new Map<string, Link>();
+  /** By sender, then by receiver. */
+  readonly #links = new Map<string, Map<string, Link>>();
   readonly #processes = new Map<string, SimProcess>();
   weather: NetworkWeather;
   /** Parcels carried, lost and come twice, for coverage. */
@@ -114,6 +115,15 @@ export class Network {
   /** From now on this process is found at the address; an earlier one there is not any more. */
   attach(address: string, process: SimProcess): void {
     this.#processes.set(address, process);
+  }
+
+  /**
+   * The same address, as the very string under which it is known here: looking it up then compares no characters. Those
+   * that members read out of their databases are copies.
+   */
+  canonical(address: string): string {
+    for (const known of this.#processes.keys()) if (known === address) return known;
+    return address;
   }
 
   /** The living process at an address. */
@@ -171,13 +181,15 @@ export class Network {
 
   /** Undoes every fault of every link. */
   heal(): void {
-    for (const link of this.#links.values()) {
-      if (link.cuts > 0) link.openSinceUs = this.#world.nowUs;
-      link.cuts = 0;
-      link.clogs = 0;
-      link.slowdownUs = 0;
-      link.tailMeanUs = 0;
-      link.lossChance = 0;
+    for (const links of this.#links.values()) {
+      for (const link of links.values()) {
+        if (link.cuts > 0) link.openSinceUs = this.#world.nowUs;
+        link.cuts = 0;
+        link.clogs = 0;
+        link.slowdownUs = 0;
+        link.tailMeanUs = 0;
+        link.lossChance = 0;
+      }
     }
   }
 
@@ -263,21 +275,22 @@ export class Network {
   }
 
   #link(from: string, to: string): Link {
-    const name = `${from}>${to}`;
-    let link = this.#links.get(name);
-    if (link === undefined) {
-      link = {
-        random: this.#world.random(`network/${name}`),
-        cuts: 0,
-        clogs: 0,
-        slowdownUs: 0,
-        tailMeanUs: 0,
-        lossChance: 0,
-        openSinceUs: 0,
-        laneFreeUs: new Map(),
-      };
-      this.#links.set(name, link);
-    }
+    return this.#links.get(from)?.get(to) ?? this.#newLink(from, to);
+  }
+
+  #newLink(from: string, to: string): Link {
+    const link: Link = {
+      random: this.#world.random(`network/${from}>${to}`),
+      cuts: 0,
+      clogs: 0,
+      slowdownUs: 0,
+      tailMeanUs: 0,
+      lossChance: 0,
+      openSinceUs: 0,
+      laneFreeUs: new Map(),
+    };
+    const links = this.#links.get(from) ?? new Map<string, Link>();
+    this.#links.set(from, links.set(to, link));
     return link;
   }
 }

@@ -21,6 +21,7 @@ import {
 } from '@etcd-ts/protocol';
 import type { PassPoint } from '../cluster/crash-points.ts';
 import type { Cancellable, SimProcess } from '../world/process.ts';
+import { CallSignal } from './call-signal.ts';
 import type { LossReason, Network, ParcelStream } from './network.ts';
 
 /** Silence after which a client gives a broken connection up. */
@@ -69,7 +70,8 @@ export class SimChannel implements Channel {
     const call = this.#begin(options, outcome.reject);
     outcome.promise.then(call.end, call.end);
     this.#toMember(call, undefined, (door) => {
-      const { signal, timeoutMs, metadata } = { ...options, signal: call.memberSignal };
+      const { timeoutMs, metadata } = options;
+      const signal = call.memberSignal;
       const forget = door.process.onKill(() => call.break());
       door.channel
         .unary(method, request, { signal, timeoutMs, metadata })
@@ -225,7 +227,8 @@ export class SimChannel implements Channel {
 /** A call between its beginning and its end, as the client's side knows it. */
 class OpenCall {
   readonly #process: SimProcess;
-  readonly #controller = new AbortController();
+  /** Aborted when the client has given up, for the member to see. */
+  readonly memberSignal: CallSignal = new CallSignal();
   readonly #reject: (error: EtcdError) => void;
   readonly #deadline: Cancellable | undefined;
   readonly #signal: AbortSignal | undefined;
@@ -250,11 +253,6 @@ class OpenCall {
 
   readonly #onAbort = (): void => this.fail(new EtcdError('CANCELED', { mayHaveApplied: true }));
 
-  /** Aborted when the client has given up, for the member to see. */
-  get memberSignal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
   /** The answer is there. */
   readonly end = (): void => {
     if (this.isOver) return;
@@ -267,7 +265,7 @@ class OpenCall {
   readonly fail = (error: EtcdError): void => {
     if (this.isOver) return;
     this.end();
-    this.#controller.abort(error);
+    this.memberSignal.abort(error);
     this.#reject(error);
   };
 

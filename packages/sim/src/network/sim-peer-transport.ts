@@ -41,6 +41,14 @@ export class PeerDirectory {
   }
 }
 
+/** What a transport knows of one peer. Peers are few: a walk over them is quicker than a map by id. */
+interface PeerLine {
+  readonly id: bigint;
+  readonly address: string;
+  /** Messages of this turn. */
+  outgoing: Message[];
+}
+
 /** What a transport needs of its surroundings. */
 export interface SimPeerTransportOptions {
   readonly network: Network;
@@ -57,8 +65,9 @@ export interface SimPeerTransportOptions {
 /** One node's transport for one incarnation. */
 export class SimPeerTransport implements PeerTransport {
   readonly #options: SimPeerTransportOptions;
-  readonly #outgoing = new Map<bigint, Message[]>();
-  #addresses = new Map<bigint, string>();
+  #peers: readonly PeerLine[] = [];
+  /** Those with messages of this turn, in the order in which they were first spoken to. */
+  #waiting: PeerLine[] = [];
   #local: LocalPeer | undefined;
   #handlers: PeerHandlers | undefined;
   #startedMs = 0;
@@ -78,7 +87,12 @@ export class SimPeerTransport implements PeerTransport {
   }
 
   setPeers(peers: readonly Peer[]): void {
-    this.#addresses = new Map(peers.map((peer) => [peer.id, peer.urls[0] ?? '']));
+    const { network } = this.#options;
+    this.#peers = peers.map(({ id, urls }) => {
+      const address = network.canonical(urls[0] ?? '');
+      const line = this.#lineOf(id);
+      return line?.address === address ? line : { id, address, outgoing: [] };
+    });
   }
 
   setRemoved(): void {
@@ -87,29 +101,21 @@ export class SimPeerTransport implements PeerTransport {
 
   send(messages: readonly Message[]): void {
     for (const message of messages) {
-      if (!this.#addresses.has(message.to)) continue;
-      const queue = this.#outgoing.get(message.to);
-      if (queue === undefined) this.#outgoing.set(message.to, [message]);
-      else queue.push(message);
+      const line = this.#lineOf(message.to);
+      if (line === undefined) continue;
+      if (line.outgoing.length === 0) this.#waiting.push(line);
+      line.outgoing.push(message);
     }
   }
 
   flush(): void {
-    if (this.#outgoing.size === 0) return;
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
     this.#options.pass?.('send');
-    for (const [to, messages] of this.#outgoing) {
-      if (!this.#options.process.isAlive) break;
-      for (const message of messages) this.#options.directory.onSend?.(message);
-      const sizeBytes = messages.reduce((sum, message) => sum + messageBytes(message), 0);
-      this.#parcel(
-        to,
-        'messages',
-        sizeBytes,
-        (peer) => peer.#receive(messages),
-        () => this.#handlers?.unreachable(to as MemberId),
-      );
+    for (const line of waiting) {
+      if (this.#options.process.isAlive) this.#sendAll(line);
     }
-    this.#outgoing.clear();
     this.#options.pass?.('sent');
   }
 
@@ -118,6 +124,23 @@ export class SimPeerTransport implements PeerTransport {
     pass?.('receive');
     if (process.isAlive) this.#handlers?.receive(messages);
     pass?.('received');
+  }
+
+  #sendAll(line: PeerLine): void {
+    const messages = line.outgoing;
+    line.outgoing = [];
+    let sizeBytes = 0;
+    for (const message of messages) {
+      this.#options.directory.onSend?.(message);
+      sizeBytes += messageBytes(message);
+    }
+    this.#parcel(
+      line.id,
+      'messages',
+      sizeBytes,
+      (peer) => peer.#receive(messages),
+      () => this.#handlers?.unreachable(line.id as MemberId),
+    );
   }
 
   sendSnapshot(
@@ -212,7 +235,7 @@ export class SimPeerTransport implements PeerTransport {
 
   connectedSinceMs(peer: MemberId): number | undefined {
     const { network, address, process, monotonicMs } = this.#options;
-    const other = this.#addresses.get(peer);
+    const other = this.#lineOf(peer)?.address;
     if (other === undefined || network.processAt(other) === undefined) return undefined;
     const sinceUs = network.openSinceUs(address, other);
     if (sinceUs === undefined) return undefined;
@@ -224,8 +247,13 @@ export class SimPeerTransport implements PeerTransport {
     const { directory, address } = this.#options;
     directory.leave(address, this);
     this.#handlers = undefined;
-    this.#outgoing.clear();
+    this.#peers = [];
+    this.#waiting = [];
     return Promise.resolve();
+  }
+
+  #lineOf(id: bigint): PeerLine | undefined {
+    return this.#peers.find((line) => line.id === id);
   }
 
   /** Whether the member that listens here is the one that was meant, of the same cluster. */
@@ -243,7 +271,7 @@ export class SimPeerTransport implements PeerTransport {
   ): void {
     const { network, directory, address, process } = this.#options;
     if (!process.isAlive) return;
-    const other = this.#addresses.get(to);
+    const other = this.#lineOf(to)?.address;
     if (other === undefined) {
       onLost();
       return;

@@ -8,7 +8,7 @@
  */
 import { assert } from '@etcd-ts/base';
 import type { Clock, Timer } from '@etcd-ts/server';
-import type { SimProcess } from './process.ts';
+import type { Cancellable, SimProcess } from './process.ts';
 import type { RandomStream } from './random.ts';
 
 const MILLION = 1_000_000;
@@ -130,7 +130,8 @@ class SimTimer implements Timer {
   readonly #process: SimProcess;
   readonly #machine: MachineClock;
   readonly #callback: () => void;
-  #pending: { cancel(): void } | undefined;
+  #dueLocalUs = 0;
+  #pending: Cancellable | undefined;
 
   constructor(process: SimProcess, machine: MachineClock, callback: () => void) {
     this.#process = process;
@@ -140,18 +141,20 @@ class SimTimer implements Timer {
 
   /** Fires at `dueLocalUs` of the node's clock; looks again when that clock has slowed down meanwhile. */
   arm(dueLocalUs: number, latenessUs: number): void {
+    this.#dueLocalUs = dueLocalUs;
     const leftUs = Math.max(0, dueLocalUs - this.#nowLocalUs());
     const delayUs = this.#machine.worldDelayUs(leftUs) + latenessUs;
-    this.#pending = this.#process.schedule(delayUs, 'timer', () => {
-      const stillLeftUs = dueLocalUs - this.#nowLocalUs();
-      if (stillLeftUs <= 0) {
-        this.#pending = undefined;
-        this.#callback();
-      } else {
-        this.arm(dueLocalUs, RECHECK_US);
-      }
-    });
+    this.#pending = this.#process.schedule(delayUs, 'timer', this.#fire);
   }
+
+  readonly #fire = (): void => {
+    if (this.#dueLocalUs > this.#nowLocalUs()) {
+      this.arm(this.#dueLocalUs, RECHECK_US);
+      return;
+    }
+    this.#pending = undefined;
+    this.#callback();
+  };
 
   cancel(): void {
     this.#pending?.cancel();

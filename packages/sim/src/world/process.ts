@@ -6,7 +6,7 @@
  * - While it is paused nothing happens to it; when it goes on, everything that fell due meanwhile happens at once, in
  *   the order in which it fell due (as after SIGSTOP and SIGCONT).
  */
-import type { ScheduledEvent } from './event-heap.ts';
+import type { EventOwner, ScheduledEvent } from './event-heap.ts';
 import type { RandomStream } from './random.ts';
 import type { World } from './world.ts';
 
@@ -15,14 +15,17 @@ export interface Cancellable {
   cancel(): void;
 }
 
+/** What fell due while the process was paused. */
 interface Overdue {
   readonly kind: string;
   readonly run: () => void;
-  cancelled: boolean;
+  readonly cancelled: boolean;
 }
 
+const NEVER: Cancellable = { cancel: () => undefined };
+
 /** One incarnation of a process; a restart is a new one. */
-export class SimProcess {
+export class SimProcess implements EventOwner {
   readonly world: World;
   readonly name: string;
   /** Own, so that what else happens in the world leaves the order of this process's events as it was. */
@@ -55,28 +58,15 @@ export class SimProcess {
     run: () => void,
     tieBreak: number = this.#tieBreaks.uint32(),
   ): Cancellable {
-    if (!this.#alive) return { cancel: () => undefined };
-    let overdue: Overdue | undefined;
-    const event: ScheduledEvent = this.world.schedule(
-      delayUs,
-      kind,
-      () => {
-        if (!this.#alive) return;
-        if (this.#paused) {
-          overdue = { kind, run, cancelled: false };
-          this.#overdue.push(overdue);
-          return;
-        }
-        run();
-      },
-      tieBreak,
-    );
-    return {
-      cancel: () => {
-        event.cancelled = true;
-        if (overdue !== undefined) overdue.cancelled = true;
-      },
-    };
+    if (!this.#alive) return NEVER;
+    return this.world.schedule(delayUs, kind, run, tieBreak, this);
+  }
+
+  /** What is due happens while the process runs; while it is paused it waits. */
+  admits(event: ScheduledEvent): boolean {
+    if (this.#alive && !this.#paused) return true;
+    if (this.#alive) this.#overdue.push(event);
+    return false;
   }
 
   /**

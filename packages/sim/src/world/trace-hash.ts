@@ -8,12 +8,18 @@ import { hashText } from './random.ts';
 /** Distance of checkpoints. */
 export const EVENTS_PER_CHECKPOINT = 1024;
 
+/** Texts whose hashes are at hand; a power of two. */
+const RECENT = 64;
+
 /** The rolling hash of one run. */
 export class TraceHash {
   #high = 0x243f6a88;
   #low = 0x85a308d3;
   #eventCount = 0;
   readonly #kinds = new Map<string, number>();
+  /** The texts met last, by length and first letter, and their hashes: most folds need no look into the map. */
+  readonly #recent: (string | undefined)[] = Array.from({ length: RECENT }, () => undefined);
+  readonly #recentHashes = new Int32Array(RECENT);
   readonly #checkpoints: string[] = [];
 
   /** Events folded in so far. */
@@ -45,17 +51,26 @@ export class TraceHash {
 
   /** Folds in a short text out of a small set; its hash is remembered. */
   foldText(text: string): void {
-    let hash = this.#kinds.get(text);
-    if (hash === undefined) {
-      hash = hashText(text);
-      this.#kinds.set(text, hash);
+    const at = (31 * text.length + text.charCodeAt(0)) & (RECENT - 1);
+    if (this.#recent[at] !== text) {
+      this.#recent[at] = text;
+      this.#recentHashes[at] = this.#hashOf(text);
     }
-    this.fold(hash);
+    this.fold(this.#recentHashes[at] as number);
   }
 
   /** The hash now, as 16 hexadecimal digits. */
   digest(): string {
     return hex(this.#high) + hex(this.#low);
+  }
+
+  #hashOf(text: string): number {
+    let hash = this.#kinds.get(text);
+    if (hash === undefined) {
+      hash = hashText(text);
+      this.#kinds.set(text, hash);
+    }
+    return hash;
   }
 }
 

@@ -7,7 +7,7 @@
  * - Nothing but the seed decides what happens: same seed, same trace hash.
  */
 import { assert } from '@etcd-ts/base';
-import { EventHeap, type ScheduledEvent } from './event-heap.ts';
+import { EventHeap, type EventOwner, isBefore, ScheduledEvent } from './event-heap.ts';
 import { RandomStream } from './random.ts';
 import { TraceHash } from './trace-hash.ts';
 
@@ -39,6 +39,8 @@ export class World {
   /** Called after each event and the continuations it set free: where checkers look at what has become. */
   afterEvent: (() => void) | undefined;
   readonly #heap = new EventHeap();
+  /** One event of this moment, beside the heap: most of them are the next to happen and never see it. */
+  #soon: ScheduledEvent | undefined;
   readonly #tieBreaks: RandomStream;
   readonly #streams = new Map<string, RandomStream>();
   readonly #maxEvents: number;
@@ -82,17 +84,14 @@ export class World {
     kind: string,
     run: () => void,
     tieBreak: number = this.#tieBreaks.uint32(),
+    owner?: EventOwner,
   ): ScheduledEvent {
     assert(Number.isSafeInteger(delayUs) && delayUs >= 0, () => `delay of ${kind} is ${delayUs}`);
-    const event: ScheduledEvent = {
-      timeUs: this.#nowUs + delayUs,
-      tieBreak,
-      sequence: this.#sequence++,
-      kind,
-      run,
-      cancelled: false,
-    };
-    this.#heap.push(event);
+    const timeUs = this.#nowUs + delayUs;
+    const sequence = this.#sequence++;
+    const event = new ScheduledEvent({ timeUs, tieBreak, sequence, kind, run, owner }, this.#heap);
+    if (delayUs === 0 && this.#soon === undefined) this.#soon = event;
+    else this.#heap.push(event);
     return event;
   }
 
@@ -126,7 +125,7 @@ export class World {
    */
   step(): boolean {
     for (;;) {
-      const event = this.#heap.pop();
+      const event = this.#next();
       if (event === undefined) return false;
       if (event.cancelled) continue;
       assert(event.timeUs >= this.#nowUs, 'virtual time never goes back');
@@ -138,9 +137,19 @@ export class World {
           `gave up after ${this.hash.eventCount} events (limit ${this.#maxEvents}) at ${this.#nowUs} us`,
         );
       }
-      event.run();
+      if (event.owner === undefined || event.owner.admits(event)) event.run();
       return true;
     }
+  }
+
+  /** Takes the next event off the agenda, cancelled or not. */
+  #next(): ScheduledEvent | undefined {
+    const soon = this.#soon;
+    if (soon === undefined) return this.#heap.pop();
+    const top = this.#heap.peek();
+    if (top !== undefined && isBefore(top, soon)) return this.#heap.pop();
+    this.#soon = undefined;
+    return soon;
   }
 
   /** Folds the number of draws of every stream into the hash, and gives the final digest. */
