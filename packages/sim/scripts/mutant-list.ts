@@ -140,8 +140,8 @@ const driver: readonly Mutant[] = [
     name: 'term and vote are not written down',
     area: 'driver',
     file: 'server/src/consensus/log-groups.ts',
-    find: '...(hardState === undefined ? {} : { hardState }),',
-    replace: '',
+    find: '{ snapshot, entries, hardState };',
+    replace: '{ snapshot, entries };',
     profile: 'crash',
   },
   {

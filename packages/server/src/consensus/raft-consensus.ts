@@ -72,6 +72,9 @@ export class RaftConsensus implements Consensus {
   #inputs: Input[] = [];
   #proposals: Proposal[] = [];
   #scheduled = false;
+  #isInTurn = false;
+  /** Through where this turn's page was applied, as long as the core does not know. */
+  #appliedInTurn: LogIndex | undefined;
   #ended = false;
   #timer: Timer | undefined;
   #nextTickMs = 0;
@@ -137,8 +140,10 @@ export class RaftConsensus implements Consensus {
     this.#input({ type: 'campaign' });
   }
 
+  /** What a turn applies the core learns at the end of that turn: most of the time it has nothing to say to it. */
   applied(index: LogIndex): void {
-    this.#input({ type: 'applied', index });
+    if (this.#isInTurn) this.#appliedInTurn = index;
+    else this.#input({ type: 'applied', index });
   }
 
   compact(mark: SnapshotMeta, mayCompactIndex: LogIndex): LogIndex {
@@ -159,10 +164,8 @@ export class RaftConsensus implements Consensus {
   /** Messages of peers. */
   receive(messages: readonly Message[]): void {
     if (this.#ended) return;
-    const congested = this.#wal.stats().pendingBytes > MAX_LOG_BACKLOG_BYTES;
     for (const message of messages) {
-      if (congested && message.type === 'append' && message.entries.length > 0) continue;
-      this.#inputs.push({ type: 'message', message });
+      if (!this.#isTooMuch(message)) this.#inputs.push({ type: 'message', message });
     }
     this.#schedule();
   }
@@ -204,6 +207,12 @@ export class RaftConsensus implements Consensus {
 
   kill(): void {
     this.#end();
+  }
+
+  /** The disk does not keep up: entries are let fall. */
+  #isTooMuch(message: Message): boolean {
+    if (message.type !== 'append' || message.entries.length === 0) return false;
+    return this.#wal.stats().pendingBytes > MAX_LOG_BACKLOG_BYTES;
   }
 
   #readStatus(): ConsensusStatus {
@@ -260,18 +269,37 @@ export class RaftConsensus implements Consensus {
       this.#proposals = [];
     }
     this.#inputs = [];
-    this.#status = undefined;
+    this.#isInTurn = true;
     try {
-      for (const effect of this.#core.stepAll(inputs)) {
-        this.#perform(effect);
-        if (this.#ended) return;
-      }
+      this.#step(inputs);
+      this.#acknowledgeApplied();
+      if (this.#ended) return;
       const unwanted = this.#snapshots.takeUnused();
       if (unwanted !== undefined) this.#running().discardSnapshot(unwanted);
       this.#transport.flush();
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      this.#isInTurn = false;
     }
+  }
+
+  #step(inputs: readonly Input[]): void {
+    this.#status = undefined;
+    for (const effect of this.#core.stepAll(inputs)) {
+      this.#perform(effect);
+      if (this.#ended) return;
+    }
+  }
+
+  /** One page a turn: where another one waits, whatever else came in goes first. */
+  #acknowledgeApplied(): void {
+    const index = this.#appliedInTurn;
+    this.#appliedInTurn = undefined;
+    if (index === undefined || this.#ended) return;
+    const input: Input = { type: 'applied', index };
+    if (this.#core.commit > index) this.#input(input);
+    else this.#step([input]);
   }
 
   #perform(effect: Effect): void {
@@ -306,9 +334,12 @@ export class RaftConsensus implements Consensus {
     this.#groups.write(effect);
   }
 
-  #persisted({ group, messages }: PersistEffect): void {
+  #persisted({ group, messages, mustSync }: PersistEffect): void {
     this.#transport.send(messages);
-    this.#input({ type: 'persisted', group });
+    const input: Input = { type: 'persisted', group };
+    // Nothing waits for a commit index: the core learns of it with whatever comes next.
+    if (mustSync) this.#input(input);
+    else if (!this.#ended) this.#inputs.push(input);
   }
 
   async #sendSnapshot(effect: SendSnapshotEffect): Promise<void> {

@@ -6,14 +6,17 @@ import type { WatchRecord, WatchResponseRecord } from './watch-record.ts';
 /** Who asks whom, over which connection. */
 export type Invoker = Pick<Operation, 'client' | 'member' | 'connection'>;
 
+/** Of an operation that has not ended. */
+const PENDING: OperationOutcome = { kind: 'unknown', code: 'PENDING' };
+
 /** Records one run. */
 export class HistoryRecorder {
   readonly #nowUs: () => number;
-  readonly #open = new Map<number, Omit<Operation, 'returnedAt' | 'returnedUs' | 'outcome'>>();
-  readonly #done: Operation[] = [];
+  /** By id. */
+  readonly #operations: RecordedOperation[] = [];
+  #openCount = 0;
   readonly #watches: MutableWatch[] = [];
   #position = 0;
-  #nextId = 0;
 
   /** @param nowUs Reads virtual time. */
   constructor(nowUs: () => number) {
@@ -27,18 +30,32 @@ export class HistoryRecorder {
 
   /** A client sends a request. Gives the operation's id. */
   invoke(by: Invoker, request: OperationRequest): number {
-    const id = this.#nextId++;
-    const invokedAt = this.nextPosition();
-    this.#open.set(id, { ...by, id, request, invokedAt, invokedUs: this.#nowUs() });
+    const id = this.#operations.length;
+    const { client, member, connection } = by;
+    this.#operations.push({
+      id,
+      client,
+      member,
+      connection,
+      request,
+      invokedAt: this.nextPosition(),
+      returnedAt: Infinity,
+      invokedUs: this.#nowUs(),
+      returnedUs: -1,
+      outcome: PENDING,
+    });
+    this.#openCount++;
     return id;
   }
 
   /** The client has its answer, or gives up waiting. */
   settle(id: number, outcome: OperationOutcome): void {
-    const operation = must(this.#open.get(id), `open operation ${id}`);
-    this.#open.delete(id);
-    const returnedAt = outcome.kind === 'unknown' ? Infinity : this.nextPosition();
-    this.#done.push({ ...operation, outcome, returnedAt, returnedUs: this.#nowUs() });
+    const operation = must(this.#operations[id], `operation ${id}`);
+    assert(operation.outcome === PENDING, () => `operation ${id} has ended before`);
+    this.#openCount--;
+    operation.outcome = outcome;
+    if (outcome.kind !== 'unknown') operation.returnedAt = this.nextPosition();
+    operation.returnedUs = this.#nowUs();
   }
 
   /** A watch was asked for. */
@@ -58,23 +75,25 @@ export class HistoryRecorder {
 
   /** Everything so far, by id; what is still open counts as unknown. */
   operations(): readonly Operation[] {
-    const open = [...this.#open.values()].map((operation): Operation => ({
-      ...operation,
-      returnedAt: Infinity,
-      returnedUs: this.#nowUs(),
-      outcome: { kind: 'unknown', code: 'PENDING' },
-    }));
-    return [...this.#done, ...open].sort((a, b) => a.id - b.id);
+    const endUs = this.#nowUs();
+    return this.#operations.map((operation) =>
+      operation.outcome === PENDING ? { ...operation, returnedUs: endUs } : operation,
+    );
   }
 
   get openCount(): number {
-    return this.#open.size;
+    return this.#openCount;
   }
 
   watches(): readonly WatchRecord[] {
     return this.#watches;
   }
 }
+
+type Settled = 'returnedAt' | 'returnedUs' | 'outcome';
+
+/** An operation whose end is written down when it comes. */
+type RecordedOperation = Omit<Operation, Settled> & { -readonly [Key in Settled]: Operation[Key] };
 
 type MutableWatch = Omit<WatchRecord, 'responses' | 'ended'> & {
   responses: WatchResponseRecord[];

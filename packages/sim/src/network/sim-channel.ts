@@ -73,13 +73,16 @@ export class SimChannel implements Channel {
       const { timeoutMs, metadata } = options;
       const signal = call.memberSignal;
       const forget = door.process.onKill(() => call.break());
-      door.channel
-        .unary(method, request, { signal, timeoutMs, metadata })
-        .finally(forget)
-        .then(
-          (response) => this.#answer(call, door, undefined, () => outcome.resolve(response)),
-          (error: unknown) => this.#answer(call, door, undefined, () => outcome.reject(error)),
-        );
+      door.channel.unary(method, request, { signal, timeoutMs, metadata }).then(
+        (response) => {
+          forget();
+          this.#answer(call, door, undefined, () => outcome.resolve(response));
+        },
+        (error: unknown) => {
+          forget();
+          this.#answer(call, door, undefined, () => outcome.reject(error));
+        },
+      );
     });
     return outcome.promise;
   }
