@@ -64,6 +64,8 @@ export interface Env {
   readonly peers: (options: ResolvedOptions, traffic: PeerTraffic) => PeerTransport;
   /** Opens the doors for clients; called once per start, when the node is ready to serve. */
   readonly listen: (options: ResolvedOptions, served: Served) => Promise<ClientListener>;
+  /** Version of the program, when it is to pass for another one. @defaultValue ETCD_VERSION */
+  readonly serverVersion?: string;
   /** Hashes passwords; without it users with a password can be neither added nor logged in. */
   readonly hasher?: PasswordHasher;
   /**

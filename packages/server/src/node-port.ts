@@ -24,6 +24,8 @@ export interface NodeStatus {
 export interface NodePort {
   readonly memberId: MemberId;
   readonly clusterId: ClusterId;
+  /** Of this member's program: `3.6.0`. */
+  readonly serverVersion: string;
   readonly limits: ServerLimits;
   readonly clock: Clock;
   readonly log: Logger;

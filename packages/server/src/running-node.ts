@@ -34,6 +34,8 @@ import { ReadBarrier } from './requests/read-barrier.ts';
 import { Tokens } from './requests/tokens.ts';
 import { initialCheck } from './services/corruption/initial-check.ts';
 import { type ServiceParts, Services } from './services/services.ts';
+import { ETCD_VERSION } from './services/version.ts';
+import { VersionMonitor, versionRefusal } from './services/version-monitor.ts';
 import { StartError } from './start-error.ts';
 import { StateHost } from './state/state-host.ts';
 import type { Storage } from './bootstrap/storage.ts';
@@ -68,6 +70,7 @@ const HAND_OVER_ELECTION_TIMEOUTS = 1;
 export class RunningNode implements NodePort {
   readonly memberId: MemberId;
   readonly clusterId: ClusterId;
+  readonly serverVersion: string;
   readonly limits: ServerLimits;
   readonly clock: Clock;
   readonly log: Logger;
@@ -87,6 +90,7 @@ export class RunningNode implements NodePort {
   readonly #changes: ConfigChanges;
   readonly #listeners = new Set<(status: NodeStatus) => void>();
   readonly #ending = new AbortController();
+  readonly #versions: VersionMonitor;
   #described: { readonly of: ConsensusStatus; readonly as: NodeStatus } | undefined;
   #doors: ClientListener | undefined;
   #isRemoved = false;
@@ -98,6 +102,7 @@ export class RunningNode implements NodePort {
     this.#parts = parts;
     this.memberId = memberId;
     this.clusterId = clusterId;
+    this.serverVersion = env.serverVersion ?? ETCD_VERSION;
     this.limits = limitsOf(options);
     this.clock = env.clock;
     this.log = env.log;
@@ -142,6 +147,9 @@ export class RunningNode implements NodePort {
       stopped: (reason) => this.#failed(reason),
     });
     this.services = new Services(this, servicePartsOf(parts));
+    this.#versions = new VersionMonitor(this, options.downgradeCheckTimeMs);
+    const checkVersion = (): void => this.#checkVersion();
+    state.observe({ versionsChanged: checkVersion, replaced: checkVersion });
     this.#desk = new PeerDesk({
       node: this,
       engine: this.#engine,
@@ -285,6 +293,7 @@ export class RunningNode implements NodePort {
   /** Ends what callers wait for. */
   #endRequests(): void {
     this.#ending.abort(new EtcdError('STOPPED', { mayHaveApplied: false }));
+    this.#versions.stop();
     this.services.stop();
     this.#proposals.stop();
     this.#reads.stop();
@@ -360,6 +369,12 @@ export class RunningNode implements NodePort {
     transport.setPeers(known ? peers : storage.firstPeers);
     transport.setRemoved(new Set(membership.removedIds()));
     if (membership.wasRemoved(this.memberId)) this.#removed();
+  }
+
+  /** What the state says now may be too new for this program. */
+  #checkVersion(): void {
+    const refusal = versionRefusal(this.serverVersion, this.state);
+    if (refusal !== undefined) this.#failed(refusal);
   }
 
   /** Ends the node a little later: its last messages tell the others that it knows. */

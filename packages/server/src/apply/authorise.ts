@@ -143,6 +143,8 @@ function judge(command: Command, caller: Authoriser): AuthProblem | undefined {
     case 'leaseRevokeExpired':
     case 'leaseCheckpoint':
     case 'publishMember':
+    case 'setClusterVersion':
+    case 'setDowngrade':
       return undefined;
   }
 }

@@ -49,6 +49,8 @@ const KIND_NUMBERS = {
   alarm: 9,
   publishMember: 10,
   auth: 11,
+  setClusterVersion: 12,
+  setDowngrade: 13,
 } as const satisfies Record<Command['kind'], number>;
 
 const KINDS = new Map<number, Command['kind']>(
@@ -175,6 +177,8 @@ function encodeBody(command: Command): Uint8Array {
     case 'leaseRevokeExpired':
     case 'leaseCheckpoint':
     case 'publishMember':
+    case 'setClusterVersion':
+    case 'setDowngrade':
       return packr.pack(ownFields(command));
   }
 }
@@ -205,6 +209,8 @@ function decodeBody(kind: Command['kind'], body: Uint8Array): Command {
     case 'leaseRevokeExpired':
     case 'leaseCheckpoint':
     case 'publishMember':
+    case 'setClusterVersion':
+    case 'setDowngrade':
       return { ...(packr.unpack(body) as Command), kind } as Command;
   }
 }

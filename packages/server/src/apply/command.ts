@@ -69,6 +69,10 @@ export type Command = { readonly caller?: Caller } & (
       readonly name: string;
       readonly clientUrls: readonly string[];
     }
+  /** All members have at least this version, major and minor. */
+  | { readonly kind: 'setClusterVersion'; readonly version: string }
+  /** A downgrade to this version begins; empty: it is over, or called off. */
+  | { readonly kind: 'setDowngrade'; readonly target: string }
 );
 
 /** What applying a command answered; headers are filled in by the service. */

@@ -38,6 +38,7 @@ import { grantLease, noteCheckpoints, revokeExpired, revokeLease } from './lease
 import { ReplicatedAuth } from './replicated-auth.ts';
 import { deleteRangeResponse, putResponse, revisionHeader, txnResponse } from './responses.ts';
 import { refusable } from './store-error.ts';
+import { Versions } from './versions.ts';
 
 /** A committed entry as the node hands it to the state. */
 export interface CommittedCommand {
@@ -66,6 +67,8 @@ export interface StateListener {
   dropped?(): void;
   /** Alarms were raised or lowered. */
   alarmsChanged?(): void;
+  /** The cluster's version, or the target of a downgrade, is another one. */
+  versionsChanged?(): void;
   /** A token stands for a user from now on. */
   authenticated?(user: string, token: string): void;
   /** The tokens of these users are void. */
@@ -85,6 +88,7 @@ interface Content {
   readonly membership: Membership;
   readonly alarms: Alarms;
   readonly auth: ReplicatedAuth;
+  readonly versions: Versions;
   confState: ConfState;
 }
 
@@ -137,6 +141,11 @@ export class ReplicatedState {
 
   get alarms(): Alarms {
     return this.#content.alarms;
+  }
+
+  /** The cluster's version, and the downgrade under way. Read it, never write it. */
+  get versions(): Versions {
+    return this.#content.versions;
   }
 
   /** Users, roles and permissions. Ask it, never change it. */
@@ -222,11 +231,11 @@ export class ReplicatedState {
 
   /** A digest over everything replicated; equal on all members after the same index. */
   stateHash(): string {
-    const { store, membership, alarms, auth, confState } = this.#content;
+    const { store, membership, alarms, auth, confState, versions } = this.#content;
     const { lessor, appliedIndex } = this;
     return (
       `${appliedIndex}-${store.revision}-${store.compactRevision}-${store.stateHash().toString(16)}` +
-      `-${lessor.checksum}-${membership.checksum}-${alarms.checksum}-${auth.checksum}` +
+      `-${lessor.checksum}-${membership.checksum}-${alarms.checksum}-${auth.checksum}-${versions.checksum}` +
       `-${confState.voters.length}-${confState.learners.length}`
     );
   }
@@ -268,6 +277,14 @@ export class ReplicatedState {
         return this.#changeAuth(command.change, index);
       case 'publishMember':
         this.membership.publish(command.id, command.name, command.clientUrls);
+        return { kind: 'done' };
+      case 'setClusterVersion':
+        this.versions.setCluster(command.version);
+        this.#notify('versionsChanged');
+        return { kind: 'done' };
+      case 'setDowngrade':
+        this.versions.setDowngradeTarget(command.target);
+        this.#notify('versionsChanged');
         return { kind: 'done' };
     }
   }
@@ -327,7 +344,7 @@ export class ReplicatedState {
     );
   }
 
-  #notify(event: 'compacted' | 'dropped' | 'alarmsChanged' | 'replaced'): void {
+  #notify(event: 'compacted' | 'dropped' | 'alarmsChanged' | 'versionsChanged' | 'replaced'): void {
     for (const listener of this.#listeners) listener[event]?.();
   }
 }
@@ -338,6 +355,8 @@ async function openContent(
   options: ReplicatedStateOptions,
 ): Promise<Content> {
   const store = await openStore(backend, { ...options, leases: lessor });
+  // First of all: state of a newer format must not be read as if it were of this one.
+  const versions = new Versions(store.meta);
   lessor.load(store.meta, store.leasedKeys());
   const confState = store.meta.get(CONF_STATE_RECORD);
   return {
@@ -346,6 +365,7 @@ async function openContent(
     membership: new Membership(store.meta),
     alarms: new Alarms(store.meta),
     auth: new ReplicatedAuth(store.meta),
+    versions,
     confState: confState === undefined ? EMPTY_CONF_STATE : decodeConfState(confState),
   };
 }

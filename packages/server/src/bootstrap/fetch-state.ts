@@ -77,7 +77,7 @@ class Receiver implements PeerHandlers {
   facts(): ReturnType<PeerHandlers['facts']> {
     return {
       members: [],
-      serverVersion: ETCD_VERSION,
+      serverVersion: this.#env.serverVersion ?? ETCD_VERSION,
       clusterVersion: 'not_decided',
       health: { healthy: false, reason: 'RECOVERING' },
     };

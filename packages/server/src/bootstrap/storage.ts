@@ -6,6 +6,8 @@ import type { Logger } from '../logger.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { ResolvedOptions } from '../options.ts';
 import type { Peer, PeerTransport } from '../peers/peer-transport.ts';
+import { ETCD_VERSION } from '../services/version.ts';
+import { versionRefusal } from '../services/version-monitor.ts';
 import { StartError } from '../start-error.ts';
 import { UnsyncedDisk } from '../state/unsynced-disk.ts';
 import { RevocableDisk } from '../state/revocable-disk.ts';
@@ -103,6 +105,11 @@ export async function openStorage(
       await disk.revoke();
     };
     await checkIdentity(options, layout, recovered, close);
+    const refusal = versionRefusal(env.serverVersion ?? ETCD_VERSION, recovered.state);
+    if (refusal !== undefined) {
+      await close();
+      throw refusal;
+    }
     // A member that joined before, and had nothing when it went down, asks again whom to talk to.
     if (recovered.state.appliedIndex === 0 && firstPeers.length === 0) {
       firstPeers = (await joinCluster(await discovered(options, env), transport)).peers;

@@ -113,6 +113,8 @@ function operationName(command: Command): string {
     case 'auth':
       return AUTH_OPERATIONS[command.change.op];
     case 'publishMember':
+    case 'setClusterVersion':
+    case 'setDowngrade':
       return 'ClusterMemberAttrSet';
   }
 }

@@ -11,7 +11,7 @@ import { silentLogger } from '../logger.ts';
 import { METRICS_CONTENT_TYPE, metricsPage } from '../metrics/node/metrics-page.ts';
 import type { NodePort } from '../node-port.ts';
 import type { ResolvedOptions } from '../options.ts';
-import { ETCD_VERSION, STORAGE_VERSION } from '../services/version.ts';
+import { clusterVersionText } from '../services/version-monitor.ts';
 import type { Credentials } from '../tls/node/credentials.ts';
 
 /** Listens for clients and for monitors, as the options say; nowhere when they name no URL. */
@@ -85,9 +85,9 @@ function healthOf(node: NodePort, clock: Clock): HealthSource {
       node.state.store.range(PROBE);
     },
     versions: () => ({
-      etcdserver: ETCD_VERSION,
-      etcdcluster: node.status().leader === 0n ? 'not_decided' : ETCD_VERSION,
-      storage: STORAGE_VERSION,
+      etcdserver: node.serverVersion,
+      etcdcluster: clusterVersionText(node),
+      storage: clusterVersionText(node),
     }),
   };
 }

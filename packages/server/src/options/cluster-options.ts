@@ -6,7 +6,7 @@ import {
 } from '../bootstrap/initial-cluster.ts';
 import { StartError } from '../start-error.ts';
 import type { ResolvedMemberOptions } from './member-options.ts';
-import { type Range, resolveNumbers } from './numbers.ts';
+import { MAX_TIMER_MS, type Range, resolveNumbers } from './numbers.ts';
 
 /** Founding, joining, changing. */
 export interface ClusterOptions {
@@ -16,6 +16,8 @@ export interface ClusterOptions {
   readonly initialClusterState?: 'new' | 'existing';
   /** Goes into all ids, so that clusters cannot mix. @defaultValue 'etcd-cluster' */
   readonly initialClusterToken?: string;
+  /** How often it is looked whether a downgrade can go on. etcd --downgrade-check-time. @defaultValue 5000 */
+  readonly downgradeCheckTimeMs?: number;
   /**
    * Make a cluster of this member alone, with the data that it has: for the loss of a quorum, and for one start only.
    * etcd --force-new-cluster. @defaultValue false
@@ -38,6 +40,7 @@ export interface ResolvedClusterOptions extends Required<Omit<ClusterOptions, 'i
 
 const NUMBERS = {
   maxLearners: [1, 0, 1_000],
+  downgradeCheckTimeMs: [5_000, 1, MAX_TIMER_MS],
 } as const satisfies Record<string, Range>;
 
 /** Completes and checks. @throws StartError BAD_OPTION in etcd's words. */

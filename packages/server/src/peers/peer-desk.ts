@@ -4,7 +4,7 @@ import type { Message, SnapshotMessage } from '@etcd-ts/raft';
 import type { Engine } from '../consensus/engine.ts';
 import type { NodePort } from '../node-port.ts';
 import type { Services } from '../services/services.ts';
-import { ETCD_VERSION } from '../services/version.ts';
+import { clusterVersionText } from '../services/version-monitor.ts';
 import type { SnapshotSource } from '../snapshot/snapshot-source.ts';
 import type { PeerFacts, PeerHandlers, PeerTransport } from './peer-transport.ts';
 
@@ -40,8 +40,8 @@ export class PeerDesk implements PeerHandlers {
     const reason = leader === 0n ? 'RAFT NO LEADER' : alarms > 0 ? 'ALARM' : '';
     return {
       members: state.membership.members(),
-      serverVersion: ETCD_VERSION,
-      clusterVersion: leader === 0n ? 'not_decided' : ETCD_VERSION,
+      serverVersion: this.#parts.node.serverVersion,
+      clusterVersion: clusterVersionText(this.#parts.node),
       health: { healthy: reason === '', reason },
     };
   }

@@ -4,20 +4,20 @@ import {
   AlarmAction,
   type AlarmMember,
   AlarmType,
-  DowngradeAction,
-  type DowngradeRequest,
   EtcdError,
   type Handlers,
   type StatusResponse,
 } from '@etcd-ts/protocol';
 import type { Histogram } from '../metrics/histogram.ts';
 import type { NodePort } from '../node-port.ts';
+import { downgrade } from './downgrade.ts';
 import { hashKv } from './hash-kv.ts';
 import { headerNow, stamp } from './header.ts';
 import { expectKind } from './kv.ts';
 import type { QuotaGuard } from './quota-guard.ts';
 import { sendSnapshot } from './snapshot.ts';
-import { ETCD_VERSION, STORAGE_VERSION } from './version.ts';
+import { withPatch } from './version.ts';
+import { storageVersion } from './version-monitor.ts';
 
 /** The handlers of etcdserverpb.Maintenance. */
 export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers {
@@ -40,8 +40,8 @@ export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers
     'etcdserverpb.Maintenance/HashKV': ({ revision }) =>
       timed(node, node.metrics.hashRevisionSeconds, () => hashKv(node, revision)),
     'etcdserverpb.Maintenance/Downgrade': async (request) => {
-      await node.readBarrier();
-      return { header: headerNow(node), version: downgrade(request) };
+      const version = await downgrade(node, request);
+      return { header: headerNow(node), version };
     },
     'etcdserverpb.Maintenance/Snapshot': async (requests, context, responses) => {
       for await (const _ of requests) {
@@ -83,32 +83,6 @@ async function defragment(node: NodePort): Promise<void> {
   }
 }
 
-/**
- * Validates a downgrade. None is ever begun, as what this server stores no earlier version reads; so there is none to
- * cancel either, which etcd 3.6 answers with OK.
- *
- * @returns The version of the cluster.
- * @throws EtcdError WRONG_DOWNGRADE_VERSION_FORMAT, INVALID_DOWNGRADE_TARGET_VERSION, NOT_CAPABLE, UNKNOWN_METHOD.
- */
-function downgrade({ action, version }: DowngradeRequest): string {
-  if (action === DowngradeAction.CANCEL) return STORAGE_VERSION;
-  if (action !== DowngradeAction.VALIDATE && action !== DowngradeAction.ENABLE) {
-    throw new EtcdError('UNKNOWN_METHOD');
-  }
-  const [, major, minor] = /^(\d+)\.(\d+)(?:\.\d+)?$/.exec(version) ?? [];
-  if (major === undefined || minor === undefined) {
-    throw new EtcdError('WRONG_DOWNGRADE_VERSION_FORMAT', { detail: version });
-  }
-  const [ownMajor, ownMinor] = STORAGE_VERSION.split('.').map(Number);
-  if (Number(major) !== ownMajor || Number(minor) + 1 !== ownMinor) {
-    throw new EtcdError('INVALID_DOWNGRADE_TARGET_VERSION', {
-      detail: `${version}, the cluster is at ${STORAGE_VERSION}`,
-    });
-  }
-  if (action === DowngradeAction.ENABLE) throw new EtcdError('NOT_CAPABLE');
-  return STORAGE_VERSION;
-}
-
 /** Only the leader hands over, and only to a voter; to itself it need not. */
 async function moveLeader(node: NodePort, target: bigint, signal: AbortSignal): Promise<void> {
   if (!node.status().isLeader) throw new EtcdError('NOT_LEADER');
@@ -121,10 +95,11 @@ async function moveLeader(node: NodePort, target: bigint, signal: AbortSignal): 
 
 function status(node: NodePort, quota: QuotaGuard): StatusResponse {
   const { term, committedIndex, appliedIndex, leader, isLearner } = node.status();
-  const { store, alarms } = node.state;
+  const { store, alarms, versions } = node.state;
+  const { downgradeTarget } = versions;
   return {
     header: headerNow(node),
-    version: ETCD_VERSION,
+    version: node.serverVersion,
     dbSize: store.sizeBytes,
     leader,
     raftIndex: committedIndex,
@@ -136,9 +111,12 @@ function status(node: NodePort, quota: QuotaGuard): StatusResponse {
     ],
     dbSizeInUse: store.sizeBytes,
     isLearner,
-    storageVersion: STORAGE_VERSION,
+    storageVersion: storageVersion(node),
     dbSizeQuota: Number.isFinite(quota.limitBytes) ? quota.limitBytes : 0,
-    downgradeInfo: { enabled: false, targetVersion: '' },
+    downgradeInfo: {
+      enabled: downgradeTarget !== undefined,
+      targetVersion: downgradeTarget === undefined ? '' : withPatch(downgradeTarget),
+    },
   };
 }
 

@@ -25,6 +25,7 @@ import { type CorruptionChecks, CorruptionMonitor } from './corruption/corruptio
 import { MEMBER_HASH } from './corruption/member-hashes.ts';
 import { watchedForSlowness } from './slow-requests.ts';
 import { CatchUp } from './watch/catch-up.ts';
+import { answerVersion, MEMBER_VERSION } from './version-monitor.ts';
 import { watchHandlers } from './watch/watch.ts';
 
 /** What the services need of a node's surroundings. */
@@ -43,6 +44,7 @@ export class Services {
   /** For the listeners. */
   readonly handlers: Handlers;
   readonly corruption: CorruptionMonitor;
+  readonly #node: NodePort;
   readonly #leader: LeaderMethods;
   readonly #identity: Identity;
   readonly #keeper: LeaseKeeper;
@@ -52,6 +54,7 @@ export class Services {
 
   /** Begins at once: leases are watched over, an unfinished compaction goes on. */
   constructor(node: NodePort, { random, hasher, checks, retention, ...tokens }: ServiceParts) {
+    this.#node = node;
     this.corruption = new CorruptionMonitor(node, checks);
     const quota = new QuotaGuard(node);
     this.#compaction = new CompactionDriver(node);
@@ -91,6 +94,7 @@ export class Services {
 
   /** Answers what another member asks of this one: as the leader ({@link LeaderMethods.answer}), or for its data. */
   answerMember(method: string, request: Uint8Array, _signal?: AbortSignal): Promise<Uint8Array> {
+    if (method === MEMBER_VERSION) return answerVersion(this.#node);
     if (method === MEMBER_HASH) return this.corruption.hashes.answer(request);
     return this.#leader.answer(method, request);
   }

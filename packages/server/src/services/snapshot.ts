@@ -10,7 +10,7 @@ import type { ResponseSink, SnapshotResponse } from '@etcd-ts/protocol';
 import type { NodePort } from '../node-port.ts';
 import { Sha256 } from './sha256.ts';
 import { nextTurn } from './turns.ts';
-import { STORAGE_VERSION } from './version.ts';
+import { storageVersion } from './version-monitor.ts';
 
 /** Bytes of a chunk (etcd snapshotSendBufferSize). */
 const CHUNK_BYTES = 32 * 1024;
@@ -68,7 +68,7 @@ async function send(
       header: undefined,
       remainingBytes: leftBytes,
       blob,
-      version: STORAGE_VERSION,
+      version: storageVersion(node),
     };
     if (!responses.send(response)) await responses.drained();
   };

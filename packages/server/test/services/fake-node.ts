@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS, type ServerLimits } from '../../src/limits.ts';
 import type { LogFields, Logger } from '../../src/logger.ts';
 import { NodeMetrics } from '../../src/metrics/node-metrics.ts';
 import type { NodePort, NodeStatus } from '../../src/node-port.ts';
+import { ETCD_VERSION } from '../../src/services/version.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const realClock: Clock = {
@@ -26,6 +27,7 @@ const realClock: Clock = {
 export class FakeNode implements NodePort {
   readonly memberId: MemberId;
   readonly clusterId = clusterId(0xc1n);
+  readonly serverVersion: string = ETCD_VERSION;
   readonly limits: ServerLimits;
   readonly clock: Clock;
   /** Lines of the log. */

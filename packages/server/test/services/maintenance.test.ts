@@ -1,5 +1,5 @@
 import { memberId, utf8 } from '@etcd-ts/base';
-import { AlarmAction, AlarmType } from '@etcd-ts/protocol';
+import { AlarmAction, AlarmType, DowngradeAction } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
 import { failure, type Harness, harness, op } from './harness.ts';
 
@@ -210,25 +210,51 @@ describe('hashes', () => {
 });
 
 describe('downgrade', () => {
+  const { VALIDATE, ENABLE, CANCEL } = DowngradeAction;
   const ask = ({ channel }: Harness, action: number, version: string) =>
     channel.unary('etcdserverpb.Maintenance/Downgrade', { action, version });
+  const decided = async (): Promise<Harness> => {
+    const h = await harness();
+    h.node.apply({ kind: 'setClusterVersion', version: '3.6' });
+    return h;
+  };
+  const infoOf = async ({ channel }: Harness) =>
+    (await channel.unary('etcdserverpb.Maintenance/Status', {})).downgradeInfo;
 
   test('is valid to the minor version before this one, and to no other', async () => {
-    const h = await harness();
-    expect((await ask(h, 0, '3.5')).version).toMatch(/^3\.6/);
-    expect((await ask(h, 0, '3.5.7')).version).toMatch(/^3\.6/);
-    for (const version of ['3.6', '3.4', '2.5']) {
-      expect(await failure(ask(h, 0, version))).toBe('INVALID_DOWNGRADE_TARGET_VERSION');
+    const h = await decided();
+    expect((await ask(h, VALIDATE, '3.5')).version).toBe('3.6');
+    expect((await ask(h, VALIDATE, '3.5.7')).version).toBe('3.6');
+    for (const action of [VALIDATE, ENABLE]) {
+      for (const version of ['3.6', '3.4', '2.5']) {
+        expect(await failure(ask(h, action, version))).toBe('INVALID_DOWNGRADE_TARGET_VERSION');
+      }
+      for (const version of ['', '3', 'v3.5', '3.5.x']) {
+        expect(await failure(ask(h, action, version))).toBe('WRONG_DOWNGRADE_VERSION_FORMAT');
+      }
     }
-    for (const version of ['', '3', 'v3.5', '3.5.x']) {
-      expect(await failure(ask(h, 0, version))).toBe('WRONG_DOWNGRADE_VERSION_FORMAT');
-    }
+    expect(await infoOf(h)).toEqual({ enabled: false, targetVersion: '' });
   });
 
-  test('is never begun, so there is none to cancel', async () => {
-    const h = await harness();
-    expect(await failure(ask(h, 1, '3.5'))).toBe('NOT_CAPABLE');
-    expect((await ask(h, 2, '')).version).toMatch(/^3\.6/);
+  test('needs a cluster version', async () => {
+    expect(await failure(ask(await harness(), VALIDATE, '3.5'))).toBe(
+      'CLUSTER_VERSION_UNAVAILABLE',
+    );
+  });
+
+  test('is begun once, shows in Status, and is called off', async () => {
+    const h = await decided();
+    expect((await ask(h, ENABLE, '3.5')).version).toBe('3.6');
+    expect(await infoOf(h)).toEqual({ enabled: true, targetVersion: '3.5.0' });
+    expect(await failure(ask(h, ENABLE, '3.5'))).toBe('DOWNGRADE_IN_PROCESS');
+    expect(await failure(ask(h, VALIDATE, '3.5'))).toBe('DOWNGRADE_IN_PROCESS');
+    expect((await ask(h, CANCEL, '')).version).toBe('3.6');
+    expect(await infoOf(h)).toEqual({ enabled: false, targetVersion: '' });
+    expect((await ask(h, CANCEL, '')).version).toBe('3.6');
+  });
+
+  test('an unknown action is refused', async () => {
+    expect(await failure(ask(await decided(), 9, '3.5'))).toBe('UNKNOWN_METHOD');
   });
 });
 

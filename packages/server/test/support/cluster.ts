@@ -66,7 +66,11 @@ export class Cluster {
     if (harmed === 0) throw new Error(`member ${name} does not hold ${from}`);
   }
 
-  async start(name: string, options: EtcdNodeOptions = {}): Promise<EtcdNode> {
+  async start(
+    name: string,
+    options: EtcdNodeOptions = {},
+    surroundings: Partial<Env> = {},
+  ): Promise<EtcdNode> {
     const all: EtcdNodeOptions = {
       name,
       network: this.network,
@@ -76,7 +80,7 @@ export class Cluster {
       ...this.#options,
       ...options,
     };
-    const env = { ...systemEnv(resolveOptions(all)), ...this.#machines.get(name) };
+    const env = { ...systemEnv(resolveOptions(all)), ...this.#machines.get(name), ...surroundings };
     const node = await EtcdNode.start(all, env);
     this.#nodes.set(name, node);
     return node;

@@ -3,7 +3,6 @@ import { idToHex } from '@etcd-ts/base';
 import { AlarmType } from '@etcd-ts/protocol';
 import { quotaBytes } from '../../apply/quota.ts';
 import type { NodePort } from '../../node-port.ts';
-import { ETCD_VERSION } from '../../services/version.ts';
 import { counter, flag, gauge, type MetricFamily } from '../metric-family.ts';
 import type { ByOutcome } from '../node-metrics.ts';
 
@@ -14,7 +13,7 @@ const ALARM_NAMES: ReadonlyMap<number, string> = new Map(
 
 /** The cluster's version as the label has it: major and minor. */
 function clusterVersion(node: NodePort): string | undefined {
-  return node.status().leader === 0n ? undefined : ETCD_VERSION.split('.').slice(0, 2).join('.');
+  return node.state.versions.cluster;
 }
 
 function quota(node: NodePort): number {
@@ -47,7 +46,7 @@ export const SERVER_FAMILIES: readonly MetricFamily[] = [
     name: 'etcd_server_version',
     help: "Which version is running. 1 for 'server_version' label with current version.",
     type: 'gauge',
-    read: () => [{ labels: { server_version: ETCD_VERSION }, value: 1 }],
+    read: (node) => [{ labels: { server_version: node.serverVersion }, value: 1 }],
   },
   {
     name: 'etcd_server_id',

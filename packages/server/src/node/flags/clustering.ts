@@ -51,7 +51,7 @@ export const CLUSTERING: Family = {
       fallback: '5s',
       since: '3.6',
       help: 'How often it is looked whether a downgrade can go on.',
-      isPending: true,
+      option: 'downgradeCheckTimeMs',
     }),
     flag('force-new-cluster', BOOLEAN, {
       fallback: 'false',
