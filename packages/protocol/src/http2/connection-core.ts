@@ -22,7 +22,7 @@ import {
 import { Http2FrameReader } from './frame-reader.ts';
 import { Http2FrameWriter } from './frame-writer.ts';
 import { type HeaderList, HpackDecoder, MAX_HEADER_LIST_BYTES } from './hpack.ts';
-import { RateLimit } from './rate-limit.ts';
+import { IdleFrames } from './idle-frames.ts';
 import { Http2Stream, type StreamTransport } from './stream.ts';
 
 /** Bytes that the peer may have on its way on one stream before we have looked at them. */
@@ -35,11 +35,6 @@ export const MAX_OUTPUT_BYTES: number = 256 * 1024;
 export const MAX_HEADER_BLOCK_BYTES: number = MAX_HEADER_LIST_BYTES;
 /** Frames that one header block may be cut into; beyond: ENHANCE_YOUR_CALM. */
 export const MAX_CONTINUATIONS = 32;
-/** Frames that do nothing (SETTINGS, PRIORITY, empty DATA, unknown types) that are taken at once, and a second in the long run. */
-export const IDLE_FRAME_BURST = 10_000;
-/** See {@link IDLE_FRAME_BURST}. */
-export const IDLE_FRAMES_PER_SECOND = 1_000;
-
 /** Bytes of a GOAWAY's text that are looked at. */
 const MAX_GOAWAY_TEXT_BYTES = 256;
 
@@ -83,13 +78,12 @@ export class Http2Core {
   /** Bytes of DATA that wait on all streams. */
   waitingBytes = 0;
   readonly #role: Http2Role;
-  readonly #monotonicMs: () => number;
   readonly #reader: Http2FrameReader;
   readonly #writer = new Http2FrameWriter();
   readonly #hpack = new HpackDecoder();
   readonly #blocked = new Set<Http2Stream>();
   readonly #transport: StreamTransport;
-  readonly #idleFrames: RateLimit;
+  readonly #idleFrames: IdleFrames;
   /** Window that the peer gives to each new stream. */
   #peerWindow = DEFAULT_WINDOW_BYTES;
   #sendWindow = DEFAULT_WINDOW_BYTES;
@@ -106,8 +100,7 @@ export class Http2Core {
 
   constructor(role: Http2Role, monotonicMs: () => number) {
     this.#role = role;
-    this.#monotonicMs = monotonicMs;
-    this.#idleFrames = new RateLimit(IDLE_FRAME_BURST, IDLE_FRAMES_PER_SECOND, monotonicMs());
+    this.#idleFrames = new IdleFrames(monotonicMs);
     this.#reader = new Http2FrameReader(role.readsPreface, (type, flags, streamId, payload) =>
       this.#onFrame(type, flags, streamId, payload),
     );
@@ -220,6 +213,7 @@ export class Http2Core {
       spend: (bytes) => {
         this.#sendWindow -= bytes;
         this.#outputBytes += bytes;
+        this.#idleFrames.sent(bytes);
       },
       waiting: (bytes) => {
         this.waitingBytes += bytes;
@@ -258,7 +252,7 @@ export class Http2Core {
       case FrameType.CONTINUATION:
         return this.#onContinuation(flags, payload);
       default:
-        return this.#countIdleFrame();
+        return this.#idleFrames.count();
     }
   }
 
@@ -272,7 +266,7 @@ export class Http2Core {
     }
     const endsStream = (flags & Flag.END_STREAM) !== 0;
     const data = unpadded(flags, payload);
-    if (data.length === 0 && !endsStream) this.#countIdleFrame();
+    if (data.length === 0 && !endsStream) this.#idleFrames.count();
     const stream = this.streams.get(streamId);
     // A stream that is over for us may still have DATA on its way.
     if (stream === undefined) return;
@@ -346,7 +340,7 @@ export class Http2Core {
     if ((flags & Flag.ACK) !== 0) return;
     if (payload.length % 6 !== 0)
       throw new Http2Error(ErrorCode.FRAME_SIZE_ERROR, 'SETTINGS of odd length');
-    if (this.#hasSettings) this.#countIdleFrame();
+    if (this.#hasSettings) this.#idleFrames.count();
     this.#hasSettings = true;
     for (let at = 0; at < payload.length; at += 6) {
       const identifier = ((payload[at] as number) << 8) | (payload[at + 1] as number);
@@ -383,6 +377,7 @@ export class Http2Core {
       throw new Http2Error(ErrorCode.FRAME_SIZE_ERROR, 'WINDOW_UPDATE of odd length');
     const bytes = readUint32(payload, 0) & MAX_WINDOW_BYTES;
     if (bytes === 0) throw protocolError('WINDOW_UPDATE of 0');
+    this.#idleFrames.windowUpdated();
     if (streamId !== 0) {
       this.#knownStream(streamId);
       const stream = this.streams.get(streamId);
@@ -410,11 +405,6 @@ export class Http2Core {
     if (streamId === 0 || streamId > this.lastStreamId || streamId % 2 === 0) {
       throw protocolError(`frame on stream ${streamId}, which was never opened`);
     }
-  }
-
-  #countIdleFrame(): void {
-    if (this.#idleFrames.allows(this.#monotonicMs())) return;
-    throw new Http2Error(ErrorCode.ENHANCE_YOUR_CALM, 'too many frames without effect');
   }
 
   #announceOutput(): void {

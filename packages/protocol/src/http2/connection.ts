@@ -71,6 +71,18 @@ export class Http2Connection {
     this.#core.setCongested(isCongested);
   }
 
+  /** Bytes of answers that wait for the client's windows or its socket. */
+  get waitingBytes(): number {
+    return this.#core.waitingBytes;
+  }
+
+  /** Ends everything, and says why. */
+  hangUp(reason: string): void {
+    if (this.#core.isFinished) return;
+    this.#core.goAway(ErrorCode.ENHANCE_YOUR_CALM, reason);
+    this.#core.finish();
+  }
+
   /** Asks the client for a sign of life. */
   ping(): void {
     if (!this.#core.isFinished) this.#core.ping();

@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { Http2Connection, MAX_WAITING_BYTES, RESET_BURST } from '../../src/http2/connection.ts';
 import {
   CONNECTION_WINDOW_BYTES,
-  IDLE_FRAME_BURST,
   MAX_CONTINUATIONS,
   MAX_OUTPUT_BYTES,
   STREAM_WINDOW_BYTES,
 } from '../../src/http2/connection-core.ts';
+import { IDLE_FRAME_BURST } from '../../src/http2/idle-frames.ts';
 import { ErrorCode, Flag, FrameType, PREFACE } from '../../src/http2/frame.ts';
 import { headerBlock } from '../../src/http2/header-block.ts';
 import { type Http2Stream, STREAM_HIGH_WATER_BYTES } from '../../src/http2/stream.ts';

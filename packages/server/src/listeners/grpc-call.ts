@@ -19,7 +19,9 @@ import {
 } from '@etcd-ts/protocol/http2';
 import { type Deferred, deferred } from '@etcd-ts/base';
 import type { CallMetrics, CountedCall } from '../metrics/call-metrics.ts';
+import type { AnswerBudget, AnswerHolder } from './answer-budget.ts';
 import type { ListenerContext } from './call-context.ts';
+import { framePieces, isLargeRange } from './large-answer.ts';
 
 /** Requests that wait on one stream before the client's flow-control window is left to close. */
 export const GRPC_STREAM_REQUESTS = 64;
@@ -50,6 +52,10 @@ export interface GrpcCallParts {
   readonly handler: Handlers[MethodName];
   readonly maxReceiveBytes: number;
   readonly metrics: CallMetrics;
+  readonly answers: AnswerBudget;
+  readonly holder: AnswerHolder;
+  /** Resolves in a later turn of the event loop. */
+  readonly turn: () => Promise<void>;
   readonly partialBytes: PartialBytes;
   readonly newContext: (rawRequest: () => Uint8Array | undefined) => ListenerContext;
   /** The call is over, and its stream gone. */
@@ -173,17 +179,36 @@ export class GrpcCall implements StreamUser {
 
   #answer(response: unknown): void {
     if (this.#hasEnded) return;
-    let frame: Uint8Array;
+    const { rpc, turn } = this.#parts;
+    if (isLargeRange(rpc.name, response)) {
+      framePieces(response, turn).then(
+        (pieces) => this.#deliver(pieces),
+        (error: unknown) => this.fail(EtcdError.from(error)),
+      );
+      return;
+    }
     try {
-      frame = this.#parts.rpc.response.encodeFrame(response as never);
+      this.#deliver([rpc.response.encodeFrame(response as never)]);
+    } catch (error) {
+      this.fail(EtcdError.from(error));
+    }
+  }
+
+  #deliver(frame: readonly Uint8Array[]): void {
+    if (this.#hasEnded) return;
+    const { answers, holder } = this.#parts;
+    let bytes = 0;
+    for (const piece of frame) bytes += piece.length;
+    try {
+      answers.admit(bytes, holder);
     } catch (error) {
       this.fail(EtcdError.from(error));
       return;
     }
-    this.#sent(frame);
+    this.#sent(bytes);
     this.#ended();
     this.#stream.respond(RESPONSE_BLOCK);
-    this.#stream.write(frame);
+    for (const piece of frame) this.#stream.write(piece);
     this.#stream.end(OK_BLOCK);
   }
 
@@ -192,18 +217,27 @@ export class GrpcCall implements StreamUser {
     const { response: codec } = this.#parts.rpc;
     this.#stream.respond(RESPONSE_BLOCK);
     const sink: ResponseSink<unknown> = {
-      send: (response) => {
-        if (this.#hasEnded) return false;
-        const frame = codec.encodeFrame(response as never);
-        this.#sent(frame);
-        return this.#stream.write(frame);
-      },
+      send: (response) => this.#send(codec.encodeFrame(response as never)),
       drained: () => this.#drained(),
     };
     handler(requests, this.context, sink).then(
       () => this.#finish(),
       (error: unknown) => this.fail(EtcdError.from(error)),
     );
+  }
+
+  /** Sends a message of a stream. Whoever sends is never thrown at: a refusal ends the call. */
+  #send(frame: Uint8Array): boolean {
+    if (this.#hasEnded) return false;
+    const { answers, holder } = this.#parts;
+    try {
+      answers.admit(frame.length, holder);
+    } catch (error) {
+      this.fail(EtcdError.from(error));
+      return false;
+    }
+    this.#sent(frame.length);
+    return this.#stream.write(frame);
   }
 
   #finish(): void {
@@ -213,9 +247,9 @@ export class GrpcCall implements StreamUser {
     this.#stream.end(OK_BLOCK);
   }
 
-  #sent(frame: Uint8Array): void {
+  #sent(frameBytes: number): void {
     this.#counted.sent();
-    this.#parts.metrics.grpcSentBytes += frame.length - FRAME_PREFIX_BYTES;
+    this.#parts.metrics.grpcSentBytes += frameBytes - FRAME_PREFIX_BYTES;
   }
 
   #ended(error?: EtcdError): void {

@@ -9,6 +9,7 @@ import {
 } from '@etcd-ts/protocol';
 import { headerBlock, type Http2Stream, metadataOf, parseTimeoutMs } from '@etcd-ts/protocol/http2';
 import type { CallMetrics } from '../metrics/call-metrics.ts';
+import type { AnswerBudget, AnswerHolder } from './answer-budget.ts';
 import { ListenerContext } from './call-context.ts';
 import { GrpcCall, type PartialBytes, sendError } from './grpc-call.ts';
 import { unimplemented } from './in-process.ts';
@@ -19,6 +20,9 @@ export interface GrpcConnectionFacts {
   readonly deadlines: CallDeadlines;
   readonly maxReceiveBytes: number;
   readonly metrics: CallMetrics;
+  readonly answers: AnswerBudget;
+  readonly holder: AnswerHolder;
+  readonly turn: () => Promise<void>;
   readonly partialBytes: PartialBytes;
   readonly peer: PeerInfo;
   /** Serves what is no gRPC; absent: it is refused. */
@@ -59,12 +63,16 @@ function startCall(
   }: { name: MethodName; handler: Handlers[MethodName]; timeoutMs: number | undefined },
 ): void {
   const { deadlines, calls, peer, maxReceiveBytes, metrics, partialBytes } = facts;
+  const { answers, holder, turn } = facts;
   const call = new GrpcCall({
     stream,
     rpc: RPC_TABLE[name],
     handler,
     maxReceiveBytes,
     metrics,
+    answers,
+    holder,
+    turn,
     partialBytes,
     newContext: (rawRequest) =>
       new ListenerContext({ metadata: metadataOf(stream.headers), timeoutMs, peer, rawRequest }),

@@ -28,6 +28,7 @@ import type { NodePort } from '../node-port.ts';
 import { demand, type Identity } from './auth/identity.ts';
 import type { CompactionDriver } from './compaction-driver.ts';
 import { headerAt, stamp } from './header.ts';
+import { LargeRanges } from './large-ranges.ts';
 import type { QuotaGuard } from './quota-guard.ts';
 import { readRange, streamRange } from './range-reader.ts';
 
@@ -42,8 +43,9 @@ export interface KvParts {
 /** The handlers of etcdserverpb.KV. */
 export function kvHandlers(parts: KvParts): Handlers {
   const { node, compaction, identity } = parts;
+  const large = new LargeRanges();
   return {
-    'etcdserverpb.KV/Range': (request, context) => range(parts, request, context),
+    'etcdserverpb.KV/Range': (request, context) => range({ ...parts, large }, request, context),
     'etcdserverpb.KV/RangeStream': async (requests, context, responses) => {
       for await (const request of requests) {
         refuse(checkRange(request));
@@ -51,7 +53,7 @@ export function kvHandlers(parts: KvParts): Handlers {
         if (!request.serializable) await node.readBarrier();
         if (identity.isRequired) demand(identity.authoriser(caller).read(request));
         await timedRange(node, () =>
-          streamRange(node, request, { signal: context.signal, responses }),
+          streamRange(node, request, { large, signal: context.signal, responses }),
         );
       }
     },
@@ -72,7 +74,7 @@ export function kvHandlers(parts: KvParts): Handlers {
 }
 
 async function range(
-  { node, identity }: KvParts,
+  { node, identity, large }: KvParts & { readonly large: LargeRanges },
   request: RangeRequest,
   context: CallContext,
 ): Promise<RangeResponse> {
@@ -81,7 +83,7 @@ async function range(
   if (!request.serializable) await node.readBarrier();
   // After the barrier, since rights may have been withdrawn before the read.
   if (identity.isRequired) demand(identity.authoriser(caller).read(request));
-  return stamp(node, await timedRange(node, () => readRange(node, request)));
+  return stamp(node, await timedRange(node, () => readRange(node, request, { large, context })));
 }
 
 /** Counts and times the reading of a range. */

@@ -3,6 +3,7 @@
  * turn for everybody else between two slices.
  */
 import type {
+  CallContext,
   KeyValue,
   RangeRequest,
   RangeResponse,
@@ -13,37 +14,59 @@ import { rangeResponse } from '../apply/responses.ts';
 import { orThrow } from '../apply/store-error.ts';
 import type { NodePort } from '../node-port.ts';
 import { headerAt } from './header.ts';
+import type { LargeRanges } from './large-ranges.ts';
 import { nextTurn } from './turns.ts';
 
 /** Most entries read in one turn. */
 const SLICE_ENTRIES = 1_000;
 /** Most bytes read in one turn, but for a single larger entry. */
 const SLICE_BYTES = 1 << 20;
+/** Slices after which a range counts as large. */
+const LARGE_RANGE_SLICES = 2;
 /** Keys in the first message of a stream, so that the reader has something early (etcd 3.7). */
 const FIRST_CHUNK_ENTRIES = 10;
 /** RangeRequest.sortTarget and sortOrder. */
 const KEY = 0;
 const DESCEND = 2;
 
-/** Answers a range request; header with the revision alone. @throws EtcdError COMPACTED, FUTURE_REV. */
-export async function readRange(node: NodePort, request: RangeRequest): Promise<RangeResponse> {
+/** What large ranges wait for. */
+export interface RangeTurns {
+  readonly large: LargeRanges;
+  /** The caller's; asked for by large ranges alone. */
+  readonly context: Pick<CallContext, 'signal'>;
+}
+
+/**
+ * Answers a range request; header with the revision alone.
+ *
+ * @throws EtcdError COMPACTED, FUTURE_REV; the signal's reason for a large one that is not wanted any more.
+ */
+export async function readRange(
+  node: NodePort,
+  request: RangeRequest,
+  { large, context }: RangeTurns,
+): Promise<RangeResponse> {
   if (isSmall(request)) return rangeResponse(orThrow(() => node.state.store.range(request)));
   const plan = orThrow(() => node.state.store.rangePlan(request));
+  let leave: (() => void) | undefined;
   try {
     const kvs: KeyValue[] = [];
-    for (;;) {
+    for (let slices = 1; ; slices++) {
       const slice = orThrow(() => plan.next(SLICE_ENTRIES, SLICE_BYTES));
       if (slice === undefined) return rangeResponse(plan.finish(kvs));
       for (const kv of slice) kvs.push(kv);
+      if (slices === LARGE_RANGE_SLICES) leave = await large.enter(context.signal);
       if (slice.length > 0) await nextTurn(node.clock);
     }
   } finally {
+    leave?.();
     plan.close();
   }
 }
 
 /** Where a stream of a range goes. */
 export interface RangeStreamTarget {
+  readonly large: LargeRanges;
   readonly signal: AbortSignal;
   readonly responses: ResponseSink<RangeStreamResponse>;
 }
@@ -65,7 +88,7 @@ export async function streamRange(
   const { clusterId, memberId, raftTerm } = headerAt(node, 0);
   const full = { clusterId, memberId, raftTerm };
   if (!isPassedOn(request)) {
-    const whole = await readRange(node, request);
+    const whole = await readRange(node, request, { large: target.large, context: target });
     const { kvs, more, count } = whole;
     for (let at = 0; ; at += SLICE_ENTRIES) {
       const part = kvs.slice(at, at + SLICE_ENTRIES);

@@ -23,7 +23,11 @@ export interface JsonWire {
   pause(): void;
   resume(): void;
   /** A whole answer. Harmless when one has begun, or when the client is gone. */
-  answer(status: number, headers: Readonly<Record<string, string>>, body: string): void;
+  answer(
+    status: number,
+    headers: Readonly<Record<string, string>>,
+    body: string | readonly Uint8Array[],
+  ): void;
   /** An answer in lines begins. Harmless when repeated. */
   begin(status: number, headers: Readonly<Record<string, string>>): void;
   /** Sends a line. False: enough for now, wait for {@link drained}. */
@@ -32,6 +36,8 @@ export interface JsonWire {
   drained(): Promise<void>;
   /** The answer is whole. */
   end(): void;
+  /** Hangs up on the client. */
+  cut(): void;
   /** Called once, when the client has the answer or is gone. */
   onGone(listener: () => void): void;
 }

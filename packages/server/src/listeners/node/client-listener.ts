@@ -5,6 +5,7 @@ import type { ClientListener } from '../../env.ts';
 import { CallMetrics } from '../../metrics/call-metrics.ts';
 import { MAX_STREAMS_PER_CONNECTION } from '../../options/serving-options.ts';
 import { verifiedCommonName } from '../../tls/node/tls-door.ts';
+import { AnswerBudget } from '../answer-budget.ts';
 import type { AccessRules } from '../access.ts';
 import type { Routes } from '../route.ts';
 import { GrpcServer, type Keepalive } from './grpc.ts';
@@ -33,6 +34,8 @@ export interface ClientListenerOptions {
   readonly hasGateway?: boolean;
   /** Whether users and their rights count now. @defaultValue never */
   readonly isAuthOn?: () => boolean;
+  /** What may wait for clients that do not read. @defaultValue {@link AnswerBudget} with its own limit */
+  readonly answers?: AnswerBudget;
   /** etcd --max-concurrent-streams. @defaultValue {@link MAX_STREAMS_PER_CONNECTION} */
   readonly maxStreamsPerConnection?: number;
   /** etcd --grpc-keepalive-*. @defaultValue etcd's */
@@ -60,11 +63,12 @@ export async function listenForClients(options: ClientListenerOptions): Promise<
   const { handlers, clock, tls, metrics = new CallMetrics() } = options;
   const maxReceiveBytes = options.maxRequestBytes + GRPC_OVERHEAD_BYTES;
   const hasGateway = options.hasGateway ?? true;
+  const shared = { handlers, clock, metrics, answers: options.answers ?? new AnswerBudget() };
   const http1 = new HttpServer({
     routes: options.routes,
     access: options.access ?? ANYBODY,
     ...(hasGateway
-      ? { gateway: new Gateway({ handlers, clock, metrics, maxMessageBytes: maxReceiveBytes }) }
+      ? { gateway: new Gateway({ ...shared, maxMessageBytes: maxReceiveBytes }) }
       : {}),
     ...(tls === undefined
       ? {}
@@ -75,9 +79,7 @@ export async function listenForClients(options: ClientListenerOptions): Promise<
         }),
   });
   const http2 = new GrpcServer({
-    handlers,
-    clock,
-    metrics,
+    ...shared,
     maxReceiveBytes,
     maxStreamsPerConnection: options.maxStreamsPerConnection ?? MAX_STREAMS_PER_CONNECTION,
     keepalive: options.keepalive ?? DEFAULT_KEEPALIVE,

@@ -1,5 +1,7 @@
 import { EtcdError, type MethodName, type Rpc, Status, type UnaryHandler } from '@etcd-ts/protocol';
 import type { CountedCall } from '../../metrics/call-metrics.ts';
+import { type AnswerBudget, SMALL_ANSWER_BYTES } from '../answer-budget.ts';
+import { isLargeRange, jsonPieces } from '../large-answer.ts';
 import type { ListenerContext } from '../call-context.ts';
 import { JsonMappingError, messageFromJson } from '../gateway/from-json.ts';
 import { httpStatus } from '../gateway/http-status.ts';
@@ -14,6 +16,9 @@ export interface GatewayCall {
   readonly context: ListenerContext;
   readonly counted: CountedCall;
   readonly limits: GatewayLimits;
+  readonly answers: AnswerBudget;
+  /** Resolves in a later turn of the event loop. */
+  readonly turn: () => Promise<void>;
 }
 
 /** What a request may cost. */
@@ -39,13 +44,16 @@ export async function answerUnary(
   call: GatewayCall,
   handler: UnaryHandler<unknown, unknown>,
 ): Promise<void> {
-  const { wire, rpc, context, counted } = call;
+  const { wire, rpc, context, counted, turn } = call;
   try {
     const text = await readRequest(call);
     const request = decodeRequest(call, readJson(text)?.value ?? NOTHING, text);
     counted.received();
     const message = await Promise.race([handler(request, context), cancelled(context)]);
-    const body = messageToJson(rpc.response as never, message as never);
+    const body = isLargeRange(rpc.name, message)
+      ? await jsonPieces(message, turn)
+      : messageToJson(rpc.response as never, message as never);
+    waitFor(call, body);
     counted.sent();
     counted.ended();
     wire.answer(200, ANSWER_HEADERS, body);
@@ -54,6 +62,17 @@ export async function answerUnary(
     counted.ended(error);
     answerError(wire, error);
   }
+}
+
+/** Counts an answer among those that wait until its client has it. @throws EtcdError RESOURCE_EXHAUSTED. */
+function waitFor({ wire, answers }: GatewayCall, body: string | readonly Uint8Array[]): void {
+  const waitingBytes =
+    typeof body === 'string' ? body.length : body.reduce((sum, { length }) => sum + length, 0);
+  if (waitingBytes < SMALL_ANSWER_BYTES) return;
+  const holder = { waitingBytes, hangUp: () => wire.cut() };
+  answers.admit(waitingBytes, holder);
+  answers.join(holder);
+  wire.onGone(() => answers.leave(holder));
 }
 
 /**

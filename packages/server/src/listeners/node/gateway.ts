@@ -12,11 +12,13 @@ import { WebSocketServer } from 'ws';
 import type { Clock } from '../../clock.ts';
 import { CallMetrics } from '../../metrics/call-metrics.ts';
 import { Deadlines } from '../../requests/deadlines.ts';
+import { nextTurn } from '../../services/turns.ts';
+import { AnswerBudget } from '../answer-budget.ts';
 import { ListenerContext } from '../call-context.ts';
 import { gatewayRoute } from '../gateway/gateway-routes.ts';
 import type { JsonWire } from '../gateway/json-wire.ts';
 import { GatewayStream } from './gateway-stream.ts';
-import { answerError, answerUnary, type GatewayLimits } from './gateway-unary.ts';
+import { answerError, answerUnary, type GatewayCall, type GatewayLimits } from './gateway-unary.ts';
 import { HttpWire } from './http-wire.ts';
 import { BEARER_PROTOCOL, webSocketToken, WebSocketWire } from './web-socket-wire.ts';
 
@@ -26,6 +28,8 @@ export interface GatewayOptions {
   readonly clock: Clock;
   /** Where calls are counted. @defaultValue nowhere */
   readonly metrics?: CallMetrics;
+  /** What may wait for clients. @defaultValue one of its own */
+  readonly answers?: AnswerBudget;
   /** Bytes of one request as gRPC would bring it; beyond: RESOURCE_EXHAUSTED, as gRPC answers. */
   readonly maxMessageBytes: number;
 }
@@ -53,10 +57,15 @@ export class Gateway {
   readonly #deadlines: Deadlines;
   readonly #metrics: CallMetrics;
   readonly #limits: GatewayLimits;
+  readonly #answers: AnswerBudget;
+  readonly #turn: () => Promise<void>;
   readonly #webSockets: WebSocketServer;
 
-  constructor({ handlers, clock, metrics = new CallMetrics(), maxMessageBytes }: GatewayOptions) {
+  constructor(options: GatewayOptions) {
+    const { handlers, clock, metrics = new CallMetrics(), maxMessageBytes } = options;
     this.#handlers = handlers;
+    this.#answers = options.answers ?? new AnswerBudget();
+    this.#turn = () => nextTurn(clock);
     this.#deadlines = new Deadlines(clock);
     this.#metrics = metrics;
     const maxJsonBytes = maxMessageBytes * JSON_BLOAT + JSON_MARGIN_BYTES;
@@ -125,7 +134,15 @@ export class Gateway {
       peer: { via: 'gateway', address: `${remoteAddress}:${remotePort}` },
     });
     const counted = this.#metrics.started(rpc.name, context.metadata);
-    const call = { wire, rpc, context, counted, limits: this.#limits };
+    const call: GatewayCall = {
+      wire,
+      rpc,
+      context,
+      counted,
+      limits: this.#limits,
+      answers: this.#answers,
+      turn: this.#turn,
+    };
     this.#watch(context, wire, timeoutMs);
     if (rpc.kind === 'unary') void answerUnary(call, handler as never);
     else new GatewayStream(call).run(handler as never);

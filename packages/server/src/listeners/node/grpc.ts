@@ -8,8 +8,10 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { CallDeadlines, EtcdError, type Handlers } from '@etcd-ts/protocol';
 import { Http2Connection, type Http2Stream, PingPolicy } from '@etcd-ts/protocol/http2';
-import type { Clock } from '../../clock.ts';
+import type { Clock, Timer } from '../../clock.ts';
 import { CallMetrics } from '../../metrics/call-metrics.ts';
+import { nextTurn } from '../../services/turns.ts';
+import { AnswerBudget, type AnswerHolder } from '../answer-budget.ts';
 import { SignOfLife } from '../sign-of-life.ts';
 import type { GrpcCall } from '../grpc-call.ts';
 import { type GrpcConnectionFacts, serveStream } from '../grpc-service.ts';
@@ -41,6 +43,8 @@ export interface GrpcServerOptions {
   readonly commonNameOf?: (socket: Socket) => string | undefined;
   /** Serves what is no gRPC on connections of TLS (etcd embed/serve.go). @defaultValue it is refused */
   readonly http1?: ConnectionServer;
+  /** What may wait for clients. @defaultValue one of its own */
+  readonly answers?: AnswerBudget;
   /** @defaultValue {@link MAX_PARTIAL_BYTES_PER_CONNECTION} */
   readonly maxPartialBytes?: number;
   /** @defaultValue {@link MAX_SOCKET_BACKLOG_BYTES} */
@@ -52,6 +56,9 @@ export const MAX_PARTIAL_BYTES_PER_CONNECTION: number = 256 << 20;
 
 /** Bytes that a socket may owe its client before nothing more is read from it. */
 export const MAX_SOCKET_BACKLOG_BYTES: number = 8 << 20;
+
+/** Milliseconds in which a client may take what a connection says at its end; then it is cut. */
+export const LINGER_MS = 1_000;
 
 /** One connection with what belongs to it. */
 interface Served {
@@ -66,10 +73,12 @@ export class GrpcServer {
   readonly #deadlines: CallDeadlines;
   readonly #served = new Set<Served>();
   readonly #metrics: CallMetrics;
+  readonly #answers: AnswerBudget;
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
     this.#metrics = options.metrics ?? new CallMetrics();
+    this.#answers = options.answers ?? new AnswerBudget();
     this.#deadlines = new CallDeadlines(options.clock);
   }
 
@@ -81,13 +90,27 @@ export class GrpcServer {
   /** Speaks HTTP/2 on a connection from now on. */
   accept(socket: Socket): void {
     const calls = new Set<GrpcCall>();
-    const facts = this.#factsOf(socket, calls);
     const { clock, keepalive, maxBacklogBytes = MAX_SOCKET_BACKLOG_BYTES } = this.#options;
+    const holder: AnswerHolder = {
+      get waitingBytes() {
+        return connection.waitingBytes + socket.writableLength;
+      },
+      hangUp: (reason) => {
+        connection.hangUp(reason);
+        flush(socket, connection, maxBacklogBytes);
+        socket.destroy();
+      },
+    };
+    const facts = this.#factsOf(socket, calls, holder);
+    let lingering: Timer | undefined;
     const connection = new Http2Connection(
       {
         onStream: (stream) => serveStream(stream, facts),
         onOutput: () => this.#options.clock.soon(() => flush(socket, connection, maxBacklogBytes)),
-        onFinished: () => this.#options.clock.soon(() => socket.end()),
+        onFinished: () => {
+          clock.soon(() => socket.end());
+          lingering = clock.after(LINGER_MS, () => socket.destroy());
+        },
       },
       {
         maxStreams: this.#options.maxStreamsPerConnection,
@@ -98,12 +121,15 @@ export class GrpcServer {
     const closed = new Promise<void>((resolve) => {
       socket.once('close', () => {
         connection.finish();
+        lingering?.cancel();
+        this.#answers.leave(holder);
         this.#served.delete(served);
         resolve();
       });
     });
     const served: Served = { connection, calls, closed };
     this.#served.add(served);
+    this.#answers.join(holder);
     const alive = new SignOfLife(clock, keepalive, {
       ask: () => connection.ping(),
       giveUp: () => {
@@ -145,7 +171,7 @@ export class GrpcServer {
     this.#deadlines.close();
   }
 
-  #factsOf(socket: Socket, calls: Set<GrpcCall>): GrpcConnectionFacts {
+  #factsOf(socket: Socket, calls: Set<GrpcCall>, holder: AnswerHolder): GrpcConnectionFacts {
     const address = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
     const { http1 } = this.#options;
     return {
@@ -153,6 +179,9 @@ export class GrpcServer {
       deadlines: this.#deadlines,
       maxReceiveBytes: this.#options.maxReceiveBytes,
       metrics: this.#metrics,
+      answers: this.#answers,
+      holder,
+      turn: () => nextTurn(this.#options.clock),
       partialBytes: {
         bytes: 0,
         limit: this.#options.maxPartialBytes ?? MAX_PARTIAL_BYTES_PER_CONNECTION,

@@ -32,11 +32,22 @@ export class HttpWire implements JsonWire {
     this.#request.resume();
   }
 
-  answer(status: number, headers: Readonly<Record<string, string>>, body: string): void {
+  answer(
+    status: number,
+    headers: Readonly<Record<string, string>>,
+    body: string | readonly Uint8Array[],
+  ): void {
     const response = this.#response;
     if (response.destroyed || response.headersSent) return;
-    response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) });
-    response.end(body);
+    const pieces = typeof body === 'string' ? [body] : body;
+    const length = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
+    response.writeHead(status, { ...headers, 'Content-Length': length });
+    for (const piece of pieces) response.write(piece);
+    response.end();
+  }
+
+  cut(): void {
+    this.#response.destroy();
   }
 
   begin(status: number, headers: Readonly<Record<string, string>>): void {

@@ -43,9 +43,18 @@ export class WebSocketWire implements JsonWire {
     this.#socket.resume();
   }
 
-  answer(_status: number, _headers: Readonly<Record<string, string>>, body: string): void {
-    this.line(body);
+  answer(
+    _status: number,
+    _headers: Readonly<Record<string, string>>,
+    body: string | readonly Uint8Array[],
+  ): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#socket.send(typeof body === 'string' ? body : Buffer.concat(body), { binary: false });
     this.end();
+  }
+
+  cut(): void {
+    this.#socket.terminate();
   }
 
   begin(): void {
