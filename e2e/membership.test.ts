@@ -43,7 +43,7 @@ async function place(
   name: string,
   others: readonly Member[],
   moved: { readonly dataDir?: string } = {},
-): Promise<Member & { readonly commandLine: readonly string[] }> {
+): Promise<Member> {
   const [clientPort, peerPort] = await freePorts(2);
   const clientUrl = `http://127.0.0.1:${clientPort}`;
   const peerUrl = `http://127.0.0.1:${peerPort}`;
@@ -63,7 +63,7 @@ async function place(
   ];
   const member = new Member({ name, clientUrl, peerUrl, dataDir, command });
   joined.push(member);
-  return Object.assign(member, { commandLine: command });
+  return member;
 }
 
 /** Tries a change again while the cluster says that its members have not been connected for long enough. */
@@ -145,7 +145,7 @@ describe('a cluster grows', () => {
   test('not by a member that it does not know', { timeout: 60_000 }, async () => {
     await start(1);
     const stranger = await place('stranger', cluster.members);
-    const { code: exit, text } = await runToExit(stranger.commandLine);
+    const { code: exit, text } = await runToExit(stranger.command);
     expect(exit).not.toBe(0);
     expect(text).toMatch(/(unmatched member|cannot fetch cluster info|error validating peerURLs)/);
   });

@@ -26,7 +26,8 @@ export class Member {
   readonly dataDir: string;
   /** The newest lines of its log, over all its runs. */
   readonly log: string[] = [];
-  readonly #command: readonly string[];
+  /** Program and all its arguments. */
+  readonly command: readonly string[];
   #child: ChildProcess | undefined;
 
   constructor(spec: {
@@ -41,7 +42,7 @@ export class Member {
     this.clientUrl = spec.clientUrl;
     this.peerUrl = spec.peerUrl;
     this.dataDir = spec.dataDir;
-    this.#command = spec.command;
+    this.command = spec.command;
   }
 
   /** Where clients reach it, as etcdctl wants it. */
@@ -60,7 +61,7 @@ export class Member {
   /** Starts the process; resolves when it serves, rejects with its log when it ends or hangs before that. */
   async start(): Promise<void> {
     if (this.#child !== undefined) throw new Error(`${this.name} is already running`);
-    const [program, ...flags] = this.#command as [string, ...string[]];
+    const [program, ...flags] = this.command as [string, ...string[]];
     const child = spawn(program, flags, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     child.once('exit', () => {
