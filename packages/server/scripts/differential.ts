@@ -1,17 +1,21 @@
 /**
  * Compares one of our members with real etcd, both over gRPC:
- * `npm run differential -- --seed N --seeds N --ops N [--services | --self] [--auth] [--keep-going]`.
+ * `npm run differential -- --seed N --seeds N --ops N [--services | --self] [--auth | --unary] [--json] [--keep-going]`.
  *
  * Each seed drives two fresh servers with the same requests; the first difference is printed with the command that
- * repeats it. `--services` leaves out consensus and wire on our side. `--auth` has several users ask, with authentication on. `--self` compares real etcd with itself, which shows that a difference is not the comparison's own.
+ * repeats it. `--services` leaves out consensus and wire on our side. `--auth` has several users
+ * ask, with authentication on; `--unary` asks every service, without watches; `--json` asks either through the gateway. `--self` compares real etcd with itself, which shows that a difference is not the comparison's own.
  */
 import { inspect, parseArgs } from 'node:util';
+import type { Channel } from '@etcd-ts/protocol';
 import { hasEtcd, realEtcd } from '../../../tools/peers/real-etcd.ts';
 import { compareAuth } from '../test/differential/auth-run.ts';
 import { startMember, startServices } from '../test/differential/ours.ts';
 import { differingPaths } from '../test/differential/paths.ts';
+import { GatewayChannel } from '../test/differential/gateway-channel.ts';
 import { compareServers } from '../test/differential/run.ts';
 import { startRealEtcd, type Target } from '../test/differential/target.ts';
+import { compareUnary } from '../test/differential/unary-run.ts';
 
 /** How long a watch event may stay away before it counts as missing. */
 const WATCH_TIMEOUT_MS = 5_000;
@@ -24,6 +28,8 @@ const { values } = parseArgs({
     self: { type: 'boolean', default: false },
     services: { type: 'boolean', default: false },
     auth: { type: 'boolean', default: false },
+    unary: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
   },
 });
@@ -33,7 +39,22 @@ function startLeft(etcd: string): Promise<Target> {
   return values.services ? startServices() : startMember();
 }
 
-const flags = [values.services ? ' --services' : '', values.auth ? ' --auth' : ''].join('');
+const flags = (['services', 'self', 'auth', 'unary', 'json'] as const)
+  .map((flag) => (values[flag] ? ` --${flag}` : ''))
+  .join('');
+
+function channelOf({ channel, clientUrl }: Target): Channel {
+  if (!values.json) return channel;
+  if (clientUrl === undefined) throw new Error('--services have no gateway');
+  return new GatewayChannel(clientUrl);
+}
+
+/** The gateway has unary calls alone. */
+const compare = values.auth
+  ? compareAuth
+  : values.unary || values.json
+    ? compareUnary
+    : compareServers;
 const peers = realEtcd();
 if (hasEtcd(peers)) {
   const first = Number(values.seed);
@@ -41,8 +62,7 @@ if (hasEtcd(peers)) {
   for (let seed = first; seed < first + Number(values.seeds); seed++) {
     const [ours, theirs] = await Promise.all([startLeft(peers.etcd), startRealEtcd(peers.etcd)]);
     const startedMs = performance.now();
-    const compare = values.auth ? compareAuth : compareServers;
-    const result = await compare(ours.channel, theirs.channel, {
+    const result = await compare(channelOf(ours), channelOf(theirs), {
       seed,
       operations: Number(values.ops),
       watchTimeoutMs: WATCH_TIMEOUT_MS,

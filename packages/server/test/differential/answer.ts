@@ -76,6 +76,14 @@ function normalise(step: UnaryStep, response: unknown): unknown {
       const { alarms, ...rest } = response as { alarms: { memberID: bigint; alarm: number }[] };
       return { ...rest, alarms: alarms.map((a) => `${a.memberID} ${a.alarm}`).sort() };
     }
+    case 'etcdserverpb.Cluster/MemberList': {
+      const { members, ...rest } = response as { members: { name: string; isLearner: boolean }[] };
+      return { ...rest, members: members.map(({ name, isLearner }) => ({ name, isLearner })) };
+    }
+    case 'etcdserverpb.Maintenance/Status': {
+      const { errors, isLearner, header } = response as Record<string, unknown>;
+      return { errors, isLearner, header };
+    }
     default:
       return response;
   }

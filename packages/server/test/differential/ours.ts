@@ -23,12 +23,16 @@ export async function startServices(): Promise<Target> {
 
 /** Starts a member of its own cluster, in memory, that listens on a port of the system's choice. */
 export async function startMember(): Promise<Target> {
-  const node = await EtcdNode.start({ listenClientUrls: ['http://127.0.0.1:0'] });
+  const node = await EtcdNode.start({
+    listenClientUrls: ['http://127.0.0.1:0'],
+    bcryptCost: 4,
+  });
   const [url] = node.clientUrls;
   if (url === undefined) throw new Error('the member listens nowhere');
   const channel = new GrpcChannel(new URL(url).host);
   return {
     channel,
+    clientUrl: url,
     stop: async () => {
       await channel.close();
       await node.stop();

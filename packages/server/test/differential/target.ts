@@ -12,6 +12,8 @@ import type { Channel } from '@etcd-ts/protocol';
 /** A running server. */
 export interface Target {
   readonly channel: Channel;
+  /** Its JSON gateway; none in process. */
+  readonly clientUrl?: string;
   stop(): Promise<void>;
 }
 
