@@ -58,6 +58,19 @@ async function withHistory(backend = memoryBackend()) {
   return state;
 }
 
+test('whoever hears of a compaction finds it applied, so that it may be written behind at once', async () => {
+  const state = await ReplicatedState.open(memoryBackend());
+  state.bootstrap([], VOTERS);
+  const heard: unknown[] = [];
+  state.observe({ compacted: () => heard.push(state.store.takeFlush()?.applied) });
+  for (const command of [put('a'), put('b')]) {
+    state.apply({ index: state.appliedIndex + 1, term: 1, command });
+  }
+  const compact: Command = { kind: 'compact', request: { revision: 2, physical: false } };
+  state.apply({ index: 3, term: 1, command: compact });
+  expect(heard).toEqual([{ index: 3, term: 1 }]);
+});
+
 function content(state: ReplicatedState) {
   const { lessor, membership, alarms, confState, appliedIndex, appliedTerm, store } = state;
   return {

@@ -9,7 +9,7 @@
  * - A refused command changes nothing but the applied position. Only a broken invariant throws.
  * - Order of one command: the caller's rights, alarms, then the key space and the leases together.
  */
-import { assert } from '@etcd-ts/base';
+import { assert, must } from '@etcd-ts/base';
 import { type Backend, type MvccStore, type MvccStoreOptions, openStore } from '@etcd-ts/mvcc';
 import {
   AlarmAction,
@@ -59,7 +59,7 @@ export interface CommittedConfig {
 /** Settings of the state that are a member's own and change nothing replicated. */
 export type ReplicatedStateOptions = Omit<MvccStoreOptions, 'leases'>;
 
-/** Hears of what has to follow outside the log. Called in the turn of the entry. */
+/** Hears of what has to follow outside the log. Called in the turn of the entry, when the entry is applied. */
 export interface StateListener {
   /** A compaction was applied: its records are to be dropped in steps ({@link ReplicatedState.compactStep}). */
   compacted?(): void;
@@ -98,6 +98,8 @@ export class ReplicatedState {
   readonly lessor: Lessor;
   readonly #options: ReplicatedStateOptions;
   readonly #listeners = new Set<StateListener>();
+  /** What listeners hear when the entry at hand is applied. */
+  readonly #due: ('compacted' | 'alarmsChanged' | 'versionsChanged')[] = [];
   #content: Content;
 
   private constructor(lessor: Lessor, options: ReplicatedStateOptions, content: Content) {
@@ -200,6 +202,7 @@ export class ReplicatedState {
       refusedByAlarm(entry.command, this.alarms) ??
       this.#execute(entry);
     this.store.setApplied(entry.index, entry.term);
+    this.#notifyDue();
     return result;
   }
 
@@ -280,11 +283,11 @@ export class ReplicatedState {
         return { kind: 'done' };
       case 'setClusterVersion':
         this.versions.setCluster(command.version);
-        this.#notify('versionsChanged');
+        this.#due.push('versionsChanged');
         return { kind: 'done' };
       case 'setDowngrade':
         this.versions.setDowngradeTarget(command.target);
-        this.#notify('versionsChanged');
+        this.#due.push('versionsChanged');
         return { kind: 'done' };
     }
   }
@@ -294,7 +297,7 @@ export class ReplicatedState {
       this.store.compact(revision);
       return { kind: 'compact', revision: this.store.revision };
     });
-    if (!EtcdError.is(result)) this.#notify('compacted');
+    if (!EtcdError.is(result)) this.#due.push('compacted');
     return result;
   }
 
@@ -318,7 +321,7 @@ export class ReplicatedState {
       action === AlarmAction.ACTIVATE
         ? this.alarms.activate(memberID, alarm)
         : this.alarms.deactivate(memberID, alarm);
-    if (changed !== undefined) this.#notify('alarmsChanged');
+    if (changed !== undefined) this.#due.push('alarmsChanged');
     return answer([changed]);
   }
 
@@ -342,6 +345,11 @@ export class ReplicatedState {
       index === this.appliedIndex + 1,
       () => `entry ${index} follows entry ${this.appliedIndex}`,
     );
+  }
+
+  /** Whoever hears of an entry may write the state behind at once: so the applied position is of the entry by then. */
+  #notifyDue(): void {
+    while (this.#due.length > 0) this.#notify(must(this.#due.shift(), 'event'));
   }
 
   #notify(event: 'compacted' | 'dropped' | 'alarmsChanged' | 'versionsChanged' | 'replaced'): void {
