@@ -1,8 +1,7 @@
 /** `npm run sim`: runs seeds or a plan, tells what is wrong, keeps what is needed to see it again. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
-import { type RunResult, runPlan } from '../cluster/run-plan.ts';
-import { generatePlan } from '../plan/generate.ts';
+import type { RunResult } from '../cluster/run-plan.ts';
 import { parsePlan, type Plan } from '../plan/plan.ts';
 import { shrinkPlan } from '../plan/shrink.ts';
 import { renderPage } from '../report/page.ts';
@@ -12,6 +11,8 @@ import { describeFailure, keepPlan } from './failure.ts';
 import { type CommandOptions, readCommandLine, USAGE } from './options.ts';
 import { printLogs } from './print-logs.ts';
 import { Progress } from './progress.ts';
+import { runOnce } from './run-once.ts';
+import { SeedRuns } from './seed-runs.ts';
 
 /** Runs the command; gives the exit code. */
 async function main(args: readonly string[]): Promise<number> {
@@ -26,62 +27,66 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(USAGE);
     return 0;
   }
+  if (options.plan !== undefined) return runOnePlan(options.plan, options);
+  return runSeeds(options);
+}
+
+async function runOnePlan(file: string, options: CommandOptions): Promise<number> {
   const progress = new Progress();
+  const result = await runHere(parsePlan(readFileSync(file, 'utf8')), options);
+  const again = options.twice ? await runOnce(result.plan) : undefined;
+  const isFailure = await isFailed(result, again, options);
+  progress.add(result);
+  if (options.hashes) console.log(`${result.plan.seed} ${result.digest}`);
+  progress.finish(isFailure ? 1 : 0);
+  return isFailure ? 1 : 0;
+}
+
+async function runSeeds(options: CommandOptions): Promise<number> {
+  const progress = new Progress();
+  const runs = new SeedRuns(options, (plan) => runHere(plan, options));
   let failures = 0;
-  for (const plan of plansOf(options)) {
-    if (progress.elapsedMs > options.minutes * 60_000) break;
-    if (usedCpuMs() > options.cpuMinutes * 60_000) break;
-    const result = await runOnce(plan, options);
-    progress.add(result);
-    if (options.hashes) console.log(`${plan.seed} ${result.digest}`);
-    const isFailure = result.violations.length > 0;
-    if (isFailure) await report(result, options);
-    const isDifferent = !isFailure && options.twice && !(await isSameAgain(result, options));
-    if (!isFailure && !isDifferent) continue;
-    failures++;
-    if (!options.keepGoing) break;
+  try {
+    for await (const { result, again } of runs) {
+      if (progress.elapsedMs > options.minutes * 60_000) break;
+      if (runs.cpuMs > options.cpuMinutes * 60_000) break;
+      progress.add(result);
+      if (options.hashes) console.log(`${result.plan.seed} ${result.digest}`);
+      if (!(await isFailed(result, again, options))) continue;
+      failures++;
+      if (!options.keepGoing) break;
+    }
+  } finally {
+    runs.close();
   }
   progress.finish(failures);
   return failures === 0 ? 0 : 1;
 }
 
-function* plansOf(options: CommandOptions): Generator<Plan> {
-  if (options.plan !== undefined) {
-    yield parsePlan(readFileSync(options.plan, 'utf8'));
-    return;
+/** Tells what is wrong with a run. */
+async function isFailed(
+  result: RunResult,
+  again: RunResult | undefined,
+  options: CommandOptions,
+): Promise<boolean> {
+  if (result.violations.length > 0) {
+    await report(result, options);
+    return true;
   }
-  for (let i = 0; i < options.seeds; i++) yield generatePlan(options.from + i, options.profile);
+  return again !== undefined && isDifferent(result, again);
 }
 
-function usedCpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
-
-/** A run that breaks the harness itself counts as a failure of its own kind. */
-async function runOnce(plan: Plan, options: CommandOptions): Promise<RunResult> {
-  try {
-    const collector = new TimelineCollector();
-    const watch = options.report === undefined ? undefined : collector.watch;
-    const result = await runPlan(plan, { log: options.logs ? printLogs : undefined, watch });
-    if (options.report !== undefined) {
-      writeFileSync(options.report, renderPage(collector.timeline(result)));
-    }
-    return result;
-  } catch (error) {
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return {
-      plan,
-      violations: [{ invariant: 'P1', message: `the run broke off: ${message}`, operations: [] }],
-      digest: 'none',
-      checkpoints: [],
-      events: 0,
-      simulatedMs: 0,
-      operations: 0,
-      coverage: {},
-      sometimes: {},
-    };
+/** A run in this process, for what one wants to see of it. */
+async function runHere(plan: Plan, options: CommandOptions): Promise<RunResult> {
+  const collector = new TimelineCollector();
+  const result = await runOnce(plan, {
+    log: options.logs ? printLogs : undefined,
+    watch: options.report === undefined ? undefined : collector.watch,
+  });
+  if (options.report !== undefined) {
+    writeFileSync(options.report, renderPage(collector.timeline(result)));
   }
+  return result;
 }
 
 async function report(result: RunResult, options: CommandOptions): Promise<void> {
@@ -90,7 +95,7 @@ async function report(result: RunResult, options: CommandOptions): Promise<void>
   if (!options.shrink) return;
   const wanted = result.violations[0]?.invariant;
   const { plan, runs } = await shrinkPlan(result.plan, async (candidate) => {
-    const again = await runOnce(candidate, { ...options, logs: false, report: undefined });
+    const again = await runOnce(candidate);
     return again.violations[0]?.invariant === wanted;
   });
   const small = keepPlan(plan, options.out, '-small');
@@ -100,15 +105,14 @@ async function report(result: RunResult, options: CommandOptions): Promise<void>
   );
 }
 
-async function isSameAgain(result: RunResult, options: CommandOptions): Promise<boolean> {
-  const again = await runOnce(result.plan, { ...options, report: undefined });
-  if (again.digest === result.digest) return true;
+function isDifferent(result: RunResult, again: RunResult): boolean {
+  if (again.digest === result.digest) return false;
   const at = firstDifference(result.checkpoints, again.checkpoints);
   const where = at < 0 ? 'after the last checkpoint' : `before event ${(at + 1) * 1024}`;
   console.error(
     `\nseed ${result.plan.seed}: ${result.digest}, then ${again.digest}; they part ${where}`,
   );
-  return false;
+  return true;
 }
 
 process.exitCode = await main(process.argv.slice(2));

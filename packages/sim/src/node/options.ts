@@ -1,4 +1,5 @@
 /** The command line of the simulator. */
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { PROFILES } from '../plan/profile.ts';
 
@@ -13,8 +14,12 @@ export interface CommandOptions {
   readonly cpuMinutes: number;
   readonly keepGoing: boolean;
   readonly shrink: boolean;
-  /** Runs every seed a second time and compares the hashes. */
+  /** Processes that share the seeds. */
+  readonly jobs: number;
+  /** Runs every seed in two processes and compares the hashes. */
   readonly twice: boolean;
+  /** Path of the Node that runs every second process; undefined: this one. */
+  readonly node: string | undefined;
   /** A plan to replay in place of seeds. */
   readonly plan: string | undefined;
   /** Where failing plans are written. */
@@ -26,6 +31,9 @@ export interface CommandOptions {
   readonly report: string | undefined;
 }
 
+/** So many seeds are worth several processes. */
+const SEEDS_FOR_JOBS = 20;
+
 /** What the command prints for --help. */
 export const USAGE: string = `usage: npm run sim -- [options]
 
@@ -36,7 +44,9 @@ export const USAGE: string = `usage: npm run sim -- [options]
   --cpu-minutes N  stop when so many minutes of processor time are used
   --keep-going     go on after a violation, and end with a summary
   --shrink         make a failing plan smaller before it is written
-  --twice          run each seed twice; a different hash is a failure
+  --jobs N         share the seeds among so many processes (default one a core)
+  --twice          run each seed in two processes; a different hash is a failure
+  --node PATH      with --twice: the second process is another Node
   --plan FILE      replay a plan in place of seeds
   --report FILE    write a page about the run of --plan, or of one seed
   --hashes         print the hash of each seed
@@ -59,6 +69,8 @@ export function readCommandLine(args: readonly string[]): CommandOptions | 'help
       'cpu-minutes': { type: 'string' },
       plan: { type: 'string' },
       report: { type: 'string' },
+      jobs: { type: 'string' },
+      node: { type: 'string' },
       out: { type: 'string', default: 'sim-failures' },
       'keep-going': { type: 'boolean', default: false },
       shrink: { type: 'boolean', default: false },
@@ -83,13 +95,21 @@ export function readCommandLine(args: readonly string[]): CommandOptions | 'help
         : number('--cpu-minutes', values['cpu-minutes']),
     keepGoing: values['keep-going'],
     shrink: values.shrink,
+    jobs: jobsOf(values.jobs, values.seeds),
     twice: values.twice,
+    node: values.node,
     plan: values.plan,
     out: values.out,
     hashes: values.hashes,
     logs: values.logs,
     report: values.report,
   };
+}
+
+/** By default a process for each core, and none for a few seeds: starting one takes longer than they do. */
+function jobsOf(text: string | undefined, seeds: string): number {
+  if (text !== undefined) return Math.max(1, Math.trunc(number('--jobs', text)));
+  return Number(seeds) < SEEDS_FOR_JOBS ? 1 : availableParallelism();
 }
 
 function number(name: string, text: string): number {

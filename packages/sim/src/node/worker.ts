@@ -1,0 +1,16 @@
+/** A process of `npm run sim`: runs the seeds that it is sent, one after another. */
+import process from 'node:process';
+import { generatePlan } from '../plan/generate.ts';
+import { runOnce } from './run-once.ts';
+import type { WorkerAnswer, WorkerTask } from './workers.ts';
+
+let last: Promise<void> = Promise.resolve();
+
+process.on('message', ({ seed, profile }: WorkerTask) => {
+  last = last.then(async () => {
+    const result = await runOnce(generatePlan(seed, profile));
+    const { user, system } = process.cpuUsage();
+    const answer: WorkerAnswer = { result, cpuMs: (user + system) / 1000 };
+    process.send?.(answer);
+  });
+});
