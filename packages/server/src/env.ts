@@ -28,6 +28,8 @@ export interface BackendStore {
   open(name: string): Promise<Backend>;
   /** Removes a closed database. Harmless when it is not there. */
   remove(name: string): Promise<void>;
+  /** Bytes that an open database takes on the disk; absent: nobody knows. */
+  diskBytes?(name: string): Promise<number>;
 }
 
 /** A door through which clients come in. */

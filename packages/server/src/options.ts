@@ -22,6 +22,7 @@ import {
   type ResolvedMemberOptions,
   resolveMember,
 } from './options/member-options.ts';
+import { type PeerOptions, resolvePeers } from './options/peer-options.ts';
 import { type RaftOptions, resolveRaft } from './options/raft-options.ts';
 import { type RequestOptions, resolveRequests } from './options/request-options.ts';
 import { resolveServing, type ServingOptions } from './options/serving-options.ts';
@@ -54,6 +55,7 @@ export interface EtcdNodeOptions
     StorageOptions,
     CompactionOptions,
     RequestOptions,
+    PeerOptions,
     ServingOptions,
     AuthOptions,
     CheckOptions,
@@ -70,6 +72,7 @@ export interface ResolvedOptions
     Required<StorageOptions>,
     ResolvedCompactionOptions,
     Required<RequestOptions>,
+    Required<PeerOptions>,
     Required<ServingOptions>,
     Required<AuthOptions>,
     Required<CheckOptions>,
@@ -95,6 +98,7 @@ export function resolveOptions(options: EtcdNodeOptions = {}): ResolvedOptions {
     ...resolveStorage(options),
     ...resolveCompaction(options),
     ...resolveRequests(options),
+    ...resolvePeers(options),
     ...resolveServing(options),
     ...resolveAuth(options),
     ...resolveChecks(options),

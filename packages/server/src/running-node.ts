@@ -409,5 +409,6 @@ function servicePartsOf({ env, options, signedTokens }: RunningNodeParts): Servi
       compactHashCheckTimeMs: compactHashCheck ? compactHashCheckTimeMs : 0,
     },
     retention: options.retention,
+    stopGrpcServiceOnDefrag: options.stopGrpcServiceOnDefrag,
   };
 }

@@ -13,6 +13,7 @@ import { UnsyncedDisk } from '../state/unsynced-disk.ts';
 import { RevocableDisk } from '../state/revocable-disk.ts';
 import { recover, type Recovered } from './recovery.ts';
 import type { FirstCluster } from './recovery-parts.ts';
+import { defragmentAtStart } from './defragment.ts';
 import { fetchState } from './fetch-state.ts';
 import { discovered } from './discover.ts';
 import { joinCluster } from './join.ts';
@@ -110,6 +111,12 @@ export async function openStorage(
       await close();
       throw refusal;
     }
+    await defragmentAtStart(
+      recovered,
+      env.backends,
+      options.bootstrapDefragThresholdMegabytes,
+      env.log,
+    );
     // A member that joined before, and had nothing when it went down, asks again whom to talk to.
     if (recovered.state.appliedIndex === 0 && firstPeers.length === 0) {
       firstPeers = (await joinCluster(await discovered(options, env), transport)).peers;

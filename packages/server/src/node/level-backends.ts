@@ -1,5 +1,5 @@
 /** Databases of a node: classic-level below a directory, or memory-level. */
-import { readdir, rm, mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as aTurn } from 'node:timers/promises';
 import { type Backend, levelBackend } from '@etcd-ts/mvcc';
@@ -32,6 +32,18 @@ export function classicLevelBackends(directory: string): BackendStore {
       });
     },
     remove: (name) => rm(join(directory, name), { recursive: true, force: true }),
+    diskBytes: async (name) => {
+      const folder = join(directory, name);
+      const files = await readdir(folder);
+      // A file that a compaction has just removed takes no place any more.
+      const sizes = files.map((file) =>
+        stat(join(folder, file)).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      );
+      return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+    },
   };
 }
 

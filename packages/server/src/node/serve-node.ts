@@ -28,10 +28,17 @@ export async function serveNode(
     ...probeRoutes(source),
     ...metricsRoutes(node),
   ]);
-  const monitors = await listenForMonitors(options.listenMetricsUrls, monitored, tls);
+  const monitors = await listenForMonitors(
+    options.listenMetricsUrls,
+    monitored,
+    tls,
+    options.socketReusePort,
+  );
   try {
     const clients = await listenForClients({
       urls: options.listenClientUrls,
+      httpUrls: options.listenClientHttpUrls,
+      isPortShared: options.socketReusePort,
       handlers,
       clock,
       tls,

@@ -1,4 +1,5 @@
 /** The surroundings of a node on a real machine. */
+import { isIP } from 'node:net';
 import { MemoryDisk } from '@etcd-ts/wal';
 import { NodeDisk } from '@etcd-ts/wal/node';
 import { BcryptHasher } from '../auth/node/bcrypt-hasher.ts';
@@ -84,5 +85,34 @@ function transportOf(
   // Without an authority of its own, whoever was found by DNS must be of that domain (as in etcd, PeerURLsMapAndToken).
   const serverName = options.tls.peer.trustedCaFile === '' ? srv?.domain : undefined;
   const dialling = { credentials: tls, serverName };
-  return new TcpTransport({ listenUrls, clock, log, traffic, tls: dialling });
+  return new TcpTransport({
+    listenUrls,
+    clock,
+    log,
+    traffic,
+    tls: dialling,
+    timeouts: { readMs: options.raftReadTimeoutMs, writeMs: options.raftWriteTimeoutMs },
+    localAddress: options.setMemberLocalAddress
+      ? localAddressOf(options.initialAdvertisePeerUrls, log)
+      : undefined,
+    isPortShared: options.socketReusePort,
+  });
+}
+
+/** The first advertised address that other machines reach (etcd embed/config.go, InferLocalAddr). */
+function localAddressOf(urls: readonly string[], log: Logger): string | undefined {
+  const addresses = urls
+    .map((url) => socketAddress(url))
+    .flatMap((at) => ('host' in at ? [at.host] : []));
+  const found = addresses.find((host) => isIP(host) !== 0 && !isLoopback(host));
+  if (found === undefined) {
+    log.warn('unable to set a member local address due to lack of suitable local addresses', {
+      'advertise-peer-urls': urls,
+    });
+  } else log.info('setting member local address', { LocalAddr: found });
+  return found;
+}
+
+function isLoopback(host: string): boolean {
+  return host.startsWith('127.') || ['::1', '::', '0.0.0.0'].includes(host);
 }

@@ -4,6 +4,13 @@ import { MAX_TIMER_MS, type Range, resolveNumbers } from './numbers.ts';
 
 /** HTTP, gRPC's connections, metrics. */
 export interface ServingOptions {
+  /**
+   * Where clients come in with HTTP alone; `listenClientUrls` then takes gRPC alone.
+   * etcd --listen-client-http-urls. @defaultValue []
+   */
+  readonly listenClientHttpUrls?: readonly string[];
+  /** Say NOT_SERVING of the gRPC server while it defragments. etcd --feature-gates=StopGRPCServiceOnDefrag. @defaultValue false */
+  readonly stopGrpcServiceOnDefrag?: boolean;
   /** Where `/metrics` and the health checks are served besides. etcd --listen-metrics-urls. @defaultValue [] */
   readonly listenMetricsUrls?: readonly string[];
   /** `extensive`: with the durations of calls by method; anything else is basic. etcd --metrics. @defaultValue 'basic' */
@@ -39,10 +46,13 @@ const NUMBERS = {
 /** Completes and checks. @throws StartError BAD_OPTION. */
 export function resolveServing(given: ServingOptions): Required<ServingOptions> {
   const listenMetricsUrls = [...(given.listenMetricsUrls ?? [])];
-  for (const url of listenMetricsUrls) bindAddress(url);
+  const listenClientHttpUrls = [...(given.listenClientHttpUrls ?? [])];
+  for (const url of [...listenMetricsUrls, ...listenClientHttpUrls]) bindAddress(url);
   const numbers = resolveNumbers(given, NUMBERS);
   return {
     listenMetricsUrls,
+    listenClientHttpUrls,
+    stopGrpcServiceOnDefrag: given.stopGrpcServiceOnDefrag ?? false,
     metrics: given.metrics ?? 'basic',
     enablePprof: given.enablePprof ?? false,
     enableGrpcGateway: given.enableGrpcGateway ?? true,

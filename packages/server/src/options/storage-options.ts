@@ -15,6 +15,8 @@ export interface StorageOptions {
   readonly backendBatchEntries?: number;
   /** Unwritten bytes at which applying waits for the database. @defaultValue 64 MiB */
   readonly maxDirtyBytes?: number;
+  /** Defragment at the start when so much is free in the database; 0: never. @defaultValue 0 */
+  readonly bootstrapDefragThresholdMegabytes?: number;
   /** Never wait until the log is on the disk: a power cut costs acknowledged writes. @defaultValue false */
   readonly unsafeNoFsync?: boolean;
 }
@@ -25,6 +27,7 @@ const NUMBERS = {
   quotaBackendBytes: [2 * 1024 ** 3, -Number.MAX_VALUE, Number.MAX_VALUE],
   backendBatchIntervalMs: [100, 0, MAX_TIMER_MS],
   backendBatchEntries: [10_000, 1, Number.MAX_VALUE],
+  bootstrapDefragThresholdMegabytes: [0, 0, Number.MAX_VALUE],
   maxDirtyBytes: [64 * 1024 ** 2, 1 << 20, 1 << 30],
 } as const satisfies Record<string, Range>;
 

@@ -19,8 +19,15 @@ import { sendSnapshot } from './snapshot.ts';
 import { withPatch } from './version.ts';
 import { storageVersion } from './version-monitor.ts';
 
+/** Something that is done around other work. */
+export type Around = (work: () => Promise<void>) => Promise<void>;
+
 /** The handlers of etcdserverpb.Maintenance. */
-export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers {
+export function maintenanceHandlers(
+  node: NodePort,
+  quota: QuotaGuard,
+  whileDefragmenting: Around = (work) => work(),
+): Handlers {
   return {
     'etcdserverpb.Maintenance/Alarm': async (request) => {
       if (request.action === AlarmAction.GET) {
@@ -55,7 +62,7 @@ export function maintenanceHandlers(node: NodePort, quota: QuotaGuard): Handlers
       return { header: undefined };
     },
     'etcdserverpb.Maintenance/Defragment': async () => {
-      await defragment(node);
+      await whileDefragmenting(() => defragment(node));
       return { header: undefined };
     },
   };

@@ -18,13 +18,14 @@ import { LeaderMethods } from './leader-methods.ts';
 import { leaseHandlers } from './lease.ts';
 import { LeaseIds } from './lease-ids.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
-import { maintenanceHandlers } from './maintenance.ts';
+import { type Around, maintenanceHandlers } from './maintenance.ts';
 import { reflectionHandlers } from './reflection.ts';
 import { QuotaGuard } from './quota-guard.ts';
 import { type CorruptionChecks, CorruptionMonitor } from './corruption/corruption-monitor.ts';
 import { MEMBER_HASH } from './corruption/member-hashes.ts';
 import { watchedForSlowness } from './slow-requests.ts';
 import { CatchUp } from './watch/catch-up.ts';
+import { ServingState } from './serving-state.ts';
 import { answerVersion, MEMBER_VERSION } from './version-monitor.ts';
 import { watchHandlers } from './watch/watch.ts';
 
@@ -37,6 +38,8 @@ export interface ServiceParts extends TokenParts {
   readonly checks?: CorruptionChecks | undefined;
   /** The history that is kept; all of it where nothing is said. */
   readonly retention?: Retention | undefined;
+  /** Whether the server says that it does not serve while it defragments. */
+  readonly stopGrpcServiceOnDefrag?: boolean | undefined;
 }
 
 /** What a node serves, and what works for its services behind the scenes. */
@@ -53,9 +56,15 @@ export class Services {
   readonly #catchUp: CatchUp;
 
   /** Begins at once: leases are watched over, an unfinished compaction goes on. */
-  constructor(node: NodePort, { random, hasher, checks, retention, ...tokens }: ServiceParts) {
+  constructor(
+    node: NodePort,
+    { random, hasher, checks, retention, stopGrpcServiceOnDefrag, ...tokens }: ServiceParts,
+  ) {
     this.#node = node;
     this.corruption = new CorruptionMonitor(node, checks);
+    const serving = new ServingState(node.log);
+    const whileDefragmenting: Around = (work) =>
+      stopGrpcServiceOnDefrag === true ? serving.paused(work) : work();
     const quota = new QuotaGuard(node);
     this.#compaction = new CompactionDriver(node);
     if (retention !== undefined) this.#autoCompactor = new AutoCompactor(node, retention);
@@ -81,14 +90,14 @@ export class Services {
           ...lease,
           ...watchHandlers(node, catchUp, identity),
           ...clusterHandlers(node, this.#leader),
-          ...maintenanceHandlers(node, quota),
+          ...maintenanceHandlers(node, quota, whileDefragmenting),
           ...lockHandlers(recipes),
           ...electionHandlers(recipes),
           ...authHandlers({ node, identity, hasher, random }),
         }),
       ),
       ...reflectionHandlers(),
-      ...healthHandlers(),
+      ...healthHandlers(serving),
     };
   }
 

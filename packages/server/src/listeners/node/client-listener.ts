@@ -18,6 +18,10 @@ import type { PortOptions } from './port.ts';
 export interface ClientListenerOptions {
   /** Where to listen; port 0 lets the system choose. */
   readonly urls: readonly string[];
+  /** Where HTTP alone is served; `urls` then take gRPC alone. @defaultValue [] */
+  readonly httpUrls?: readonly string[];
+  /** Several processes may listen on the ports. @defaultValue false */
+  readonly isPortShared?: boolean;
   readonly handlers: Handlers;
   readonly clock: Clock;
   /** Where calls are counted. @defaultValue nowhere */
@@ -88,7 +92,7 @@ export async function listenForClients(options: ClientListenerOptions): Promise<
       ? {}
       : { commonNameOf: (socket) => verifiedCommonName(socket, tls.credentials) }),
   });
-  const ports = await listenAll(options.urls, { http2, http1 }, tls);
+  const ports = await listenApart(options, { http2, http1 }, tls);
   const close = async (graceMs: number): Promise<void> => {
     for (const { port } of ports) port.stopAccepting();
     http1.close();
@@ -107,10 +111,11 @@ export async function listenForMonitors(
   urls: readonly string[],
   routes: Routes,
   tls?: ClientTls,
+  isPortShared = false,
 ): Promise<ClientListener> {
   const http1 = new HttpServer({ routes });
   const only = tls === undefined ? undefined : { ...tls, protocols: ['http/1.1'] };
-  const ports = await listenAll(urls, { http2: HANG_UP, http1 }, only);
+  const ports = await listenAll(urls, { http2: HANG_UP, http1, isPortShared }, only);
   const close = async (): Promise<void> => {
     for (const { port } of ports) port.stopAccepting();
     http1.close();
@@ -119,11 +124,30 @@ export async function listenForMonitors(
   return { urls: ports.map(({ url }) => url), close };
 }
 
+/** gRPC and HTTP on the same ports, or each on its own. */
+async function listenApart(
+  { urls, httpUrls = [], isPortShared }: ClientListenerOptions,
+  { http1, http2 }: Pick<PortOptions, 'http1' | 'http2'>,
+  tls: ClientTls | undefined,
+): Promise<readonly Listening[]> {
+  if (httpUrls.length === 0) return listenAll(urls, { http2, http1, isPortShared }, tls);
+  const speaking = (protocol: string): ClientTls | undefined =>
+    tls === undefined ? undefined : { ...tls, protocols: [protocol] };
+  const grpc = await listenAll(urls, { http2, http1: HANG_UP, isPortShared }, speaking('h2'));
+  try {
+    const doors = { http2: HANG_UP, http1, isPortShared };
+    return [...grpc, ...(await listenAll(httpUrls, doors, speaking('http/1.1')))];
+  } catch (error) {
+    await Promise.all(grpc.map(({ port }) => port.destroy()));
+    throw error;
+  }
+}
+
 const HANG_UP: PortOptions['http2'] = { accept: (connection) => connection.destroy() };
 
 async function listenAll(
   urls: readonly string[],
-  doors: Pick<PortOptions, 'http1' | 'http2'>,
+  doors: Pick<PortOptions, 'http1' | 'http2' | 'isPortShared'>,
   tls: ClientTls | undefined,
 ): Promise<readonly Listening[]> {
   const listening: Listening[] = [];

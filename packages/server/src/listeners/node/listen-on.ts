@@ -30,7 +30,7 @@ const PROTOCOLS = ['h2', 'http/1.1'];
  */
 export async function listenOn(
   url: string,
-  doors: Pick<PortOptions, 'http1' | 'http2'>,
+  doors: Pick<PortOptions, 'http1' | 'http2' | 'isPortShared'>,
   tls: ClientTls | undefined,
 ): Promise<Listening> {
   const address = bindAddress(url);
@@ -39,7 +39,7 @@ export async function listenOn(
     const port = await ClientPort.listen({ address, ...doors, tls: guard });
     return { url: listeningUrl(address, port.port), port };
   } catch (error) {
-    throw listenFailure(address, error);
+    throw error instanceof StartError ? error : listenFailure(address, error);
   }
 }
 

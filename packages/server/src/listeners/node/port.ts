@@ -6,6 +6,7 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { SocketAddress } from '../../bootstrap/urls.ts';
+import { listenAddress } from '../../node/listen-address.ts';
 
 /** Who serves a connection from its first byte on. */
 export interface ConnectionServer {
@@ -16,6 +17,8 @@ export interface ConnectionServer {
 export interface PortOptions {
   /** Port 0 lets the system choose. */
   readonly address: SocketAddress;
+  /** Several processes may listen on the port. @defaultValue false */
+  readonly isPortShared?: boolean | undefined;
   readonly http2: ConnectionServer;
   readonly http1: ConnectionServer;
   /** Shakes hands before anybody is served; absent: no TLS. */
@@ -55,11 +58,12 @@ export class ClientPort {
     });
     const port = new ClientPort(server, options);
     server.on('connection', (socket) => port.#onConnection(socket, options));
+    const where = await listenAddress(options.address, options.isPortShared ?? false);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       // A socket that an earlier process has left would be in the way (as in etcd, NewUnixListener).
       if ('path' in options.address) rmSync(options.address.path, { force: true });
-      server.listen({ ...options.address }, () => {
+      server.listen(where, () => {
         server.off('error', reject);
         resolve();
       });

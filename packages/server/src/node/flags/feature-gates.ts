@@ -29,7 +29,7 @@ export const FEATURE_GATES: Readonly<Record<FeatureGate, GateRow>> = {
   StopGRPCServiceOnDefrag: {
     fallback: false,
     help: 'Report NOT_SERVING while the member defragments.',
-    isPending: true,
+    option: 'stopGrpcServiceOnDefrag',
   },
   InitialCorruptCheck: {
     fallback: false,
@@ -59,7 +59,7 @@ export const FEATURE_GATES: Readonly<Record<FeatureGate, GateRow>> = {
   SetMemberLocalAddr: {
     fallback: false,
     help: 'Dial peers from the address that the member advertises.',
-    isPending: true,
+    option: 'setMemberLocalAddress',
   },
 };
 

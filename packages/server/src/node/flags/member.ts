@@ -58,7 +58,7 @@ export const MEMBER: Family = {
     flag('listen-client-http-urls', URLS, {
       fallback: '',
       help: 'Where clients come in with HTTP alone; --listen-client-urls then takes gRPC alone.',
-      isPending: true,
+      option: 'listenClientHttpUrls',
     }),
     flag('max-snapshots', UINT, {
       fallback: '5',
@@ -80,24 +80,24 @@ export const MEMBER: Family = {
     flag('raft-read-timeout', DURATION, {
       fallback: '5s',
       help: 'Longest silence on a connection between peers; raised to 5s when it is less.',
-      isPending: true,
+      option: 'raftReadTimeoutMs',
     }),
     flag('raft-write-timeout', DURATION, {
       fallback: '5s',
       help: 'Longest time for a write on a connection between peers; raised to 5s when it is less.',
-      isPending: true,
+      option: 'raftWriteTimeoutMs',
     }),
     flag('socket-reuse-port', BOOLEAN, {
       fallback: 'false',
       key: 'socket-options.reuse-port',
-      help: 'Set SO_REUSEPORT on the listeners.',
-      isPending: true,
+      help: 'Set SO_REUSEPORT on the listeners, so that several processes may share a port.',
+      option: 'socketReusePort',
     }),
     flag('socket-reuse-address', BOOLEAN, {
       fallback: 'false',
       key: 'socket-options.reuse-address',
       help: 'Set SO_REUSEADDR on the listeners.',
-      isPending: true,
+      noEffect: 'it is always set: the runtime does so',
     }),
   ],
 };
@@ -130,7 +130,7 @@ export const STORAGE: Family = {
       fallback: '0',
       since: '3.6',
       help: 'Defragment at the start when that frees so much.',
-      isPending: true,
+      option: 'bootstrapDefragThresholdMegabytes',
     }),
     flag('snapshot-catchup-entries', UINT64, {
       fallback: '5000',

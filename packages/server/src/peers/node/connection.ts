@@ -4,6 +4,8 @@ import type { PeerCounts } from '../../metrics/peer-traffic.ts';
 import { FRAME_HEADER_BYTES, frameHeader, FrameReader, MAX_FRAME_BYTES } from '../frame.ts';
 import { packRecord, type PeerRecord, unpackRecord } from '../peer-record.ts';
 
+const EMPTY = new Uint8Array(0);
+
 /** Bytes that may wait in one connection; beyond it messages are dropped. */
 export const MAX_CONNECTION_QUEUE_BYTES: number = 64 * 1024 * 1024;
 
@@ -78,6 +80,13 @@ export class Connection {
     const bytes = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
     if (this.#counts !== undefined) this.#counts.sentBytes += bytes.length;
     this.#socket.write(bytes);
+  }
+
+  /** Calls back when everything written so far has left for the network; never when the connection ends before. */
+  whenSent(done: () => void): void {
+    this.#socket.write(EMPTY, (error) => {
+      if (error === null || error === undefined) done();
+    });
   }
 
   /** Adds and writes. */

@@ -12,6 +12,8 @@ export interface DialParts {
   readonly local: LocalPeer;
   /** For URLs of TLS. */
   readonly tls?: Dialling | undefined;
+  /** Where the connection is made from; undefined: as the system likes. */
+  readonly localAddress?: string | undefined;
 }
 
 /** A connection after the handshake. */
@@ -39,13 +41,17 @@ export class RefusedError extends Error {
  * @throws RefusedError when it says no; Error when it cannot be reached in time.
  */
 export async function dial(
-  { local, tls }: DialParts,
+  { local, tls, localAddress }: DialParts,
   url: string,
   to: bigint,
   lane: Lane,
   signal: AbortSignal,
 ): Promise<Dialled> {
-  const connection = await connectTo(url, tls, { timeoutMs: DIAL_TIMEOUT_MS, signal });
+  const connection = await connectTo(url, tls, {
+    timeoutMs: DIAL_TIMEOUT_MS,
+    signal,
+    localAddress,
+  });
   return new Promise((resolve, reject) => {
     const outgoing = request({
       host: new URL(url).host || 'localhost',

@@ -23,8 +23,19 @@ export const MIN_RECONNECT_MS = 20;
 /** Longest pause before a new attempt. */
 export const MAX_RECONNECT_MS = 500;
 
-/** An idle connection is asked for a sign of life so often; without one for three times that it is made anew. */
+/** An idle connection is asked for a sign of life so often, or three times in the read timeout when that is short. */
 export const PING_INTERVAL_MS = 1_000;
+
+/** When a connection is given up. */
+export interface PeerTimeouts {
+  /** Nothing was heard for so long. etcd --raft-read-timeout. */
+  readonly readMs: number;
+  /** Something waited to leave for so long. etcd --raft-write-timeout. */
+  readonly writeMs: number;
+}
+
+/** etcd's. */
+export const DEFAULT_PEER_TIMEOUTS: PeerTimeouts = { readMs: 5_000, writeMs: 5_000 };
 
 /** Calls without an answer on one connection; beyond it: TOO_MANY_REQUESTS. */
 export const MAX_OPEN_CALLS = 16_384;
@@ -40,6 +51,9 @@ export interface PeerLinkParts {
   /** What passes to and from the peer. */
   readonly counts: PeerCounts;
   readonly tls?: Dialling | undefined;
+  readonly timeouts: PeerTimeouts;
+  /** Dialled from there; undefined: as the system likes. */
+  readonly localAddress: string | undefined;
   readonly unreachable: (peer: MemberId) => void;
   /** The peer knows this member as removed. */
   readonly removed: () => void;
@@ -64,6 +78,8 @@ export class PeerLink {
   #heardMs = 0;
   /** When the ping was sent that has no answer yet. */
   #pingedMs: number | undefined;
+  /** Since when a ping waits to leave. */
+  #unsentSinceMs: number | undefined;
   #reported = '';
   #timer: Timer | undefined;
 
@@ -149,12 +165,18 @@ export class PeerLink {
   }
 
   async #connect(): Promise<void> {
-    const { local, log, tls } = this.#parts;
+    const { local, log, localAddress, tls } = this.#parts;
     const { id, urls } = this.#peer;
     const url = must(urls[this.#attempts % urls.length], 'peer URL');
     this.#attempts += 1;
     try {
-      const { socket, head } = await dial({ local, tls }, url, id, 'log', this.#abort.signal);
+      const { socket, head } = await dial(
+        { local, tls, localAddress },
+        url,
+        id,
+        'log',
+        this.#abort.signal,
+      );
       if (this.#abort.signal.aborted) return void socket.destroy();
       this.#established(new Connection(socket, head, this.#parts.counts));
     } catch (error) {
@@ -183,7 +205,8 @@ export class PeerLink {
     this.#attempts = 0;
     this.#reported = '';
     log.info('established connection with remote peer', { 'remote-peer-id': this.#peer.id });
-    this.#timer = clock.after(PING_INTERVAL_MS, () => this.#ping());
+    this.#unsentSinceMs = undefined;
+    this.#timer = clock.after(this.#pingIntervalMs(), () => this.#ping());
   }
 
   #lost(error: Error | undefined): void {
@@ -212,14 +235,29 @@ export class PeerLink {
   }
 
   #ping(): void {
-    const { clock } = this.#parts;
-    if (clock.monotonicMs() - this.#heardMs > 3 * PING_INTERVAL_MS) {
-      this.#connection?.destroy(new Error(`no sign of life for ${3 * PING_INTERVAL_MS} ms`));
+    const { clock, timeouts } = this.#parts;
+    const connection = this.#connection;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#heardMs > timeouts.readMs) {
+      connection?.destroy(new Error(`no sign of life for ${timeouts.readMs} ms`));
       return;
     }
-    this.#pingedMs = clock.monotonicMs();
-    this.#connection?.send([RECORD.ping]);
-    this.#timer = clock.after(PING_INTERVAL_MS, () => this.#ping());
+    if (nowMs - (this.#unsentSinceMs ?? nowMs) > timeouts.writeMs) {
+      connection?.destroy(new Error(`what was sent has not left for ${timeouts.writeMs} ms`));
+      return;
+    }
+    this.#pingedMs = nowMs;
+    connection?.send([RECORD.ping]);
+    if (this.#unsentSinceMs === undefined && connection !== undefined) {
+      // What leaves in order tells of everything before it.
+      this.#unsentSinceMs = nowMs;
+      connection.whenSent(() => (this.#unsentSinceMs = undefined));
+    }
+    this.#timer = clock.after(this.#pingIntervalMs(), () => this.#ping());
+  }
+
+  #pingIntervalMs(): number {
+    return Math.min(PING_INTERVAL_MS, this.#parts.timeouts.readMs / 3);
   }
 
   #onRecord(record: PeerRecord): void {

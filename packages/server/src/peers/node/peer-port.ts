@@ -3,6 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import { rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { bindAddress, listenFailure } from '../../bootstrap/urls.ts';
+import { listenAddress } from '../../node/listen-address.ts';
 import type { Logger } from '../../logger.ts';
 import { StartError } from '../../start-error.ts';
 import type { Dialling } from '../../tls/node/tls-dialer.ts';
@@ -17,6 +18,7 @@ export interface PeerPortParts {
   readonly tls: Dialling | undefined;
   /** Reads what comes in. It listens nowhere itself, so its own limits of time do not run. */
   readonly http: HttpServer;
+  readonly isPortShared: boolean;
 }
 
 /** One listening port. */
@@ -48,10 +50,13 @@ export class PeerPort {
       socket.on('error', () => socket.destroy());
       door.accept(socket);
     });
+    const where = await listenAddress(address, parts.isPortShared).catch((error: unknown) => {
+      throw error instanceof StartError ? error : listenFailure(address, error);
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(listenFailure(address, error)));
       if ('path' in address) rmSync(address.path, { force: true });
-      server.listen({ ...address }, resolve);
+      server.listen(where, resolve);
     });
     return port;
   }

@@ -30,7 +30,7 @@ import { IncomingTransfers } from './bulk-receiver.ts';
 import { Connection } from './connection.ts';
 import { accept, type Hello, judgeHello, readHello, refuse } from './handshake.ts';
 import { askMembers } from './ask-members.ts';
-import { PeerLink } from './peer-link.ts';
+import { DEFAULT_PEER_TIMEOUTS, PeerLink, type PeerTimeouts } from './peer-link.ts';
 import { markHeard, PeerPort } from './peer-port.ts';
 import { servePeerPage } from './peer-pages.ts';
 
@@ -43,6 +43,12 @@ export interface TcpTransportParts {
   readonly traffic?: PeerTraffic;
   /** For URLs of TLS, on both sides; absent: there are none. */
   readonly tls?: Dialling | undefined;
+  /** When a connection is given up. @defaultValue etcd's */
+  readonly timeouts?: PeerTimeouts;
+  /** Peers are dialled from this address; undefined: as the system likes. */
+  readonly localAddress?: string | undefined;
+  /** Several processes may listen on the ports. @defaultValue false */
+  readonly isPortShared?: boolean;
 }
 
 /** The peers of one member, over TCP. */
@@ -76,10 +82,10 @@ export class TcpTransport implements PeerTransport {
     this.#handlers = handlers;
     this.#transfers = new IncomingTransfers(local, handlers);
     try {
-      const { listenUrls, log, tls } = this.#parts;
+      const { isPortShared = false, listenUrls, log, tls } = this.#parts;
       const http = this.#http();
       for (const url of listenUrls)
-        this.#ports.push(await PeerPort.listen(url, { log, tls, http }));
+        this.#ports.push(await PeerPort.listen(url, { log, tls, http, isPortShared }));
     } catch (error) {
       await this.close();
       throw error;
@@ -173,7 +179,18 @@ export class TcpTransport implements PeerTransport {
       if (!this.#closed) this.#handlers?.removed();
     };
     const counts = this.#traffic.of(peer.id);
-    const parts = { local, clock, log, tls, counts, unreachable, removed };
+    const { localAddress, timeouts = DEFAULT_PEER_TIMEOUTS } = this.#parts;
+    const parts = {
+      local,
+      clock,
+      log,
+      tls,
+      counts,
+      timeouts,
+      localAddress,
+      unreachable,
+      removed,
+    };
     this.#links.set(peer.id, new PeerLink(peer, parts));
   }
 

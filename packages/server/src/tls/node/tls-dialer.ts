@@ -14,8 +14,10 @@ export interface Dialling {
   readonly serverName?: string | undefined;
 }
 
-/** When a dialler gives up. */
+/** When a dialler gives up, and where it dials from. */
 export interface DialLimits {
+  /** An address of this machine; undefined: as the system likes. */
+  readonly localAddress?: string | undefined;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
@@ -32,7 +34,13 @@ export async function connectTo(
 ): Promise<Socket> {
   const address = socketAddress(url);
   const target: NetConnectOpts =
-    'path' in address ? { path: address.path } : { host: address.host, port: address.port };
+    'path' in address
+      ? { path: address.path }
+      : {
+          host: address.host,
+          port: address.port,
+          ...(limits.localAddress === undefined ? {} : { localAddress: limits.localAddress }),
+        };
   if (!isTlsUrl(url)) return connected(connectTcp(target), 'connect', limits);
   if (dialling === undefined) throw new Error(`${url} needs TLS, and there is none configured`);
   const { credentials, serverName } = dialling;
