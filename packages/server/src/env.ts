@@ -29,7 +29,7 @@ export interface BackendStore {
   /** Removes a closed database. Harmless when it is not there. */
   remove(name: string): Promise<void>;
   /** Bytes that an open database takes on the disk; absent: nobody knows. */
-  diskBytes?(name: string): Promise<number>;
+  readonly diskBytes?: (name: string) => Promise<number>;
 }
 
 /** A door through which clients come in. */

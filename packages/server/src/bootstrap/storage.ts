@@ -106,17 +106,7 @@ export async function openStorage(
       await disk.revoke();
     };
     await checkIdentity(options, layout, recovered, close);
-    const refusal = versionRefusal(env.serverVersion ?? ETCD_VERSION, recovered.state);
-    if (refusal !== undefined) {
-      await close();
-      throw refusal;
-    }
-    await defragmentAtStart(
-      recovered,
-      env.backends,
-      options.bootstrapDefragThresholdMegabytes,
-      env.log,
-    );
+    await prepare(options, env, recovered, close);
     // A member that joined before, and had nothing when it went down, asks again whom to talk to.
     if (recovered.state.appliedIndex === 0 && firstPeers.length === 0) {
       firstPeers = (await joinCluster(await discovered(options, env), transport)).peers;
@@ -126,6 +116,22 @@ export async function openStorage(
     await disk.revoke();
     throw startError(error, layout);
   }
+}
+
+/** What was recovered is of no newer version, and as small as was asked for. */
+async function prepare(
+  options: ResolvedOptions,
+  env: Env,
+  recovered: Recovered,
+  close: () => Promise<void>,
+): Promise<void> {
+  const refusal = versionRefusal(env.serverVersion ?? ETCD_VERSION, recovered.state);
+  if (refusal !== undefined) {
+    await close();
+    throw refusal;
+  }
+  const { bootstrapDefragThresholdMegabytes: threshold } = options;
+  await defragmentAtStart(recovered, env.backends, threshold, env.log);
 }
 
 function firstMembers(options: ResolvedOptions): ReturnType<typeof initialCluster> {

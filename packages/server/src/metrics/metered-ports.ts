@@ -1,5 +1,4 @@
 /** Ports with a counter in front: what passes is measured, nothing else changes. */
-import { must } from '@etcd-ts/base';
 import type { Backend } from '@etcd-ts/mvcc';
 import type { Message } from '@etcd-ts/raft';
 import type { Clock } from '../clock.ts';
@@ -21,9 +20,7 @@ export function meteredBackends(
     list: () => store.list(),
     open: async (name) => meteredBackend(await store.open(name), metrics, clock),
     remove: (name) => store.remove(name),
-    ...(store.diskBytes === undefined
-      ? {}
-      : { diskBytes: (name: string) => must(store.diskBytes, 'diskBytes')(name) }),
+    ...(store.diskBytes === undefined ? {} : { diskBytes: store.diskBytes }),
   };
 }
 
