@@ -11,6 +11,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
+  AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   cryptoProvider,
   ExtendedKeyUsage,
@@ -19,6 +20,7 @@ import {
   KeyUsagesExtension,
   PemConverter,
   SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
   type X509Certificate,
   X509CertificateGenerator,
   X509CrlGenerator,
@@ -60,6 +62,8 @@ export async function makeAuthority(name: string): Promise<Authority> {
     extensions: [
       new BasicConstraintsExtension(true, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      // Tells authorities of one name apart, when one takes over from the other.
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
   return { certificate, keys };
@@ -93,14 +97,13 @@ export async function issue(
     signingAlgorithm: ALGORITHM,
     extensions: [
       new ExtendedKeyUsageExtension(usages),
+      await AuthorityKeyIdentifierExtension.create(authority.keys.publicKey),
       ...(names.length === 0 ? [] : [new SubjectAlternativeNameExtension(names)]),
     ],
   });
-  writeFileSync(join(folder, `${name}.crt`), certificate.toString('pem'));
+  writePem(join(folder, `${name}.crt`), certificate.toString('pem'));
   const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-  writeFileSync(join(folder, `${name}.key`), PemConverter.encode(key, 'PRIVATE KEY'), {
-    mode: 0o600,
-  });
+  writePem(join(folder, `${name}.key`), PemConverter.encode(key, 'PRIVATE KEY'), 0o600);
   return certificate;
 }
 
@@ -118,7 +121,7 @@ export async function revoke(
     signingAlgorithm: ALGORITHM,
     entries: certificates.map(({ serialNumber: serial }) => ({ serialNumber: serial })),
   });
-  writeFileSync(path, PemConverter.encode(list.rawData, 'X509 CRL'));
+  writePem(path, PemConverter.encode(list.rawData, 'X509 CRL'));
 }
 
 /**
@@ -130,8 +133,8 @@ export async function makeCertificates(folder: string): Promise<Authority> {
   mkdirSync(folder, { recursive: true });
   const authority = await makeAuthority('etcd-ts example authority');
   const other = await makeAuthority('somebody else');
-  writeFileSync(join(folder, 'ca.crt'), authority.certificate.toString('pem'));
-  writeFileSync(join(folder, 'other-ca.crt'), other.certificate.toString('pem'));
+  writePem(join(folder, 'ca.crt'), authority.certificate.toString('pem'));
+  writePem(join(folder, 'other-ca.crt'), other.certificate.toString('pem'));
   const here = { hosts: HERE };
   await issue(folder, 'server', authority, { commonName: 'server', ...here });
   await issue(folder, 'peer', authority, { commonName: 'peer', ...here });
@@ -147,6 +150,11 @@ export async function makeCertificates(folder: string): Promise<Authority> {
   ];
   await revoke(join(folder, 'revoked.crl'), authority, revoked);
   return authority;
+}
+
+/** With the line end that lets files be put together by `cat`. */
+function writePem(path: string, pem: string, mode = 0o644): void {
+  writeFileSync(path, `${pem}\n`, { mode });
 }
 
 /** Sixteen random bytes, the first of them positive: a serial number is a signed integer. */
