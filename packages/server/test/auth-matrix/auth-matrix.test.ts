@@ -10,55 +10,11 @@ import { Services } from '../../src/services/services.ts';
 import { startRealEtcd, type Target } from '../differential/target.ts';
 import { FakeNode } from '../services/fake-node.ts';
 import { SURROUNDINGS } from '../services/surroundings.ts';
-import { type CallerName, CALLERS, outcome, prepare, withCertificate } from './callers.ts';
-import { BAD_TOKEN, DENIED, type Row, ROWS, USER_EMPTY } from './rows.ts';
+import { type Answers, ask } from './ask.ts';
+import { withCertificate } from './callers.ts';
+import { ROWS, toldBy35 } from './rows.ts';
 
 const peers = realEtcd();
-
-/** What a server told every caller, by row. */
-type Answers = ReadonlyMap<Row, ReadonlyMap<CallerName, string>>;
-
-async function ask(
-  channelOf: (caller: CallerName) => InProcessChannel | Target['channel'] | undefined,
-): Promise<Answers> {
-  const first = channelOf('root');
-  if (first === undefined) throw new Error('root has no channel');
-  const tokens = await prepare(first);
-  const answers = new Map<Row, Map<CallerName, string>>();
-  for (const row of ROWS) {
-    const told = new Map<CallerName, string>();
-    answers.set(row, told);
-    for (const caller of CALLERS) {
-      const channel = channelOf(caller);
-      if (channel === undefined) continue;
-      told.set(caller, await outcome(channel, row.method, row.ask(caller), tokens.get(caller)));
-    }
-  }
-  return answers;
-}
-
-/** Methods whose refusals 3.5 sends in the words of its inner layers, with code Unknown. */
-const RAW_IN_35 = /Maintenance\/(Defragment|Hash|HashKV|Snapshot)$/;
-
-/** What etcd 3.5.30 tells: the same, but for what later versions have mended. */
-function toldBy35({ method, what, told }: Row, caller: CallerName): string {
-  const text = told[caller];
-  if (method === 'etcdserverpb.KV/RangeStream') {
-    return '12 unknown method RangeStream for service etcdserverpb.KV';
-  }
-  // For root alone before 3.5.32.
-  if (method === 'etcdserverpb.Maintenance/Status' && text === 'ok' && caller !== 'root') {
-    return DENIED;
-  }
-  // The hole that GHSA-xg4h-6gfc-h4m8 is about.
-  if (method === 'etcdserverpb.Watch/Watch' && what === 'from a key on' && caller === 'able') {
-    return 'ok';
-  }
-  if (RAW_IN_35.test(method) && [USER_EMPTY, BAD_TOKEN, DENIED].includes(text)) {
-    return text.replace(/^\d+ etcdserver:/, '2 auth:');
-  }
-  return text;
-}
 
 let ours: Answers;
 beforeAll(async () => {

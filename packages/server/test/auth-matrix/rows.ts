@@ -267,7 +267,19 @@ const recipes: readonly Row[] = [
   ...rows('v3electionpb.Election/Resign', ['', leaderOf, unknown(able())]),
 ];
 
-const health: readonly Row[] = [
+const LIST_SERVICES = { messageRequest: { $case: 'listServices', value: '' } };
+
+const open: readonly Row[] = [
+  ...rows('grpc.reflection.v1.ServerReflection/ServerReflectionInfo', [
+    '',
+    LIST_SERVICES,
+    everyone(),
+  ]),
+  ...rows('grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo', [
+    '',
+    LIST_SERVICES,
+    everyone(),
+  ]),
   ...rows('grpc.health.v1.Health/Check', ['', {}, everyone()]),
   ...rows('grpc.health.v1.Health/Watch', ['', {}, everyone()]),
   ...rows('grpc.health.v1.Health/List', ['', {}, everyone()]),
@@ -279,6 +291,39 @@ export const ROWS: readonly Row[] = [
   ...recipes,
   ...admin,
   ...auth,
-  ...health,
+  ...open,
   ...rows('etcdserverpb.Auth/AuthDisable', ['', {}, root()]),
 ];
+
+/** Who has the right to [a, b). */
+const HOLDERS: readonly CallerName[] = ['able', 'certificate'];
+
+/** Methods whose refusals 3.5 sends in the words of its inner layers, with code Unknown. */
+const RAW_IN_35 = /Maintenance\/(Defragment|Hash|HashKV|Snapshot)$/;
+
+/** What etcd 3.5.30 tells: the same, but for what later versions have mended. */
+export function toldBy35({ method, what, told }: Row, caller: CallerName): string {
+  const text = told[caller];
+  if (method === 'etcdserverpb.KV/RangeStream') {
+    return '12 unknown method RangeStream for service etcdserverpb.KV';
+  }
+  if (method.startsWith('grpc.reflection.')) {
+    return `12 unknown service ${method.slice(0, method.indexOf('/'))}`;
+  }
+  // For root alone before 3.5.32.
+  if (method === 'etcdserverpb.Maintenance/Status' && text === 'ok' && caller !== 'root') {
+    return DENIED;
+  }
+  // The hole that GHSA-xg4h-6gfc-h4m8 is about.
+  if (
+    method === 'etcdserverpb.Watch/Watch' &&
+    what === 'from a key on' &&
+    HOLDERS.includes(caller)
+  ) {
+    return 'ok';
+  }
+  if (RAW_IN_35.test(method) && [USER_EMPTY, BAD_TOKEN, DENIED].includes(text)) {
+    return text.replace(/^\d+ etcdserver:/, '2 auth:');
+  }
+  return text;
+}

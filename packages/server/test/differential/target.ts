@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { ConnectionOptions } from 'node:tls';
 import { GrpcChannel } from '@etcd-ts/client/node';
 import type { Channel } from '@etcd-ts/protocol';
 
@@ -17,13 +18,21 @@ export interface Target {
   stop(): Promise<void>;
 }
 
+/** How real etcd is set up. */
+export interface RealEtcdOptions {
+  readonly flags?: readonly string[];
+  /** Clients come by TLS, as node:tls takes it. */
+  readonly tls?: ConnectionOptions;
+}
+
 /** Starts real etcd with one member in a folder of its own, and waits until it serves. */
 export async function startRealEtcd(
   program: string,
+  { flags = [], tls }: RealEtcdOptions = {},
 ): Promise<Target & { readonly clientUrl: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'real-etcd-'));
   const [clientPort, peerPort] = await Promise.all([freePort(), freePort()]);
-  const clientUrl = `http://127.0.0.1:${clientPort}`;
+  const clientUrl = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${clientPort}`;
   const peerUrl = `http://127.0.0.1:${peerPort}`;
   const etcd = spawn(
     program,
@@ -35,12 +44,13 @@ export async function startRealEtcd(
       ['--initial-advertise-peer-urls', peerUrl],
       ['--initial-cluster', `default=${peerUrl}`],
       ['--unsafe-no-fsync'],
+      flags,
     ].flat(),
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
   const exited = once(etcd, 'exit');
   await serves(etcd);
-  const channel = new GrpcChannel(`127.0.0.1:${clientPort}`);
+  const channel = new GrpcChannel(clientUrl, tls === undefined ? {} : { tls });
   return {
     channel,
     clientUrl,
