@@ -1,11 +1,12 @@
 /** Options about sockets, peers and databases, each by what it does to a node. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@etcd-ts/client/node';
 import { HealthCheckRequest } from '@etcd-ts/protocol';
+import type { Message } from '@etcd-ts/raft';
 import { afterEach, describe, expect, test } from 'vitest';
 import { EtcdNode } from '../src/etcd-node.ts';
 import type { EtcdNodeOptions } from '../src/index.ts';
@@ -142,9 +143,11 @@ describe('connections to peers', () => {
   >[1];
 
   /** A peer that takes connections and upgrades them, and says nothing more. */
-  async function silentPeer(seen: (address: string | undefined) => void): Promise<string> {
+  async function silentPeer(
+    seen: (address: string | undefined, socket: Socket) => void,
+  ): Promise<string> {
     const server = createServer((socket) => {
-      seen(socket.remoteAddress);
+      seen(socket.remoteAddress, socket);
       socket.on('error', () => undefined);
       socket.once('data', () =>
         socket.write(
@@ -178,6 +181,46 @@ describe('connections to peers', () => {
     await expect
       .poll(() => lines.map(({ fields }) => String(fields['error'])).join(), { timeout: 20_000 })
       .toContain('no sign of life for 60 ms');
+  });
+
+  test('are given up when what was sent does not leave within the write timeout', async () => {
+    const lines: { message: string; fields: LogFields }[] = [];
+    // Reads nothing: what is sent to it fills the buffers between.
+    const url = await silentPeer((_, socket) => {
+      socket.once('data', () => {
+        socket.pause();
+      });
+    });
+    const transport = new TcpTransport({
+      listenUrls: [ANY_PORT],
+      clock: systemClock,
+      log: logOf(lines),
+      timeouts: { readMs: 60_000, writeMs: 1 },
+    });
+    toClose.push(() => transport.close());
+    transport.setPeers([{ id: memberId(2n), urls: [url] }]);
+    await transport.start(local, handlers);
+    await expect
+      .poll(() => transport.connectedSinceMs(memberId(2n)), { timeout: 20_000 })
+      .toBeDefined();
+    const data = new Uint8Array(1 << 20);
+    const entry = { index: 1, term: 1, payload: { kind: 'command', data } } as const;
+    const append = {
+      type: 'append',
+      from: 1n,
+      to: 2n,
+      term: 1,
+      prevIndex: 0,
+      prevTerm: 0,
+      entries: [entry],
+      commit: 0,
+      session: 0,
+    };
+    transport.send(Array.from({ length: 32 }, () => append as unknown as Message));
+    transport.flush();
+    await expect
+      .poll(() => lines.map(({ fields }) => String(fields['error'])).join(), { timeout: 20_000 })
+      .toContain('what was sent has not left for 1 ms');
   });
 
   test.skipIf(process.platform !== 'linux')(

@@ -14,8 +14,12 @@ const ELECTION_TICKS = 10;
 
 const HOST = new Proxy({}, { get: () => () => undefined }) as ConsensusHost;
 
-/** The tick in which one of three voters, who hears of no other, campaigns. */
-async function ticksToCampaign(initialElectionTickAdvance: boolean, seed: number): Promise<number> {
+/** How one of three voters, who hears of no other, campaigns: after how many ticks, in which term. */
+async function campaign(
+  initialElectionTickAdvance: boolean,
+  seed: number,
+  preVote = false,
+): Promise<{ ticks: number; term: number; role: string }> {
   const clock = new ManualClock();
   const ids = [1n, 2n, 3n];
   const confState = {
@@ -39,7 +43,7 @@ async function ticksToCampaign(initialElectionTickAdvance: boolean, seed: number
     heartbeatIntervalMs: TICK_MS,
     electionTimeoutMs: TICK_MS * ELECTION_TICKS,
     initialElectionTickAdvance,
-    preVote: false,
+    preVote,
   });
   const parts = {
     options,
@@ -54,13 +58,19 @@ async function ticksToCampaign(initialElectionTickAdvance: boolean, seed: number
     await clock.pass(TICK_MS);
     await new Promise((resolve) => setImmediate(resolve));
   }
+  const { role, term } = consensus.status();
   consensus.kill();
-  return ticks;
+  return { ticks, term, role };
 }
 
 test('without the advance it waits a whole election timeout, with it at most as long as another one', async () => {
   for (const seed of [1, 2, 3, 4, 5]) {
-    expect(await ticksToCampaign(false, seed)).toBeGreaterThanOrEqual(ELECTION_TICKS);
-    expect(await ticksToCampaign(true, seed)).toBeLessThanOrEqual(ELECTION_TICKS + 1);
+    expect((await campaign(false, seed)).ticks).toBeGreaterThanOrEqual(ELECTION_TICKS);
+    expect((await campaign(true, seed)).ticks).toBeLessThanOrEqual(ELECTION_TICKS + 1);
   }
+});
+
+test('a pre-vote leaves the term as it is, a vote raises it', async () => {
+  expect(await campaign(true, 1, true)).toMatchObject({ term: 1, role: 'preCandidate' });
+  expect(await campaign(true, 1, false)).toMatchObject({ term: 2, role: 'candidate' });
 });

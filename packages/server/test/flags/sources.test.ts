@@ -220,6 +220,30 @@ describe('flags without effect', () => {
 });
 
 describe('gates', () => {
+  test('set the options of their gates, groups all of theirs but what is named', () => {
+    const gates = (text: string) => settingsOf({ words: [`--feature-gates=${text}`] }).options;
+    expect(gates('CompactHashCheck=true,LeaseCheckpoint=1')).toMatchObject({
+      compactHashCheck: true,
+      leaseCheckpoint: true,
+    });
+    expect(gates('StopGRPCServiceOnDefrag=false,AllAlpha=true')).toMatchObject({
+      stopGrpcServiceOnDefrag: false,
+      initialCorruptCheck: true,
+      setMemberLocalAddress: true,
+    });
+  });
+
+  test('are set by the switches of 3.5 that they replaced', () => {
+    const words = [
+      '--experimental-initial-corrupt-check',
+      '--experimental-enable-lease-checkpoint',
+    ];
+    expect(settingsOf({ words }).options).toMatchObject({
+      initialCorruptCheck: true,
+      leaseCheckpoint: true,
+    });
+  });
+
   test.each([
     ['Foo=true', 'unrecognized feature gate: Foo'],
     ['CompactHashCheck', 'missing bool value for CompactHashCheck'],

@@ -56,6 +56,8 @@ export const CHECKS: Family = {
   ],
 };
 
+const NO_TRACES = 'no traces are sent';
+
 /** Traces. */
 export const TRACING: Family = {
   title: 'Distributed tracing',
@@ -64,31 +66,31 @@ export const TRACING: Family = {
       fallback: 'false',
       since: '3.6',
       help: 'Send traces by OpenTelemetry.',
-      isPending: true,
+      noEffect: NO_TRACES,
     }),
     flag('distributed-tracing-address', TEXT, {
       fallback: 'localhost:4317',
       since: '3.6',
       help: 'Address of the collector.',
-      isPending: true,
+      noEffect: NO_TRACES,
     }),
     flag('distributed-tracing-service-name', TEXT, {
       fallback: 'etcd',
       since: '3.6',
       help: 'Name of the service in traces, the same for all members.',
-      isPending: true,
+      noEffect: NO_TRACES,
     }),
     flag('distributed-tracing-instance-id', TEXT, {
       fallback: '',
       since: '3.6',
       help: 'Name of this member in traces.',
-      isPending: true,
+      noEffect: NO_TRACES,
     }),
     flag('distributed-tracing-sampling-rate', INT, {
       fallback: '0',
       since: '3.6',
       help: 'Samples per million spans.',
-      isPending: true,
+      noEffect: NO_TRACES,
     }),
   ],
 };
