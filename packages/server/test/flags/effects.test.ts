@@ -25,7 +25,7 @@ async function statusOf(url: string, headers: Record<string, string> = {}): Prom
 const code = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
     () => 'OK',
-    (error: { code?: string }) => error.code ?? String(error),
+    (error: { code?: string; message: string }) => error.code ?? error.message,
   );
 
 test('--name, --advertise-client-urls and --initial-advertise-peer-urls are what the member list tells', async () => {
