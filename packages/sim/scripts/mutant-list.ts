@@ -1,16 +1,7 @@
 /** Bugs to plant, one at a time: each one line (or two) of the system's own code, changed as a tired person might. */
-
-/** A bug to plant. */
-export interface Mutant {
-  readonly name: string;
-  readonly area: string;
-  readonly file: string;
-  /** Found exactly once in the file. */
-  readonly find: string;
-  readonly replace: string;
-  /** The profile that is most likely to meet it. */
-  readonly profile: string;
-}
+import type { Mutant } from './mutant.ts';
+import { MEMBERSHIP_MUTANTS } from './mutants-members.ts';
+import { STORAGE_MUTANTS } from './mutants-storage.ts';
 
 const raft: readonly Mutant[] = [
   {
@@ -208,7 +199,7 @@ const driver: readonly Mutant[] = [
     file: 'server/src/apply/command-codec.ts',
     find: 'for (let i = 4; i < 20; i++) if (data[i] !== this.#template[i]) return 0;',
     replace: 'for (let i = 4; i < 12; i++) if (data[i] !== this.#template[i]) return 0;',
-    profile: 'crash',
+    profile: 'edges',
   },
   {
     name: "another member's entry is taken for one's own",
@@ -224,7 +215,7 @@ const driver: readonly Mutant[] = [
     file: 'server/src/consensus/log-groups.ts',
     find: 'while (!this.#isInstalling && !this.#ended) {',
     replace: 'while (!this.#ended) {',
-    profile: 'crash',
+    profile: 'edges',
   },
 ];
 
@@ -374,9 +365,9 @@ const mvcc: readonly Mutant[] = [
     name: 'the applied position is not written with the data',
     area: 'mvcc',
     file: 'mvcc/src/write-behind.ts',
-    find: 'operations.push({ key: metaName(META_APPLIED), value: positionBytes(applied) });',
+    find: '    yield { key: metaName(META_APPLIED), value: positionBytes(applied) };',
     replace:
-      'if (operations.length % 2 === 0) operations.push({ key: metaName(META_APPLIED), value: positionBytes(applied) });',
+      '    if (applied.index % 2 === 0) yield { key: metaName(META_APPLIED), value: positionBytes(applied) };',
     profile: 'crash',
   },
   {
@@ -468,7 +459,7 @@ const watch: readonly Mutant[] = [
     file: 'mvcc/src/watch-hub.ts',
     find: '      watcher.next = watcher.nextRevision;\n      this.#synced.delete(watcher);',
     replace: '      watcher.next = state.revision + 1;\n      this.#synced.delete(watcher);',
-    profile: 'crash',
+    profile: 'edges',
   },
   {
     name: 'catching up gives what is older than asked for',
@@ -506,74 +497,6 @@ const watch: readonly Mutant[] = [
   },
 ];
 
-const durability: readonly Mutant[] = [
-  {
-    name: 'a group is done before it is synced',
-    area: 'wal',
-    file: 'wal/src/log-writer.ts',
-    find: 'if (nextHeader !== undefined || waiters.some(({ sync }) => sync)) await this.#sync();',
-    replace: 'if (nextHeader !== undefined) await this.#sync();',
-    profile: 'crash',
-  },
-  {
-    name: 'a failed sync is tried again',
-    area: 'wal',
-    file: 'wal/src/log-writer.ts',
-    find: '      await this.#file.sync();\n    } finally {',
-    replace: '      await this.#file.sync().catch(() => this.#file.sync());\n    } finally {',
-    profile: 'crash',
-  },
-  {
-    name: 'checksums are not looked at',
-    area: 'wal',
-    file: 'wal/src/record.ts',
-    find: 'crc32cWords(words, (start + 4) / 4, end / 4) !== crc',
-    replace: 'crc32cWords(words, (start + 4) / 4, end / 4) === -1',
-    profile: 'crash',
-  },
-  {
-    name: 'the log is dropped before the database is durable',
-    area: 'snapshot',
-    file: 'server/src/state/log-marks.ts',
-    find: 'const isDurable = await flusher.checkpoint();',
-    replace: 'const isDurable = await flusher.flush();',
-    profile: 'crash',
-  },
-  {
-    name: 'a received snapshot is not made durable',
-    area: 'snapshot',
-    file: 'server/src/state/databases.ts',
-    find: '    await backend.sync();\n  } catch (error) {',
-    replace: '  } catch (error) {',
-    profile: 'crash',
-  },
-  {
-    name: 'the newest database counts, whatever the log says',
-    area: 'snapshot',
-    file: 'server/src/state/databases.ts',
-    find: 'if (applied === 0 || applied > lastIndex) continue;',
-    replace: 'if (applied === 0) continue;',
-    profile: 'crash',
-  },
-  {
-    name: 'the oldest database counts',
-    area: 'snapshot',
-    file: 'server/src/state/databases.ts',
-    find: 'if (best === undefined || applied > best.applied) best = candidate;',
-    replace: 'if (best === undefined || applied < best.applied) best = candidate;',
-    profile: 'crash',
-  },
-  {
-    name: 'a snapshot is restored without its applied position first',
-    area: 'snapshot',
-    file: 'mvcc/src/open-store.ts',
-    find: '(equalBytes(key, positionName) ? last : operations).push({ key, value });',
-    replace:
-      'if (operations.length % 7 !== 6) (equalBytes(key, positionName) ? last : operations).push({ key, value });\n      else operations.push({ key, value: undefined });',
-    profile: 'crash',
-  },
-];
-
 /** All of them. */
 export const MUTANTS: readonly Mutant[] = [
   ...raft,
@@ -581,5 +504,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...services,
   ...mvcc,
   ...watch,
-  ...durability,
+  ...STORAGE_MUTANTS,
+  ...MEMBERSHIP_MUTANTS,
 ];

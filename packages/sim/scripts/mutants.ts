@@ -1,10 +1,15 @@
 /**
- * `npm run sim:mutants [-- [--cpu-minutes=N] AREA or part of a name …]`: plants each bug of the list in a copy of the
- * sources, runs the simulator on it until it finds a violation or its time is up, and writes the table to MUTANTS.md
- * when all were run.
+ * `npm run sim:mutants [-- [OPTIONS] AREA or part of a name …]`: plants each bug of the list in a copy of the sources and
+ * runs the simulator on it until it finds a violation or its time is up.
+ *
+ *   --cpu-minutes=N   processor time for one bug (default 2)
+ *   --minutes=N       begins no further one after so many minutes
+ *   --results=FILE    adds each outcome to a file, and leaves out the bugs that are in it
+ *   --table           writes MUTANTS.md from that file, and runs nothing
  */
 import { spawnSync } from 'node:child_process';
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -19,20 +24,31 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { type Mutant, MUTANTS } from './mutant-list.ts';
+import { parseArgs } from 'node:util';
+import { MUTANTS } from './mutant-list.ts';
+import type { Mutant } from './mutant.ts';
 
-const options = process.argv.slice(2).filter((each) => each.startsWith('--'));
-/** Processor time for one mutant. */
-const CPU_MINUTES = Number(/^--cpu-minutes=(.*)$/.exec(options[0] ?? '')?.[1] ?? 2);
+const { values: options, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: {
+    'cpu-minutes': { type: 'string', default: '2' },
+    minutes: { type: 'string', default: '1000000' },
+    results: { type: 'string' },
+    table: { type: 'boolean', default: false },
+  },
+});
+const CPU_MINUTES = Number(options['cpu-minutes']);
 const SEEDS = 1000;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
 interface Verdict {
-  readonly mutant: Mutant;
-  readonly killedBy: string | undefined;
+  readonly name: string;
+  /** The invariant, or that the run broke off; null: it survived. */
+  readonly killedBy: string | null;
   /** `stale`: the line to change is not there any more. */
   readonly seeds: string;
+  /** Of processor time. */
   readonly seconds: number;
 }
 
@@ -55,9 +71,8 @@ function judge(copy: string, mutant: Mutant): Verdict {
   const file = join(copy, 'packages', mutant.file);
   const original = readFileSync(file, 'utf8');
   const parts = original.split(mutant.find);
-  if (parts.length !== 2) return { mutant, killedBy: undefined, seeds: 'stale', seconds: 0 };
+  if (parts.length !== 2) return { name: mutant.name, killedBy: null, seeds: 'stale', seconds: 0 };
   writeFileSync(file, parts.join(mutant.replace));
-  const started = performance.now();
   try {
     const main = join(copy, 'packages', 'sim', 'src', 'node', 'main.ts');
     const flags = [
@@ -83,55 +98,81 @@ function judge(copy: string, mutant: Mutant): Verdict {
     );
     const text = `${run.stdout}${run.stderr}`;
     const violation = /violates (\w+): /.exec(text)?.[1];
-    const killedBy = violation ?? (run.status === 0 ? undefined : 'the run broke off');
+    const killedBy = violation ?? (run.status === 0 ? null : 'the run broke off');
     const seeds = /(\d+) seeds,/.exec(text)?.[1] ?? '?';
-    return { mutant, killedBy, seeds, seconds: Math.round((performance.now() - started) / 1000) };
+    const seconds = Number(/(\d+) s of processor time/.exec(text)?.[1] ?? 0);
+    return { name: mutant.name, killedBy, seeds, seconds };
   } finally {
     writeFileSync(file, original);
   }
 }
 
-function table(verdicts: readonly Verdict[]): string {
-  const killed = verdicts.filter((each) => each.killedBy !== undefined).length;
-  const rows = verdicts.map(
-    ({ mutant, killedBy, seeds, seconds }) =>
-      `| ${mutant.area} | ${mutant.name} | ${mutant.profile} | ${killedBy ?? '**survived**'} | ${seeds} | ${seconds} |`,
+/** What earlier runs have found, by name; the last word counts. */
+function readResults(): Map<string, Verdict> {
+  const { results } = options;
+  const lines = results === undefined || !existsSync(results) ? '' : readFileSync(results, 'utf8');
+  const verdicts = lines.split('\n').filter((line) => line !== '');
+  return new Map(
+    verdicts.map((line) => {
+      const verdict = JSON.parse(line) as Verdict;
+      return [verdict.name, verdict] as const;
+    }),
   );
+}
+
+function table(verdicts: ReadonlyMap<string, Verdict>): string {
+  const known = MUTANTS.filter(({ name }) => verdicts.has(name));
+  const killed = known.filter(({ name }) => verdicts.get(name)?.killedBy !== null).length;
+  const rows = known.map(({ area, name, profile }) => {
+    const { killedBy, seeds, seconds } = verdicts.get(name) as Verdict;
+    return `| ${area} | ${name} | ${profile} | ${killedBy ?? '**survived**'} | ${seeds} | ${seconds} |`;
+  });
   return [
     '# Planted bugs',
     '',
-    `\`npm run sim:mutants\` plants one bug at a time and lets the simulator look for it: ${killed} of ${verdicts.length} found,`,
+    `\`npm run sim:mutants\` plants one bug at a time and lets the simulator look for it: ${killed} of ${known.length} found,`,
     `each within ${SEEDS} seeds or ${CPU_MINUTES} minutes of processor time.`,
     '',
-    '| Area | Bug | Profile | Found by | Seeds | Seconds |',
+    '| Area | Bug | Profile | Found by | Seeds | Seconds of processor time |',
     '|---|---|---|---|---|---|',
     ...rows,
     '',
   ].join('\n');
 }
 
-const wanted = process.argv.slice(2).filter((each) => !each.startsWith('--'));
-const chosen = MUTANTS.filter(
-  ({ area, name }) =>
-    wanted.length === 0 || wanted.some((part) => area === part || name.includes(part)),
-);
-const copy = copyTree();
-const verdicts: Verdict[] = [];
-try {
-  for (const mutant of chosen) {
-    const verdict = judge(copy, mutant);
-    verdicts.push(verdict);
-    const outcome = verdict.killedBy ?? 'SURVIVED';
-    console.log(
-      `${outcome.padEnd(10)} ${verdict.seconds} s, ${verdict.seeds} seeds: ${mutant.area}: ${mutant.name}`,
-    );
+/** Plants those that were asked for, one after the other. */
+function run(done: ReadonlyMap<string, Verdict>): void {
+  const chosen = MUTANTS.filter(
+    ({ area, name }) =>
+      !done.has(name) &&
+      (wanted.length === 0 || wanted.some((part) => area === part || name.includes(part))),
+  );
+  const copy = copyTree();
+  let killed = 0;
+  let judged = 0;
+  const started = performance.now();
+  try {
+    for (const mutant of chosen) {
+      if (performance.now() - started > Number(options.minutes) * 60_000) break;
+      const verdict = judge(copy, mutant);
+      judged++;
+      if (verdict.killedBy !== null) killed++;
+      if (options.results !== undefined) {
+        appendFileSync(options.results, `${JSON.stringify(verdict)}\n`);
+      }
+      const { seconds, seeds } = verdict;
+      const outcome = verdict.killedBy ?? 'SURVIVED';
+      console.log(
+        `${outcome.padEnd(10)} ${seconds} s, ${seeds} seeds: ${mutant.area}: ${mutant.name}`,
+      );
+    }
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
   }
-} finally {
-  rmSync(copy, { recursive: true, force: true });
+  console.log(`${killed} of ${judged} found; ${chosen.length - judged} not run`);
+  process.exitCode = judged - killed > judged * 0.05 ? 1 : 0;
 }
-const survivors = verdicts.filter((each) => each.killedBy === undefined).length;
-console.log(`${verdicts.length - survivors} of ${verdicts.length} found`);
-if (wanted.length === 0) {
-  writeFileSync(join(root, 'packages', 'sim', 'MUTANTS.md'), table(verdicts));
-}
-process.exitCode = survivors > verdicts.length * 0.05 ? 1 : 0;
+
+const done = readResults();
+if (options.table) writeFileSync(join(root, 'packages', 'sim', 'MUTANTS.md'), table(done));
+else run(done);

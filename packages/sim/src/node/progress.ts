@@ -46,10 +46,12 @@ export class Progress {
 
   #line(): string {
     const seconds = this.elapsedMs / 1000;
+    const { user, system } = process.cpuUsage();
+    const processorSeconds = Math.round((user + system) / 1_000_000);
     return (
       `${this.#runs} seeds, ${(this.#runs / seconds).toFixed(1)} a second, ` +
       `${Math.round(this.#simulatedMs / 1000)} s simulated (${(this.#simulatedMs / this.elapsedMs).toFixed(0)} times real time), ` +
-      `${this.#events} events, ${this.#operations} operations`
+      `${this.#events} events, ${this.#operations} operations, ${processorSeconds} s of processor time`
     );
   }
 }
