@@ -40,6 +40,7 @@ export interface GhostListener {
   status?(member: number, status: NodeStatus): void;
   applied?(member: number, index: number): void;
   sent?(message: Message): void;
+  arrived?(messages: readonly Message[]): void;
   /** A member begins to serve, or ends. */
   life?(member: number, isUp: boolean): void;
   /** A running member has taken its state from a snapshot. */
@@ -200,6 +201,11 @@ export class Ghost {
       this.#grants.set(key, message.to);
     }
     if (message.type === 'append') for (const entry of message.entries) this.#matched(entry);
+  }
+
+  /** Messages arrive at a member. */
+  arrived(messages: readonly Message[]): void {
+    for (const listener of this.listeners) listener.arrived?.(messages);
   }
 
   #matched(entry: Entry): void {

@@ -45,6 +45,7 @@ export class SimCluster {
       (kind, ...values) => world.trace(kind, ...values),
     );
     this.#directory.onSend = (message) => this.ghost.sent(message);
+    this.#directory.onArrive = (messages) => this.ghost.arrived(messages);
     this.#founders = options.members;
     this.#parts = {
       world,

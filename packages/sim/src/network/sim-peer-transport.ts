@@ -24,6 +24,8 @@ export class PeerDirectory {
   readonly #transports = new Map<string, SimPeerTransport>();
   /** Sees every message as it leaves; for checkers. */
   onSend: ((message: Message) => void) | undefined;
+  /** Sees messages as they arrive; for reports. */
+  onArrive: ((messages: readonly Message[]) => void) | undefined;
 
   /** @internal */
   listen(address: string, transport: SimPeerTransport): void {
@@ -120,7 +122,8 @@ export class SimPeerTransport implements PeerTransport {
   }
 
   #receive(messages: readonly Message[]): void {
-    const { pass, process } = this.#options;
+    const { directory, pass, process } = this.#options;
+    directory.onArrive?.(messages);
     pass?.('receive');
     if (process.isAlive) this.#handlers?.receive(messages);
     pass?.('received');

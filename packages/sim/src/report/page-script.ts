@@ -10,10 +10,10 @@ export const PAGE_SCRIPT: string = String.raw`
   const paint = () => dark.matches
     ? { ink: '#e8e6e1', soft: '#8b8e94', line: '#2c2f34', leader: '#3f6fb5', follower: '#2b3138', none: '#5c4a24',
         down: '#1b1d20', ok: '#4c9a6c', failed: '#6b6f76', unknown: '#d08a3c', fault: '#7d4a63', bad: '#ff8a80',
-        message: '#6fa3e0', vote: '#d9b35b', apply: '#9fc7ff' }
+        message: '#6fa3e0', vote: '#d9b35b', apply: '#9fc7ff', commit: '#e8c06a' }
     : { ink: '#1d1f21', soft: '#7a7e85', line: '#e3e3de', leader: '#8fb4e8', follower: '#e6e9ee', none: '#f2dfae',
         down: '#f6f5f1', ok: '#5aa878', failed: '#b4b6ba', unknown: '#e09a4a', fault: '#dcaac0', bad: '#b3261e',
-        message: '#3b6fb0', vote: '#a87b14', apply: '#2d5f9e' };
+        message: '#3b6fb0', vote: '#a87b14', apply: '#2d5f9e', commit: '#8a5a00' };
   const clients = [...new Set(run.operations.map((each) => each.client))].sort((a, b) => a - b);
   const faultRows = [];
   for (const fault of run.faults) {
@@ -68,6 +68,7 @@ export const PAGE_SCRIPT: string = String.raw`
     if (to - from < 3000) drawMessages(ink);
     drawClients(ink);
     for (const each of run.violations) if (each.atMs !== null) drawViolation(each, ink);
+    document.documentElement.dataset.view = from.toFixed(2) + ' ' + to.toFixed(2);
   }
 
   function label(text, y, color) {
@@ -112,30 +113,46 @@ export const PAGE_SCRIPT: string = String.raw`
         }
       });
     }
-    pen.fillStyle = ink.apply;
+    drawTicks(member.applied, y + MEMBER - 9, ink.apply, 'applied');
+    drawTicks(member.committed, y + MEMBER - 18, ink.commit, 'commits');
+  }
+
+  /** A mark for each index; where they stand too close, one for several. */
+  function drawTicks(marks, y, color, what) {
+    pen.fillStyle = color;
     let last = -9;
-    for (const { atMs, index } of member.applied) {
+    for (const { atMs, index } of marks) {
       const at = x(atMs);
       if (at < LEFT || at > width - 12 || at - last < 1.5) continue;
       last = at;
-      pen.fillRect(at, y + MEMBER - 9, 1.5, 6);
-      boxes.push({ x1: at - 2, x2: at + 3, y1: y + MEMBER - 11, y2: y + MEMBER, text: 'applied ' + index + ' at ' + atMs.toFixed(1) + ' ms' });
+      pen.fillRect(at, y, 1.5, 6);
+      boxes.push({ x1: at - 2, x2: at + 3, y1: y - 1, y2: y + 7, text: what + ' ' + index + ' at ' + atMs.toFixed(1) + ' ms' });
     }
   }
 
   function drawMessages(ink) {
+    const limit = Math.min(2000, run.endMs);
     for (const each of run.messages) {
-      if (each.atMs < from || each.atMs > to || !each.from || !each.to) continue;
+      const end = each.arrivedMs === null ? each.atMs + 2 : each.arrivedMs;
+      if (end < from || each.atMs > to || !each.from || !each.to || end - each.atMs > limit) continue;
       if (to - from > 800 && each.type.startsWith('heartbeat')) continue;
       const down = laneY(each.to) > laneY(each.from);
       const y1 = laneY(each.from) + (down ? MEMBER : 0), y2 = laneY(each.to) + (down ? 0 : MEMBER);
-      const at = x(each.atMs);
-      pen.strokeStyle = /ote/.test(each.type) ? ink.vote : ink.message;
-      pen.globalAlpha = each.type.startsWith('heartbeat') ? 0.25 : 0.7;
-      pen.beginPath(); pen.moveTo(at, y1); pen.lineTo(at + 6, y2); pen.stroke();
+      const lost = each.arrivedMs === null;
+      const x1 = x(each.atMs), x2 = lost ? x1 + 5 : x(end), yEnd = lost ? y1 + (y2 - y1) * 0.45 : y2;
+      pen.strokeStyle = lost ? ink.bad : /ote/.test(each.type) ? ink.vote : ink.message;
+      pen.globalAlpha = each.type.startsWith('heartbeat') ? 0.3 : 0.75;
+      pen.beginPath(); pen.moveTo(x1, y1); pen.lineTo(x2, yEnd); pen.stroke();
+      if (lost) { pen.beginPath(); pen.moveTo(x2 - 3, yEnd - 3); pen.lineTo(x2 + 3, yEnd + 3);
+        pen.moveTo(x2 - 3, yEnd + 3); pen.lineTo(x2 + 3, yEnd - 3); pen.stroke(); }
       pen.globalAlpha = 1;
-      boxes.push({ x1: at - 2, x2: at + 4, y1: Math.min(y1, y2), y2: Math.max(y1, y2),
-        text: each.type + ' ' + each.from + ' → ' + each.to + ', term ' + each.term + ', at ' + each.atMs.toFixed(1) + ' ms' });
+      const text = each.type + ' ' + each.from + ' → ' + each.to + ', term ' + each.term + (each.text ? ', ' + each.text : '') +
+        '\nsent at ' + each.atMs.toFixed(1) + ' ms, ' + (lost ? 'never arrived' : 'arrived at ' + end.toFixed(1) + ' ms');
+      // Along the line, so that the pointer finds it.
+      for (let i = 0; i < 4; i++) {
+        const a = i / 4, b = (i + 1) / 4, ya = y1 + (yEnd - y1) * a, yb = y1 + (yEnd - y1) * b;
+        boxes.push({ x1: x1 + (x2 - x1) * a - 2, x2: x1 + (x2 - x1) * b + 3, y1: Math.min(ya, yb), y2: Math.max(ya, yb), text });
+      }
     }
   }
 

@@ -15,11 +15,15 @@ header ul { margin: 4px 0; padding-left: 18px; color: var(--soft); max-height: 7
 header .good { color: var(--good); }
 header .bad { color: var(--bad); }
 kbd { border: 1px solid var(--line); border-radius: 4px; padding: 0 5px; font: 12px ui-monospace, monospace; }
+.legend b { font-weight: 600; color: var(--ink); margin-right: 2px; }
+.legend b:not(:first-child) { margin-left: 18px; }
 .legend i { display: inline-block; width: 12px; height: 12px; border-radius: 2px; margin: 0 4px 0 10px; vertical-align: -1px; }
 .legend .leader { background: #8fb4e8; } .legend .follower { background: #e6e9ee; border: 1px solid var(--line); }
 .legend .none { background: #f2dfae; } .legend .ok { background: #5aa878; }
+.legend .commit { background: #8a5a00; width: 3px; } .legend .apply { background: #2d5f9e; width: 3px; }
 .legend .failed { background: #b4b6ba; } .legend .unknown { background: #e09a4a; }
 @media (prefers-color-scheme: dark) { .legend .leader { background: #3f6fb5; } .legend .follower { background: #2b3138; }
+  .legend .commit { background: #e8c06a; } .legend .apply { background: #9fc7ff; }
   .legend .none { background: #5c4a24; } .legend .ok { background: #4c9a6c; } .legend .failed { background: #6b6f76; }
   .legend .unknown { background: #d08a3c; } }
 main { position: relative; flex: 1; border-top: 1px solid var(--line); }

@@ -36,7 +36,8 @@ export function renderPage(timeline: Timeline): string {
 ${verdict}
 ${more === '' ? '' : `<ul>${more}</ul>`}
 <p class="keys"><kbd>←</kbd> <kbd>→</kbd> move, <kbd>+</kbd> <kbd>−</kbd> or wheel zoom, <kbd>0</kbd> whole run, <kbd>v</kbd> violation, <kbd>l</kbd> next leader, drag to move</p>
-<p class="legend"><i class="leader"></i>leads <i class="follower"></i>follows <i class="none"></i>knows no leader; operations <i class="ok"></i>ok <i class="failed"></i>failed for certain <i class="unknown"></i>outcome unknown; messages show when zoomed in</p>
+<p class="legend"><b>members</b> <i class="leader"></i>leads <i class="follower"></i>follows <i class="none"></i>knows no leader <i class="commit"></i>commits <i class="apply"></i>applies</p>
+<p class="legend"><b>operations</b> <i class="ok"></i>ok <i class="failed"></i>failed for certain <i class="unknown"></i>outcome unknown <b>messages</b> show when zoomed in, lost ones end in a cross</p>
 </header>
 <main><canvas id="lanes" tabindex="0" aria-label="Timeline of the run"></canvas><div id="tip" role="status" hidden></div></main>
 <script type="application/json" id="run">${data}</script>

@@ -1,5 +1,6 @@
 /** What happened in a run, as a page about it needs it. Times in milliseconds. */
 import { toLatin1 } from '@etcd-ts/base';
+import type { Message } from '@etcd-ts/raft';
 import type { Violation } from '../checkers/violation.ts';
 import type { Run, RunResult } from '../cluster/run-plan.ts';
 import { responseRevision, type Operation } from '../history/operation.ts';
@@ -27,6 +28,8 @@ export interface MemberLane {
   readonly lives: { fromMs: number; toMs: number }[];
   readonly roles: { atMs: number; isLeader: boolean; hasLeader: boolean; term: number }[];
   readonly applied: { atMs: number; index: number }[];
+  /** When it told others of a further commit, as a leader. */
+  readonly committed: { atMs: number; index: number }[];
 }
 
 interface OperationBar {
@@ -40,16 +43,21 @@ interface OperationBar {
 
 interface MessageMark {
   readonly atMs: number;
+  /** When it arrived; null: never. */
+  arrivedMs: number | null;
   readonly from: number;
   readonly to: number;
   readonly type: string;
   readonly term: number;
+  /** What it is about, in a few words. */
+  readonly text: string;
 }
 
 /** Looks on while a plan runs. */
 export class TimelineCollector {
   readonly #members = new Map<number, MemberLane>();
   readonly #messages: MessageMark[] = [];
+  readonly #onTheWay = new WeakMap<Message, MessageMark>();
   #run: Run | undefined;
   #hasAllMessages = true;
 
@@ -75,11 +83,21 @@ export class TimelineCollector {
         this.#lane(member).roles.push({ atMs: nowMs(), isLeader, hasLeader: leader !== 0n, term });
       },
       applied: (member, index) => this.#lane(member).applied.push({ atMs: nowMs(), index }),
-      sent: ({ from, to, type, term }) => {
+      sent: (message) => {
+        const { from, to, type, term } = message;
+        this.#noteCommit(message, numbers.get(from), nowMs());
         if (this.#messages.length >= MAX_REPORT_MESSAGES) this.#hasAllMessages = false;
         else {
           const ends = { from: numbers.get(from) ?? 0, to: numbers.get(to) ?? 0 };
-          this.#messages.push({ atMs: nowMs(), ...ends, type, term });
+          const mark = { atMs: nowMs(), arrivedMs: null, ...ends, type, term, text: gist(message) };
+          this.#messages.push(mark);
+          this.#onTheWay.set(message, mark);
+        }
+      },
+      arrived: (messages) => {
+        for (const message of messages) {
+          const mark = this.#onTheWay.get(message);
+          if (mark !== undefined) mark.arrivedMs ??= nowMs();
         }
       },
     });
@@ -114,13 +132,49 @@ export class TimelineCollector {
     };
   }
 
+  /** A leader tells of a commit that it has not told of before. */
+  #noteCommit(message: Message, from: number | undefined, atMs: number): void {
+    if ((message.type !== 'append' && message.type !== 'heartbeat') || from === undefined) return;
+    const { committed } = this.#lane(from);
+    const last = committed.at(-1)?.index ?? 0;
+    if (message.commit > last) committed.push({ atMs, index: message.commit });
+  }
+
   #lane(number: number): MemberLane {
     let lane = this.#members.get(number);
     if (lane === undefined) {
-      lane = { number, lives: [], roles: [], applied: [] };
+      lane = { number, lives: [], roles: [], applied: [], committed: [] };
       this.#members.set(number, lane);
     }
     return lane;
+  }
+}
+
+/** What a message says, for whoever points at it. */
+function gist(message: Message): string {
+  switch (message.type) {
+    case 'append': {
+      const last = message.prevIndex + message.entries.length;
+      const entries =
+        message.entries.length === 0 ? 'nothing' : `${message.prevIndex + 1} to ${last}`;
+      return `entries: ${entries}, commit ${message.commit}`;
+    }
+    case 'appendResponse':
+      return message.rejected
+        ? `refused at ${message.index}`
+        : `has everything to ${message.index}`;
+    case 'vote':
+    case 'preVote':
+      return `log to ${message.lastIndex} of term ${message.lastTerm}`;
+    case 'voteResponse':
+    case 'preVoteResponse':
+      return message.rejected ? 'no' : 'yes';
+    case 'snapshot':
+      return `state at ${message.snapshot.index}`;
+    case 'heartbeat':
+      return `commit ${message.commit}`;
+    default:
+      return '';
   }
 }
 

@@ -11,6 +11,8 @@ import {
   EtcdError,
   type LeaseGrantRequest,
   type LeaseGrantResponse,
+  type LeaseKeepAliveRequest,
+  type LeaseKeepAliveResponse,
   type LeaseRevokeRequest,
   type PutRequest,
   type PutResponse,
@@ -65,12 +67,55 @@ export class RecordingChannel implements Channel {
     method: Method,
     options?: CallOptions,
   ): StreamCall<RequestOf<Method>, ResponseOf<Method>> {
-    return this.#channel.stream(method, options);
+    const call = this.#channel.stream(method, options);
+    if (method !== 'etcdserverpb.Lease/LeaseKeepAlive') return call;
+    // The method tells the messages' types.
+    const recorded = recordKeepAlives(call as unknown as KeepAliveCall, this.#by, this.#recorder);
+    return recorded as unknown as typeof call;
   }
 
   close(): Promise<void> {
     return this.#channel.close();
   }
+}
+
+type KeepAliveCall = StreamCall<LeaseKeepAliveRequest, LeaseKeepAliveResponse>;
+
+/** Writes down each refresh on a stream; those of one lease are answered in order, and some never. */
+function recordKeepAlives(
+  call: KeepAliveCall,
+  by: () => Invoker,
+  recorder: HistoryRecorder,
+): KeepAliveCall {
+  const open = new Map<bigint, number[]>();
+  const end = (): void => {
+    for (const ids of open.values()) {
+      for (const id of ids) recorder.settle(id, { kind: 'unknown', code: 'CANCELED' });
+    }
+    open.clear();
+  };
+  async function* responses(): AsyncGenerator<LeaseKeepAliveResponse, void, undefined> {
+    try {
+      for await (const response of call.responses) {
+        const id = open.get(response.ID)?.shift();
+        const revision = response.header?.revision ?? 0;
+        const told = { kind: 'leaseKeepAlive', revision, ttlSeconds: response.TTL } as const;
+        if (id !== undefined) recorder.settle(id, { kind: 'ok', response: told });
+        yield response;
+      }
+    } finally {
+      end();
+    }
+  }
+  return {
+    ...call,
+    responses: responses(),
+    send: (request) => {
+      const id = recorder.invoke(by(), { kind: 'leaseKeepAlive', id: request.ID });
+      open.set(request.ID, [...(open.get(request.ID) ?? []), id]);
+      return call.send(request);
+    },
+  };
 }
 
 /** The request as a history holds it; undefined for methods that it does not hold. The method tells the message's type. */
