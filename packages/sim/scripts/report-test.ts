@@ -48,17 +48,26 @@ const coloursOf = (page: Page): Promise<number> =>
     return colours.size;
   });
 
-/** Points at places on the canvas until one tells something that matches. */
+/** Finds a place on the canvas that tells something that matches, and points at it. */
 async function hover(page: Page, wanted: RegExp): Promise<string> {
-  const box = (await page.locator('#lanes').boundingBox())!;
-  for (let y = 20; y < box.height; y += 7) {
-    for (let x = 100; x < box.width; x += 23) {
-      await page.mouse.move(box.x + x, box.y + y);
-      const text = await page.locator('#tip').textContent();
-      if ((await page.locator('#tip').isVisible()) && wanted.test(text ?? '')) return text ?? '';
+  const place = await page.evaluate((source) => {
+    const canvas = document.getElementById('lanes')!;
+    const tip = document.getElementById('tip')!;
+    const box = canvas.getBoundingClientRect();
+    for (let y = box.top + 12; y < box.bottom; y += 5) {
+      for (let x = box.left + 96; x < box.right - 12; x += 3) {
+        canvas.dispatchEvent(new PointerEvent('pointermove', { clientX: x, clientY: y }));
+        if (!tip.hidden && new RegExp(source).test(tip.textContent ?? '')) return { x, y };
+      }
     }
-  }
-  throw new Error(`nothing on the page tells of ${String(wanted)}`);
+    return undefined;
+  }, wanted.source);
+  assert.ok(place !== undefined, `nothing on the page tells of ${String(wanted)}`);
+  await page.mouse.move(place.x, place.y);
+  assert.ok(await page.locator('#tip').isVisible());
+  const text = (await page.locator('#tip').textContent()) ?? '';
+  assert.match(text, wanted);
+  return text;
 }
 
 async function usePage(page: Page, shot: (name: string) => Promise<void>): Promise<void> {
