@@ -108,7 +108,7 @@ function drawOther(
     case 'crashAtDisk':
       return { ...times, kind, target, operations: random.below(40) };
     case 'crashAt': {
-      const [point, passes] = [random.pick(CRASH_POINTS), random.below(20)];
+      const [point, passes] = [random.pick(CRASH_POINTS), random.pick([0, 0, 1, 3, 10, 20])];
       return { ...times, kind, target, point, passes, losesPower: random.chance(0.6) };
     }
     case 'crashLoop':

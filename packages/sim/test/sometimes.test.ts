@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest';
+import { CRASH_POINTS, generatePlan, runPlan, SOMETIMES } from '../src/index.ts';
+
+/** Seeds of profile `edges`, the first of them enough on most days. */
+const SEEDS = 80;
+
+describe('what must happen now and then', { timeout: 240_000 }, () => {
+  it('does happen over a few seeds', async () => {
+    // That members end at every point has a test of its own: `crash-points.test.ts`.
+    const ends = new Set(CRASH_POINTS.map((point) => `a member ends at ${point}`));
+    const missing = new Set(SOMETIMES.filter((name) => !ends.has(name)));
+    for (let seed = 0; seed < SEEDS && missing.size > 0; seed++) {
+      const { violations, sometimes } = await runPlan(generatePlan(seed, 'edges'));
+      expect(violations).toEqual([]);
+      for (const name of Object.keys(sometimes)) missing.delete(name);
+    }
+    expect([...missing]).toEqual([]);
+  });
+});
