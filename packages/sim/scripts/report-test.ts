@@ -40,7 +40,8 @@ const viewOf = async (page: Page): Promise<readonly [number, number]> => {
 const coloursOf = (page: Page): Promise<number> =>
   page.evaluate(() => {
     const canvas = document.getElementById('lanes') as HTMLCanvasElement;
-    const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+    const image = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height);
+    const data = image?.data ?? [];
     const colours = new Set<number>();
     for (let i = 0; i < data.length; i += 4) {
       colours.add(((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0));
@@ -51,8 +52,9 @@ const coloursOf = (page: Page): Promise<number> =>
 /** Finds a place on the canvas that tells something that matches, and points at it. */
 async function hover(page: Page, wanted: RegExp): Promise<string> {
   const place = await page.evaluate((source) => {
-    const canvas = document.getElementById('lanes')!;
-    const tip = document.getElementById('tip')!;
+    const [canvas, tip] = ['lanes', 'tip'].map((id) => document.getElementById(id));
+    if (canvas === null || canvas === undefined || tip === null || tip === undefined)
+      return undefined;
     const box = canvas.getBoundingClientRect();
     for (let y = box.top + 12; y < box.bottom; y += 5) {
       for (let x = box.left + 96; x < box.right - 12; x += 3) {
@@ -101,7 +103,8 @@ async function usePage(page: Page, shot: (name: string) => Promise<void>): Promi
   await page.keyboard.press('0');
   assert.deepEqual(await viewOf(page), whole, '0 shows the whole run');
 
-  const box = (await page.locator('#lanes').boundingBox())!;
+  const box = await page.locator('#lanes').boundingBox();
+  assert.ok(box !== null, 'the lanes are on the page');
   await page.mouse.move(box.x + box.width / 2, box.y + 60);
   await page.mouse.wheel(0, -400);
   const [from, to] = await viewOf(page);
