@@ -7,7 +7,8 @@ import {
   type Schedule,
 } from '../src/compaction/auto-compaction.ts';
 import { resolveOptions } from '../src/options.ts';
-import { harness } from './services/harness.ts';
+import { failure, harness } from './services/harness.ts';
+import { secured } from './services/secured.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -118,6 +119,17 @@ describe('a node', () => {
     for (let i = 0; i < 10; i++) await put('a', String(i));
     await node.time.advance(REVISION_SAMPLE_MS);
     expect(node.state.store.compactRevision).toBe(11 - 3);
+    services.stop();
+  });
+
+  test('also where authentication is on, as it is the member that asks', async () => {
+    const retention = { mode: 'revision', revisions: 3 } as const;
+    const { node, root, nobody, services } = await secured([], { retention });
+    for (let i = 0; i < 10; i++) await root.put('a');
+    await node.time.advance(REVISION_SAMPLE_MS);
+    expect(node.state.store.compactRevision).toBe(11 - 3);
+    const compact = { revision: 9, physical: false };
+    expect(await failure(nobody.call('etcdserverpb.KV/Compact', compact))).toBe('USER_EMPTY');
     services.stop();
   });
 

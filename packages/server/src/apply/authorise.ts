@@ -18,7 +18,7 @@ import {
 } from '@etcd-ts/protocol';
 import type { AuthProblem, AuthState } from '../auth/auth-state.ts';
 import type { Lessor } from '../lease/lessor.ts';
-import type { Caller, Command } from './command.ts';
+import { type Caller, type Command, isTheMember } from './command.ts';
 
 /** Nobody: a request without a token. */
 const NOBODY: Caller = { username: '', authRevision: 0 };
@@ -48,8 +48,9 @@ export class Authoriser {
     return authRevision < this.#auth.revision ? 'AUTH_OLD_REVISION' : undefined;
   }
 
-  /** User root, or whoever has role root. */
+  /** User root, or whoever has role root, or a member itself. */
   root(): AuthProblem | undefined {
+    if (isTheMember(this.#caller)) return undefined;
     return this.#auth.checkAdmin(this.#caller.username);
   }
 

@@ -28,9 +28,21 @@ export interface LeaseCheckpoint {
 
 /** Who asks; judged again at apply time by the replicated auth state. */
 export interface Caller {
-  /** Empty when authentication is off or the node itself asks. */
+  /** Empty for nobody. */
   readonly username: string;
+  /** As of which this was so; from 1 on, for a caller. */
   readonly authRevision: number;
+}
+
+/**
+ * The member itself, for what clients may ask as well. No client can be taken for it: an identity is of the auth
+ * revision of its token, or of now, and older ones are refused.
+ */
+export const THE_MEMBER: Caller = { username: '', authRevision: -1 };
+
+/** Whether a member itself asks. */
+export function isTheMember({ username, authRevision }: Caller): boolean {
+  return username === THE_MEMBER.username && authRevision === THE_MEMBER.authRevision;
 }
 
 /** A replicated request. */

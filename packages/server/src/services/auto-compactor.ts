@@ -1,5 +1,6 @@
 /** Compacts by itself as its schedule says, while this member leads. */
 import { CompactionRequest, EtcdError } from '@etcd-ts/protocol';
+import { THE_MEMBER } from '../apply/command.ts';
 import type { Timer } from '../clock.ts';
 import { type Schedule, scheduleOf } from '../compaction/auto-compaction.ts';
 import { formatDuration } from '../go-values.ts';
@@ -54,6 +55,7 @@ export class AutoCompactor {
     try {
       await this.#node.propose({
         kind: 'compact',
+        caller: THE_MEMBER,
         request: CompactionRequest.fromPartial({ revision, physical: false }),
       });
     } catch (error) {

@@ -19,6 +19,7 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from '@etcd-ts/protocol';
+import type { Authoriser } from '../apply/authorise.ts';
 import type { Command, CommandResult } from '../apply/command.ts';
 import { putCostBytes, txnCostBytes } from '../apply/quota.ts';
 import { txnResponse } from '../apply/responses.ts';
@@ -99,14 +100,30 @@ async function timedRange<T>({ clock, metrics }: NodePort, read: () => Promise<T
   }
 }
 
+/**
+ * Lets a write on that the database has room for. As in etcd the quota is judged first, so that a request which is
+ * wrong as well still raises the alarm; but nobody may stop all writes who may not write himself.
+ *
+ * @throws EtcdError NO_SPACE, once the alarm is raised; what the caller may not do.
+ */
+async function makeRoom(
+  { quota, identity }: KvParts,
+  costBytes: number,
+  context: CallContext,
+  judge: (caller: Authoriser) => Parameters<typeof demand>[0],
+): Promise<void> {
+  if (quota.fits(costBytes)) return;
+  if (identity.isRequired) demand(judge(identity.authoriser(await identity.callerOf(context))));
+  throw await quota.refuse(costBytes);
+}
+
 async function put(
   parts: KvParts,
   request: PutRequest,
   context: CallContext,
 ): Promise<PutResponse> {
-  const { node, quota } = parts;
-  // etcd judges the quota first, so that a request which is wrong as well still raises the alarm.
-  if (!quota.fits(putCostBytes(request))) throw await quota.refuse(putCostBytes(request));
+  const { node } = parts;
+  await makeRoom(parts, putCostBytes(request), context, (caller) => caller.put(request));
   refuse(checkPut(request));
   const result = await propose(parts, { kind: 'put', request }, context);
   return stamp(node, expectKind(result, 'put').response);
@@ -117,9 +134,8 @@ async function txn(
   request: TxnRequest,
   context: CallContext,
 ): Promise<TxnResponse> {
-  const { node, quota, identity } = parts;
-  const costBytes = txnCostBytes(request);
-  if (!quota.fits(costBytes)) throw await quota.refuse(costBytes);
+  const { node, identity } = parts;
+  await makeRoom(parts, txnCostBytes(request), context, (caller) => caller.txn(request));
   refuse(checkTxn(request, node.limits.maxTxnOps));
   const ranges = rangesOf(request);
   if (ranges !== undefined) {

@@ -98,3 +98,19 @@ test('etcd pull request 22147: a peer cannot make a member read without end', ()
   new DataView(header.buffer, header.byteOffset).setUint32(0, MAX_FRAME_BYTES + 1);
   expect(() => [...reader.push(header)]).toThrow(/the limit is/);
 });
+
+describe('nobody stops all writes who may not write', () => {
+  const LARGE = 'x'.repeat(5_000);
+
+  test('what is not permitted raises no alarm, however large it is', async () => {
+    const h = await secured([[WRITE, 'a', SINGLE]], {}, { quotaBackendBytes: 4_096 });
+    const alice = await h.login('alice');
+    const value = utf8(LARGE);
+    expect(await failure(h.nobody.put('a', { value }))).toBe('USER_EMPTY');
+    expect(await failure(alice.put('b', { value }))).toBe('PERMISSION_DENIED');
+    expect(await failure(alice.txn({ success: [op.put('b', LARGE)] }))).toBe('PERMISSION_DENIED');
+    expect(h.node.state.alarms.isEmpty).toBe(true);
+    expect(await failure(alice.put('a', { value }))).toBe('NO_SPACE');
+    expect(h.node.state.alarms.isEmpty).toBe(false);
+  });
+});

@@ -10,7 +10,8 @@ import {
   TxnRequest,
   type UnaryMethodName,
 } from '@etcd-ts/protocol';
-import type { TokenParts } from '../../src/services/auth/identity.ts';
+import type { ServerLimits } from '../../src/limits.ts';
+import type { ServiceParts } from '../../src/services/services.ts';
 import { type Harness, harness } from './harness.ts';
 
 /** Types of permissions. */
@@ -60,9 +61,10 @@ export interface AuthHarness extends Harness {
 /** Auth is on; `alice` may do with `permissions` what they say, through role `r`. */
 export async function secured(
   permissions: readonly (readonly [type: number, key: string, rangeEnd: Uint8Array])[],
-  tokens: TokenParts = {},
+  parts: Partial<ServiceParts> = {},
+  limits: Partial<ServerLimits> = {},
 ): Promise<AuthHarness> {
-  const h = await harness({}, tokens);
+  const h = await harness(limits, parts);
   const nobody = new User(h, undefined);
   for (const name of ['root', 'alice']) {
     await nobody.call(
