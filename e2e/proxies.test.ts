@@ -41,7 +41,9 @@ describe.runIf(hasEtcd(peers))('proxies', () => {
     const [port] = await freePorts(1);
     const address = `127.0.0.1:${port}`;
     const line = kind === 'gateway' ? 'ready to proxy client requests' : 'started gRPC proxy';
-    const command = [...program, kind, 'start', `--listen-addr=${address}`, ...flags];
+    // etcd's proxy asks itself under this address whether it is well.
+    const own = kind === 'gateway' ? [] : [`--advertise-client-url=${address}`];
+    const command = [...program, kind, 'start', `--listen-addr=${address}`, ...own, ...flags];
     services.push(await Service.start(command, line, { cwd: folder }));
     return address;
   }
@@ -103,7 +105,9 @@ describe.runIf(hasEtcd(peers))('proxies', () => {
     await run(address, 'lease', 'revoke', lease);
     expect((await run(address, 'get', 'leased', '--consistency=s')).stdout).toBe('');
     expect((await run(address, 'lock', 'l', 'echo', 'locked')).stdout).toContain('locked');
-    expect((await run(address, 'member', 'list')).stdout.trim().split('\n')).toHaveLength(3);
+    // The list holds the proxy alone, so that clients that follow it stay with it.
+    const list = (await run(address, 'member', 'list')).stdout.trim().split('\n');
+    expect(list).toEqual([expect.stringContaining(address)]);
     expect((await run(address, 'endpoint', 'status')).stdout).toContain('3.');
     expect(await run(address, 'snapshot', 'save', path('snapshot.db'))).toMatchObject({ code: 0 });
   });
@@ -183,20 +187,19 @@ describe.runIf(hasEtcd(peers))('proxies', () => {
     const [port] = await freePorts(1);
     const metricsUrl = `http://127.0.0.1:${port}`;
     const flags = [`--endpoints=${members()}`, '--resolver-prefix=proxies', '--resolver-ttl=60'];
-    const addresses = ['one:1', 'two:2'];
-    const started: string[] = [];
-    for (const [i, advertised] of addresses.entries()) {
-      const more = i === 0 ? [`--metrics-addr=${metricsUrl}`] : [];
-      started.push(
-        await start('grpc-proxy', ...flags, `--advertise-client-url=${advertised}`, ...more),
-      );
-    }
+    const started = [
+      await start('grpc-proxy', ...flags, `--metrics-addr=${metricsUrl}`),
+      await start('grpc-proxy', ...flags),
+    ];
     await expect
       .poll(
-        async () => (await run(started[0]!, 'member', 'list')).stdout.match(/one:1|two:2/g)?.sort(),
+        async () => {
+          const { stdout } = await run(started[0]!, 'member', 'list');
+          return started.map((address) => stdout.includes(address));
+        },
         { timeout: 20_000 },
       )
-      .toEqual(addresses);
+      .toEqual([true, true]);
     for (const page of [
       `http://${started[0]}/health`,
       `http://${started[0]}/proxy/health`,

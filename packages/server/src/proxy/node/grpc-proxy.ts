@@ -18,7 +18,7 @@ import { ProxyHandlers } from '../proxy-handlers.ts';
 import { Upstream } from '../upstream.ts';
 import type { CommandValues } from './command-flags.ts';
 import { discoverEndpoints, readAddress } from './gateway-command.ts';
-import { ProxyRegistration } from './proxy-registration.ts';
+import { loneProxy, ProxyRegistration } from './proxy-registration.ts';
 import { proxyRoutes } from './proxy-routes.ts';
 
 /** A proxy that serves. */
@@ -54,7 +54,7 @@ export async function startGrpcProxy(
     namespace: new Namespace(utf8(text('namespace'))),
     clock,
     ordersReads: values.get('experimental-serializable-ordering') === true,
-    ...(registration === undefined ? {} : { more: registration.handlers }),
+    more: registration?.handlers ?? loneProxy(text('advertise-client-url')),
   });
   const pages = proxyRoutes({ upstream, proxy, tls: channel.tls as TLSSocketOptions | undefined });
   const listener = await listen(values, log, proxy, pages);

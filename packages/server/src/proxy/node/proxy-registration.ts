@@ -79,6 +79,20 @@ export class ProxyRegistration {
   }
 }
 
+/**
+ * The member list of a proxy that knows of no others: itself, so that clients who follow the list stay with it.
+ *
+ * @param address What clients can reach it under; empty: the cluster's own list is handed on.
+ */
+export function loneProxy(address: string): Handlers {
+  if (address === '') return {};
+  const members = [{ name: hostname(), clientURLs: [address] }];
+  return {
+    'etcdserverpb.Cluster/MemberList': () =>
+      Promise.resolve(MemberListResponse.fromPartial({ members })),
+  };
+}
+
 function memberOf(text: string): { name: string; clientURLs: string[] }[] {
   try {
     const { Addr, Metadata } = JSON.parse(text) as { Addr: string; Metadata: string };
