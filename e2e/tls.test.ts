@@ -168,6 +168,53 @@ describe.runIf(hasEtcd(peers))('three members with mutual TLS', () => {
     60_000,
   );
 
+  test(
+    'the common name of a certificate is a user, over gRPC alone',
+    { timeout: 60_000 },
+    async () => {
+      const own = as('client');
+      const root = [...own, '--user=root:secret'];
+      for (const args of [
+        ['user', 'add', 'root:secret'],
+        ['user', 'grant-role', 'root', 'root'],
+        ['user', 'add', 'client', '--no-password'],
+        ['role', 'add', 'some'],
+        ['role', 'grant-permission', 'some', 'readwrite', 'mine/', '--prefix'],
+        ['user', 'grant-role', 'client', 'some'],
+        ['auth', 'enable'],
+      ]) {
+        expect({ args, ...(await ctl(own, ...args)) }).toMatchObject({ args, code: 0 });
+      }
+      expect(await ctl(own, 'put', 'mine/a', '1')).toMatchObject({ code: 0 });
+      expect((await ctl(own, 'put', 'theirs', '1')).stderr).toContain('permission denied');
+      expect(await ctl(root, 'put', 'theirs', '1')).toMatchObject({ code: 0 });
+      const { clientUrl } = cluster.members[0] as Member;
+      const body = JSON.stringify({ key: Buffer.from('mine/a').toString('base64') });
+      const files = [
+        '--cacert',
+        path('ca.crt'),
+        '--cert',
+        path('client.crt'),
+        '--key',
+        path('client.key'),
+      ];
+      for (const version of ['--http1.1', '--http2']) {
+        const ran = await runTool('curl', [
+          '-s',
+          version,
+          ...files,
+          '-d',
+          body,
+          `${clientUrl}/v3/kv/range`,
+        ]);
+        expect(ran.stdout).toBe(
+          'CommonName of client sending a request against gateway will be ignored and not used as expected\n',
+        );
+      }
+      expect(await ctl(root, 'auth', 'disable')).toMatchObject({ code: 0 });
+    },
+  );
+
   test('certificates and the list of revoked ones are exchanged without a restart', async () => {
     await issue(certs, 'next', authority, { commonName: 'next', usage: 'client' });
     expect(await ctl(as('next'), 'put', 'b', '1')).toMatchObject({ code: 0 });

@@ -107,16 +107,17 @@ export async function issue(
   return certificate;
 }
 
-/** Writes a list that revokes these certificates. */
+/** Writes a list that revokes these certificates; it is to be renewed in so many days. */
 export async function revoke(
   path: string,
   authority: Authority,
   certificates: readonly X509Certificate[],
+  days = 365,
 ): Promise<void> {
   const list = await X509CrlGenerator.create({
     issuer: authority.certificate.subject,
-    thisUpdate: new Date(),
-    nextUpdate: new Date(Date.now() + 365 * DAY_MS),
+    thisUpdate: new Date(Date.now() - 2 * DAY_MS),
+    nextUpdate: new Date(Date.now() + days * DAY_MS),
     signingKey: authority.keys.privateKey,
     signingAlgorithm: ALGORITHM,
     entries: certificates.map(({ serialNumber: serial }) => ({ serialNumber: serial })),

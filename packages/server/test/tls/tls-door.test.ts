@@ -1,112 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  type Authority,
-  issue,
-  makeCertificates,
-  revoke,
-} from '../../../../examples/tls/certificates.ts';
-import { ClientPort } from '../../src/listeners/node/port.ts';
-import { silentLogger, type LogFields } from '../../src/logger.ts';
-import { Credentials } from '../../src/tls/node/credentials.ts';
-import { TlsDoor, verifiedCommonName } from '../../src/tls/node/tls-door.ts';
-import { resolveTls, type TlsNodeOptions } from '../../src/tls/tls-options.ts';
+import { type Authority, issue, revoke } from '../../../../examples/tls/certificates.ts';
+import { ask, listen, makeFolder, MUTUAL, path, removeFolder, SERVER } from './tls-port.ts';
 
-let folder: string;
 let authority: Authority;
-const open: ClientPort[] = [];
-const path = (name: string): string => join(folder, name);
-
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'etcd-ts-tls-'));
-  authority = await makeCertificates(folder);
+  authority = await makeFolder();
 });
-afterAll(async () => {
-  await Promise.all(open.map((port) => port.destroy()));
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** A port that tells everybody the common name it was given and who serves it; and what it logged. */
-async function listen(
-  options: TlsNodeOptions,
-  extra: { kind?: 'client' | 'peer'; handshakeTimeoutMs?: number } = {},
-): Promise<{ port: number; log: { message: string; fields: LogFields | undefined }[] }> {
-  const log: { message: string; fields: LogFields | undefined }[] = [];
-  const { kind = 'client', handshakeTimeoutMs } = extra;
-  const info = resolveTls({ ...options, listenClientUrls: [], listenPeerUrls: [] })[kind];
-  const logger = {
-    ...silentLogger,
-    warn: (message: string, fields?: LogFields) => void log.push({ message, fields }),
-  };
-  const credentials = new Credentials(info, ['127.0.0.1'], logger);
-  const serve = (who: string) => ({
-    accept: (socket: Parameters<typeof verifiedCommonName>[0]): void => {
-      socket.resume();
-      socket.end(`${who} ${verifiedCommonName(socket, credentials) ?? '-'}`);
-    },
-  });
-  const port = await ClientPort.listen({
-    address: { host: '127.0.0.1', port: 0 },
-    http1: serve('http1'),
-    http2: serve('http2'),
-    tls: (onSecure) =>
-      new TlsDoor({
-        credentials,
-        protocols: ['h2', 'http/1.1'],
-        endpoint: kind,
-        log: logger,
-        onSecure,
-        ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }),
-      }),
-  });
-  open.push(port);
-  return { port: port.port, log };
-}
-
-const SERVER = (): TlsNodeOptions => ({
-  certFile: path('server.crt'),
-  keyFile: path('server.key'),
-});
-const MUTUAL = (): TlsNodeOptions => ({
-  ...SERVER(),
-  trustedCaFile: path('ca.crt'),
-  clientCertAuth: true,
-});
-
-/** What a client is told, or `refused`. */
-function ask(
-  port: number,
-  certificate: string | undefined,
-  options: ConnectionOptions & { hello?: string } = {},
-): Promise<string> {
-  const { hello = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', ...rest } = options;
-  const own =
-    certificate === undefined
-      ? {}
-      : {
-          cert: readFileSync(path(`${certificate}.crt`)),
-          key: readFileSync(path(`${certificate}.key`)),
-        };
-  return new Promise((resolve) => {
-    const socket = connectTls({
-      port,
-      host: '127.0.0.1',
-      ca: readFileSync(path('ca.crt')),
-      ALPNProtocols: ['h2'],
-      ...own,
-      ...rest,
-    });
-    let text = '';
-    socket.on('secureConnect', () => socket.write(hello));
-    socket.on('data', (chunk) => (text += String(chunk)));
-    socket.on('error', () => undefined);
-    socket.on('close', () => resolve(text === '' ? 'refused' : text));
-  });
-}
+afterAll(removeFolder);
 
 test('a client without certificate is served where none is asked for', async () => {
   const { port } = await listen(SERVER());
@@ -164,11 +67,11 @@ test('names that are not on the list are refused', async () => {
 });
 
 test('a peer must come from an address of its certificate, unless that is switched off', async () => {
-  await issue(folder, 'far', authority, {
+  await issue(path(''), 'far', authority, {
     commonName: 'peer',
     hosts: ['192.0.2.1', 'far.invalid'],
   });
-  await issue(folder, 'named', authority, { commonName: 'peer', hosts: ['localhost'] });
+  await issue(path(''), 'named', authority, { commonName: 'peer', hosts: ['localhost'] });
   const peer = {
     peerCertFile: path('peer.crt'),
     peerKeyFile: path('peer.key'),
@@ -187,7 +90,7 @@ test('a peer must come from an address of its certificate, unless that is switch
 });
 
 test('files are read again for each handshake', async () => {
-  await issue(folder, 'turning', authority, { commonName: 'first', hosts: ['127.0.0.1'] });
+  await issue(path(''), 'turning', authority, { commonName: 'first', hosts: ['127.0.0.1'] });
   await revoke(path('turning.crl'), authority, []);
   const { port, log } = await listen({
     ...MUTUAL(),
@@ -205,9 +108,9 @@ test('files are read again for each handshake', async () => {
     });
   expect(await shownName()).toBe('first');
   expect(await ask(port, 'client')).toBe('http2 client');
-  await issue(folder, 'turning', authority, { commonName: 'second', hosts: ['127.0.0.1'] });
+  await issue(path(''), 'turning', authority, { commonName: 'second', hosts: ['127.0.0.1'] });
   expect(await shownName()).toBe('second');
-  const lost = await issue(folder, 'lost', authority, { commonName: 'lost', usage: 'client' });
+  const lost = await issue(path(''), 'lost', authority, { commonName: 'lost', usage: 'client' });
   expect(await ask(port, 'lost')).toBe('http2 lost');
   await revoke(path('turning.crl'), authority, [lost]);
   expect(await ask(port, 'lost')).toBe('refused');
@@ -215,7 +118,7 @@ test('files are read again for each handshake', async () => {
   writeFileSync(path('turning.key'), 'no key');
   expect(await ask(port, 'client')).toBe('refused');
   expect(log).toHaveLength(1);
-  await issue(folder, 'turning', authority, { commonName: 'third', hosts: ['127.0.0.1'] });
+  await issue(path(''), 'turning', authority, { commonName: 'third', hosts: ['127.0.0.1'] });
   expect(await ask(port, 'client')).toBe('http2 client');
 });
 

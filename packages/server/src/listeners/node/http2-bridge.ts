@@ -24,7 +24,10 @@ export function serveOverHttp1(stream: Http2Stream, caller: Socket, http1: Conne
   const request = httpRequest({ method, path, headers, createConnection: () => near as never });
   let response: IncomingMessage | undefined;
   const fail = (): void => stream.end(headerBlock([[':status', '502']]));
-  request.on('error', () => (stream.hasSentHeaders ? stream.close() : fail()));
+  request.on('error', () => {
+    // An answer may come before the request has been read to its end; it counts all the same.
+    if (response === undefined) fail();
+  });
   request.on('drain', () => stream.resume());
   request.on('response', (answer) => {
     response = answer;

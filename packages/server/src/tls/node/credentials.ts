@@ -1,5 +1,5 @@
 /** The files behind a TlsInfo, read again for each handshake. */
-import { X509Certificate } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { Logger } from '../../logger.ts';
@@ -99,6 +99,8 @@ export class Credentials {
       ...pair,
       ...(ca === undefined ? {} : { ca }),
       ...(ciphers === undefined ? {} : { ciphers }),
+      // Whoever comes back with a session would not be verified again: not its dates, nor its authority.
+      secureOptions: constants.SSL_OP_NO_TICKET,
       minVersion: VERSIONS[minVersion],
       ...(maxVersion === undefined ? {} : { maxVersion: VERSIONS[maxVersion] }),
     };

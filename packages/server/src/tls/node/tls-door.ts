@@ -30,6 +30,8 @@ export interface TlsDoorOptions {
   readonly onSecure: (socket: TLSSocket) => void;
   /** @defaultValue {@link HANDSHAKE_TIMEOUT_MS} */
   readonly handshakeTimeoutMs?: number;
+  /** @defaultValue {@link MAX_OPEN_HANDSHAKES} */
+  readonly maxOpenHandshakes?: number;
 }
 
 /** One handshake under way. */
@@ -53,8 +55,9 @@ export class TlsDoor {
   /** Shakes hands on a connection. Never throws. */
   accept(raw: Socket): void {
     const address = raw.remoteAddress === undefined ? '' : `${raw.remoteAddress}:${raw.remotePort}`;
-    if (this.#open.size >= MAX_OPEN_HANDSHAKES) {
-      this.#log(address, undefined, `${MAX_OPEN_HANDSHAKES} handshakes are under way already`);
+    const { maxOpenHandshakes = MAX_OPEN_HANDSHAKES } = this.#options;
+    if (this.#open.size >= maxOpenHandshakes) {
+      this.#log(address, undefined, `${maxOpenHandshakes} handshakes are under way already`);
       raw.destroy();
       return;
     }
