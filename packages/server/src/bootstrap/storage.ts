@@ -1,6 +1,6 @@
 /** A node's storage: its directories, the claim on them, and what was recovered from them. */
 import { idToHex } from '@etcd-ts/base';
-import { DiskError, WalError, type WalObserver } from '@etcd-ts/wal';
+import { type Disk, DiskError, WalError, type WalObserver } from '@etcd-ts/wal';
 import type { Env } from '../env.ts';
 import type { Logger } from '../logger.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
@@ -72,6 +72,7 @@ export async function openStorage(
     firstPeers = joined.peers;
     return { kind: 'existing', ...joined };
   };
+  await checkFirstMembers(options, disk, layout);
   try {
     await disk.makeDirectory(layout.memberDirectory);
     const lock = await disk.lockDirectory(layout.memberDirectory);
@@ -132,6 +133,17 @@ async function prepare(
   }
   const { bootstrapDefragThresholdMegabytes: threshold } = options;
   await defragmentAtStart(recovered, env.backends, threshold, env.log);
+}
+
+/** Initial options count where there is no log yet; nothing is made for members that cannot be. */
+async function checkFirstMembers(
+  { initialClusterProblem: problem }: ResolvedOptions,
+  disk: Disk,
+  { walDirectory }: Layout,
+): Promise<void> {
+  if (problem === undefined) return;
+  const files = await disk.list(walDirectory).catch(() => []);
+  if (!files.some((name) => name.endsWith('.wal'))) throw problem;
 }
 
 function firstMembers(options: ResolvedOptions): ReturnType<typeof initialCluster> {

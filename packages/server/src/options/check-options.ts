@@ -1,4 +1,6 @@
 /** How members make sure that they hold the same data. */
+import { formatDuration } from '../go-values.ts';
+import { StartError } from '../start-error.ts';
 import { MAX_TIMER_MS, type Range, resolveNumbers } from './numbers.ts';
 
 /** Comparing data among members. */
@@ -23,6 +25,13 @@ const NUMBERS = {
 
 /** Completes and checks. @throws StartError BAD_OPTION. */
 export function resolveChecks(given: CheckOptions): Required<CheckOptions> {
+  const { compactHashCheckTimeMs: intervalMs } = given;
+  if (intervalMs !== undefined && intervalMs <= 0) {
+    throw new StartError(
+      'BAD_OPTION',
+      `--compact-hash-check-time must be >0 (set to ${formatDuration(intervalMs)})`,
+    );
+  }
   return {
     initialCorruptCheck: given.initialCorruptCheck ?? false,
     compactHashCheck: given.compactHashCheck ?? false,

@@ -36,6 +36,8 @@ export interface ClusterOptions {
 export interface ResolvedClusterOptions extends Required<Omit<ClusterOptions, 'initialCluster'>> {
   /** Peer URLs by name. */
   readonly initialCluster: ReadonlyMap<string, readonly string[]>;
+  /** What is wrong with them; they are this member alone then. Counts only where there is no data yet. */
+  readonly initialClusterProblem: StartError | undefined;
 }
 
 const NUMBERS = {
@@ -48,23 +50,39 @@ export function resolveCluster(
   given: ClusterOptions,
   member: ResolvedMemberOptions,
 ): ResolvedClusterOptions {
-  const { name, initialAdvertisePeerUrls: advertisePeerUrls } = member;
   const token = given.initialClusterToken ?? 'etcd-cluster';
   const state = given.initialClusterState ?? 'new';
   if (state !== 'new' && state !== 'existing') {
     throw new StartError('BAD_OPTION', `unexpected clusterState "${String(state)}"`);
   }
-  const cluster = membersOf(given.initialCluster, name, advertisePeerUrls);
-  // Throws when the members contradict the local name or the advertised URLs.
-  initialCluster({ name, token, cluster, advertisePeerUrls });
   return {
-    initialCluster: cluster,
+    ...firstMembers(given, member, token),
     initialClusterState: state,
     initialClusterToken: token,
     forceNewCluster: given.forceNewCluster ?? false,
     strictReconfigCheck: given.strictReconfigCheck ?? true,
     ...resolveNumbers(given, NUMBERS),
   };
+}
+
+/** A later start does not read them: what is wrong with them counts only where there is no data. */
+function firstMembers(
+  given: ClusterOptions,
+  { name, initialAdvertisePeerUrls: advertisePeerUrls }: ResolvedMemberOptions,
+  token: string,
+): Pick<ResolvedClusterOptions, 'initialCluster' | 'initialClusterProblem'> {
+  try {
+    const cluster = membersOf(given.initialCluster, name, advertisePeerUrls);
+    // Throws when the members contradict the local name or the advertised URLs.
+    initialCluster({ name, token, cluster, advertisePeerUrls });
+    return { initialCluster: cluster, initialClusterProblem: undefined };
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    return {
+      initialCluster: new Map([[name, advertisePeerUrls]]),
+      initialClusterProblem: error,
+    };
+  }
 }
 
 /** How an error message shows the first members. */

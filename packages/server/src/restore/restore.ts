@@ -95,6 +95,7 @@ function checkMarks({ bumpRevision = 0, markCompacted = false }: RestoreOptions)
 function clusterOf(options: RestoreOptions): InitialCluster {
   const member = resolveMember(options);
   const cluster = resolveCluster(options, member);
+  if (cluster.initialClusterProblem !== undefined) throw cluster.initialClusterProblem;
   return initialCluster({
     name: member.name,
     token: cluster.initialClusterToken,

@@ -23,8 +23,7 @@ async function refusal(...words: string[]): Promise<string | undefined> {
     if (settings.action !== 'run') return undefined;
     const { options, program } = settings as RunSettings;
     await logStyle(program);
-    resolveOptions(options);
-    return undefined;
+    return resolveOptions(options).initialClusterProblem?.message;
   } catch (error) {
     return (error as Error).message;
   }
