@@ -20,13 +20,26 @@ import type { NodePort } from './node-port.ts';
 import type { PeerTransport } from './peers/peer-transport.ts';
 import type { ResolvedOptions } from './options.ts';
 
+/** A database whose content cannot be read: it counts as lost, and the state is made again from log or peers. */
+export class DamagedDatabaseError extends Error {
+  override readonly name = 'DamagedDatabaseError';
+
+  constructor(name: string, options: ErrorOptions) {
+    super(`the database ${name} is damaged`, options);
+  }
+}
+
 /** The databases of one node. A name is a plain file name; the node chooses it. */
 export interface BackendStore {
   /** Names of the databases that are there, whole or not. */
   list(): Promise<readonly string[]>;
-  /** Opens a database, and makes it when it is not there. */
+  /**
+   * Opens a database, and makes it when it is not there.
+   *
+   * @throws DamagedDatabaseError when what is there cannot be read. Any other failure says nothing of the content.
+   */
   open(name: string): Promise<Backend>;
-  /** Removes a closed database. Harmless when it is not there. */
+  /** Removes a closed database, whole or damaged: at once, or not at all. Harmless when it is not there. */
   remove(name: string): Promise<void>;
   /** Bytes that an open database takes on the disk; absent: nobody knows. */
   readonly diskBytes?: (name: string) => Promise<number>;

@@ -16,6 +16,7 @@ import { ReplicatedState, type ReplicatedStateOptions } from '../apply/replicate
 import type { BackendStore } from '../env.ts';
 import { StartError } from '../start-error.ts';
 import {
+  type Candidate,
   type Database,
   databaseName,
   Databases,
@@ -24,7 +25,7 @@ import {
 } from '../state/databases.ts';
 import { found, type Founded, FOUNDING_INDEX, FOUNDING_TERM, markFounding } from './founding.ts';
 import { goOnAlone } from './lone-cluster.ts';
-import { match } from './match.ts';
+import { match, type Matched } from './match.ts';
 import { logOptions, type RecoveryParts } from './recovery-parts.ts';
 
 /** A member that can go on. */
@@ -75,14 +76,18 @@ async function begin(parts: RecoveryParts): Promise<Recovered> {
  *
  * @throws StartError CORRUPT_DATA when there is more.
  */
-async function clearFirstState({ backends, walDirectory }: RecoveryParts): Promise<void> {
-  const candidates = await openCandidates(backends);
+async function clearFirstState({ backends, log, walDirectory }: RecoveryParts): Promise<void> {
+  const { candidates, damaged } = await openCandidates(backends, log);
   const more = candidates.find(({ applied }) => applied > FOUNDING_INDEX);
-  if (more === undefined) return removeDatabases(backends, candidates);
+  if (more === undefined && damaged.length === 0) return removeDatabases(backends, candidates);
   for (const { backend } of candidates) await backend.close();
+  const found =
+    more === undefined
+      ? `the database ${damaged[0]} is damaged`
+      : `the database ${more.name} holds entries through ${more.applied}`;
   throw new StartError(
     'CORRUPT_DATA',
-    `the database ${more.name} holds entries through ${more.applied}, and there is no log in ${walDirectory}: it was moved, or lost`,
+    `${found}, and there is no log in ${walDirectory}: it was moved, or lost`,
   );
 }
 
@@ -97,18 +102,21 @@ async function empty(
   return { database: { name, backend }, state: await ReplicatedState.open(backend, stateOptions) };
 }
 
+/** A log, the database that goes with it, and the state in it. */
+interface Restored extends Matched {
+  readonly state: ReplicatedState;
+}
+
 /** Any later start. */
 async function comeBack(parts: RecoveryParts): Promise<Recovered> {
-  const { backends, log, stateOptions } = parts;
-  const candidates = await openCandidates(backends);
+  const { backends, log } = parts;
+  const { candidates, damaged } = await openCandidates(backends, log);
   const opened: { wal?: Wal; database?: Database } = {};
   try {
-    const { wal, recovered, chosen } = await match(parts, candidates, opened);
-    await removeDatabases(
-      backends,
-      candidates.filter(({ name }) => name !== chosen.name),
-    );
-    const state = await ReplicatedState.open(chosen.backend, stateOptions);
+    const { wal, recovered, chosen, state } = await restore(parts, candidates, opened);
+    const others = candidates.filter(({ name }) => name !== chosen.name);
+    await removeDatabases(backends, others);
+    for (const name of damaged) if (name !== chosen.name) await backends.remove(name);
     const isFounding = state.appliedIndex === FOUNDING_INDEX && recovered.snapshot === undefined;
     if (isFounding) await markFounding(wal, state);
     const { memberId } = recovered.metadata;
@@ -134,6 +142,37 @@ async function comeBack(parts: RecoveryParts): Promise<Recovered> {
     for (const { backend } of candidates) await backend.close();
     await opened.database?.backend.close();
     throw error;
+  }
+}
+
+/**
+ * Opens the state of the database that goes with the log. One that turns out to be damaged (a power cut took a batch from
+ * its middle, say) counts as lost, and the next best is taken, or another is made.
+ */
+async function restore(
+  parts: RecoveryParts,
+  candidates: readonly Candidate[],
+  opened: { wal?: Wal; database?: Database },
+): Promise<Restored> {
+  for (let left = candidates; ;) {
+    const matched = await match(parts, left, opened);
+    const { chosen } = matched;
+    const wasThere = left.some(({ name }) => name === chosen.name) && opened.database === undefined;
+    try {
+      const state = await ReplicatedState.open(chosen.backend, parts.stateOptions);
+      return { ...matched, state };
+    } catch (error) {
+      if (!wasThere) throw error;
+      parts.log.warn('the database is damaged, and counts as lost', {
+        database: chosen.name,
+        error,
+      });
+    }
+    left = left.filter(({ name }) => name !== chosen.name);
+    await matched.wal.close();
+    delete opened.wal;
+    // Whatever is made now may take its name.
+    await chosen.backend.close();
   }
 }
 

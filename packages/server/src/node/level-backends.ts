@@ -1,11 +1,11 @@
 /** Databases of a node: classic-level below a directory, or memory-level. */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as aTurn } from 'node:timers/promises';
 import { type Backend, levelBackend } from '@etcd-ts/mvcc';
 import { loopTurns, openClassicBackend } from '@etcd-ts/mvcc/node';
 import { MemoryLevel } from 'memory-level';
-import type { BackendStore } from '../env.ts';
+import { type BackendStore, DamagedDatabaseError } from '../env.ts';
 
 /** Bytes that LevelDB gathers in memory before it writes a table. */
 const WRITE_BUFFER_BYTES: number = 16 * 1024 * 1024;
@@ -13,25 +13,42 @@ const WRITE_BUFFER_BYTES: number = 16 * 1024 * 1024;
 /** Bytes of table blocks that LevelDB keeps; the store has a cache of values of its own. */
 const BLOCK_CACHE_BYTES: number = 16 * 1024 * 1024;
 
+/** A database on its way out has this behind its name: what is left of it counts as none. */
+const REMOVED_SUFFIX = '.removed';
+
 /** LevelDB databases, one directory each. */
 export function classicLevelBackends(directory: string): BackendStore {
   return {
     list: async () => {
-      try {
-        return (await readdir(directory)).sort();
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-        throw error;
-      }
+      const names = await directoriesIn(directory);
+      const left = names.filter((name) => name.endsWith(REMOVED_SUFFIX));
+      for (const name of left) await rm(join(directory, name), { recursive: true, force: true });
+      return names.filter((name) => !left.includes(name));
     },
     open: async (name) => {
       await mkdir(directory, { recursive: true });
-      return openClassicBackend(join(directory, name), {
-        writeBufferBytes: WRITE_BUFFER_BYTES,
-        blockCacheBytes: BLOCK_CACHE_BYTES,
-      });
+      try {
+        return await openClassicBackend(join(directory, name), {
+          writeBufferBytes: WRITE_BUFFER_BYTES,
+          blockCacheBytes: BLOCK_CACHE_BYTES,
+        });
+      } catch (error) {
+        throw isDamage(error) ? new DamagedDatabaseError(name, { cause: error }) : error;
+      }
     },
-    remove: (name) => rm(join(directory, name), { recursive: true, force: true }),
+    remove: async (name) => {
+      const path = join(directory, name);
+      const leaving = `${path}${REMOVED_SUFFIX}`;
+      await rm(leaving, { recursive: true, force: true });
+      try {
+        // Many files do not go at once; half of them would be a damaged database.
+        await rename(path, leaving);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+        throw error;
+      }
+      await rm(leaving, { recursive: true, force: true });
+    },
     diskBytes: async (name) => {
       const folder = join(directory, name);
       const files = await readdir(folder);
@@ -45,6 +62,21 @@ export function classicLevelBackends(directory: string): BackendStore {
       return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
     },
   };
+}
+
+async function directoriesIn(directory: string): Promise<string[]> {
+  try {
+    return (await readdir(directory)).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** LevelDB found its own files wrong, as opposed to not being let at them. */
+function isDamage(error: unknown): boolean {
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_CORRUPTION';
 }
 
 /** Databases in memory: they outlive closing, and end with the process or with `remove`. */

@@ -11,8 +11,9 @@ import { assert } from '@etcd-ts/base';
 import { type Backend, readApplied, restoreSnapshot, snapshotStore } from '@etcd-ts/mvcc';
 import type { LogIndex, SnapshotMeta } from '@etcd-ts/raft';
 import type { ReplicatedState } from '../apply/replicated-state.ts';
-import type { BackendStore } from '../env.ts';
+import { type BackendStore, DamagedDatabaseError } from '../env.ts';
 import type { Clock } from '../clock.ts';
+import type { Logger } from '../logger.ts';
 import { inTurns, type SnapshotSource } from '../snapshot/snapshot-source.ts';
 
 /** A database that is open. */
@@ -34,15 +35,28 @@ export function databaseName(index: LogIndex): string {
   return `db-${index.toString(16).padStart(16, '0')}`;
 }
 
-/** Opens every database that is there; the caller closes them. */
-export async function openCandidates(store: BackendStore): Promise<readonly Candidate[]> {
+/** Opens every database that is there and can be read; the caller closes them. Of the others it gets the names. */
+export async function openCandidates(
+  store: BackendStore,
+  log: Logger,
+): Promise<{ readonly candidates: readonly Candidate[]; readonly damaged: readonly string[] }> {
   const candidates: Candidate[] = [];
+  const damaged: string[] = [];
   for (const name of await store.list()) {
     if (!NAME.test(name)) continue;
-    const backend = await store.open(name);
-    candidates.push({ name, backend, applied: readApplied(backend)?.index ?? 0 });
+    try {
+      const backend = await store.open(name);
+      candidates.push({ name, backend, applied: readApplied(backend)?.index ?? 0 });
+    } catch (error) {
+      if (!(error instanceof DamagedDatabaseError)) {
+        for (const { backend } of candidates) await backend.close();
+        throw error;
+      }
+      log.warn('the database is damaged, and counts as lost', { database: name, error });
+      damaged.push(name);
+    }
   }
-  return candidates;
+  return { candidates, damaged };
 }
 
 /**
