@@ -46,6 +46,7 @@ export class KeyIndex {
   readonly #free: number[] = [];
   #newest = 0;
   #isLoading = false;
+  #hadLeases = false;
   readonly #table: KeyTable;
   readonly #tree: BTree = new BTree((slot) => (this.isLive(slot) ? 1 : 0));
   /** Four numbers a slot, side by side because they are read together: main, sub, create revision, version. */
@@ -110,6 +111,11 @@ export class KeyIndex {
     return this.#rows[slot * ROW + VERSION] as number;
   }
 
+  /** False when no key ever had a lease. */
+  get hadLeases(): boolean {
+    return this.#hadLeases;
+  }
+
   hasLease(slot: number): boolean {
     return this.#leaseHalves[slot * 2] !== 0 || this.#leaseHalves[slot * 2 + 1] !== 0;
   }
@@ -165,7 +171,10 @@ export class KeyIndex {
     this.#push(slot, ref);
     this.#rows[slot * ROW + CREATE] = create;
     this.#rows[slot * ROW + VERSION] = version;
-    if (lease !== 0n || this.hasLease(slot)) this.#lease[slot] = lease;
+    if (lease !== 0n || this.hasLease(slot)) {
+      this.#lease[slot] = lease;
+      this.#hadLeases = true;
+    }
     if (!wasLive && !this.#isLoading) this.#tree.addWeight(this.keyOf(slot), 1);
   }
 

@@ -278,6 +278,7 @@ export class MvccStore {
   leasedKeys(): { readonly key: string; readonly lease: bigint }[] {
     const { index } = this.#state;
     const found: { key: string; lease: bigint }[] = [];
+    if (!index.hadLeases) return found;
     index.scan({ start: '', end: undefined }, (slot) => {
       if (index.hasLease(slot)) found.push({ key: index.keyOf(slot), lease: index.leaseOf(slot) });
       return true;
