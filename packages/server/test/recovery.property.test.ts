@@ -221,7 +221,7 @@ class Member {
       const payload =
         work.kind === 'learner'
           ? ({ kind: 'config', change: work.change } as const)
-          : ({ kind: 'command', data: utf8(`entry ${index}`) } as const);
+          : ({ kind: 'command', data: utf8(`entry ${index}`.padEnd(200)) } as const);
       return { index, term: TERM, payload };
     });
     const hardState = { term: TERM, vote: 0n, commit: first - 1 };
