@@ -43,7 +43,7 @@ export interface MvccStoreOptions {
    * Bytes of newest versions kept in memory for reads, overhead included: a third for what was written lately, the
    * rest for what was read lately. What does not fit is read from the backend.
    *
-   * @defaultValue 48 MiB
+   * @defaultValue 96 MiB
    */
   readonly valueCacheBytesMax?: number;
   /** Bytes not yet in the backend above which `writeBehind.isFull`. @defaultValue 32 MiB */
@@ -56,7 +56,7 @@ export interface MvccStoreOptions {
   readonly hashSeed?: number;
 }
 
-const VALUE_CACHE_BYTES_DEFAULT = 48 << 20;
+const VALUE_CACHE_BYTES_DEFAULT = 96 << 20;
 const DIRTY_BYTES_DEFAULT = 32 << 20;
 
 /** See the file's head. Made by `openStore`. */
