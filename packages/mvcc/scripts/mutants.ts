@@ -1,9 +1,11 @@
 /**
  * Plants bugs one at a time in a copy of the package and reports which test sees each.
  *
- *     npx tsx packages/mvcc/scripts/mutants.ts [part of a name]
+ *     npx tsx packages/mvcc/scripts/mutants.ts [--only TEXT] [--part I/N]
  *
- * A full run writes MUTANTS.md. It fails when a mutant survives, or when its text is no longer in the source.
+ * A run of all writes MUTANTS.md. So does the last of the parts of one: what the parts found lies beside the package's
+ * dependencies until then, and is void as soon as a source, a test or the list has changed. It fails when a mutant
+ * survives, or when its text is no longer in the source.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -18,10 +20,11 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Found, partOf, Parts } from '../../../tools/mutants/parts.ts';
 import { type Mutant, MUTANTS } from './mutant-table.ts';
 
 interface Result {
-  readonly mutant: Mutant;
   /** The test that failed; empty when none did. */
   readonly killer: string;
   readonly seconds: number;
@@ -113,22 +116,23 @@ function judge(folder: string, mutant: Mutant): Result {
   try {
     writeFileSync(path, patched(folder, mutant));
     const killer = killerOf(folder);
-    return { mutant, killer, seconds: Math.round((performance.now() - started) / 1000) };
+    return { killer, seconds: Math.round((performance.now() - started) / 1000) };
   } finally {
     writeFileSync(path, original);
   }
 }
 
-function table(results: readonly Result[]): string {
-  const killed = results.filter(({ killer }) => killer !== '').length;
-  const rows = results.map(
-    ({ mutant, killer }) =>
-      `| ${mutant.name} | ${mutant.area} | \`${mutant.file}\` | ${killer || '**survives**'} |`,
+function table(found: readonly Found[]): string {
+  const killed = found.filter(({ killer }) => killer !== '').length;
+  const killers = new Map(found.map(({ name, killer }) => [name, killer]));
+  const rows = MUTANTS.map(
+    ({ name, area, file }) =>
+      `| ${name} | ${area} | \`${file}\` | ${killers.get(name) || '**survives**'} |`,
   );
   return `# Mutants
 
-${results.length} bugs, planted one at a time in a copy of the package (\`npx tsx packages/mvcc/scripts/mutants.ts\`; the list
-is \`scripts/mutant-table.ts\`). ${killed} of ${results.length} are killed by the package's own tests; the last column is the first
+${found.length} bugs, planted one at a time in a copy of the package (\`npx tsx packages/mvcc/scripts/mutants.ts\`; the list
+is \`scripts/mutant-table.ts\`). ${killed} of ${found.length} are killed by the package's own tests; the last column is the first
 test that failed.
 
 | bug | area | file | killed by |
@@ -138,22 +142,29 @@ ${rows.join('\n')}
 }
 
 function main(): void {
-  const only = process.argv[2];
-  const chosen = MUTANTS.filter(({ name }) => only === undefined || name.includes(only));
+  const { values } = parseArgs({
+    options: { only: { type: 'string', default: '' }, part: { type: 'string', default: '1/1' } },
+  });
+  const named = MUTANTS.filter(({ name }) => name.includes(values.only));
+  const chosen = partOf(named, values.part);
   for (const mutant of chosen) patched(packageFolder, mutant);
+  const parts = new Parts(packageFolder);
   const folder = copyPackage();
   try {
     // A test that fails without a bug kills nothing.
-    const broken = only === undefined ? killerOf(folder) : '';
+    const broken = values.only !== '' || parts.isSound ? '' : killerOf(folder);
     if (broken !== '') throw new Error(`without a bug this fails: ${broken}`);
+    if (values.only === '') parts.foundSound();
     const results = chosen.map((mutant) => {
-      const result = judge(folder, mutant);
+      const { killer, seconds } = judge(folder, mutant);
       console.log(
-        `${result.killer === '' ? 'SURVIVES' : 'killed'} ${mutant.name}: ${result.killer} (${result.seconds} s)`,
+        `${killer === '' ? 'SURVIVES' : 'killed'} ${mutant.name}: ${killer} (${seconds} s)`,
       );
-      return result;
+      return { name: mutant.name, killer };
     });
-    if (only === undefined) writeFileSync(join(packageFolder, 'MUTANTS.md'), table(results));
+    const names = MUTANTS.map(({ name }) => name);
+    const all = values.only === '' ? parts.keep(values.part, results, names) : undefined;
+    if (all !== undefined) writeFileSync(join(packageFolder, 'MUTANTS.md'), table(all));
     if (results.some(({ killer }) => killer === '')) process.exitCode = 1;
   } finally {
     rmSync(dirname(folder), { recursive: true, force: true });

@@ -1,8 +1,8 @@
 /**
- * Plants bugs one at a time and shows which tests see them: `npm run server:mutants [-- --only TEXT]`.
+ * Plants bugs one at a time and shows which tests see them: `npm run server:mutants [-- --only TEXT] [-- --part I/N]`.
  *
  * Each mutant is one exact text replaced in a copy of the package; the tests named with it then run on the copy. A full
- * run writes MUTANTS.md. The run fails when a mutant survives or when a text no longer fits the source.
+ * run writes MUTANTS.md, and so does the last of the parts of one. The run fails when a mutant survives or when a text no longer fits the source.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { type Found, partOf, Parts } from '../../../tools/mutants/parts.ts';
 import { type Mutant, MUTANTS } from './mutant-table.ts';
 
 /** A mutant that hangs its tests is killed too. */
@@ -25,7 +26,10 @@ export default {
 
 const packageFolder = join(dirname(fileURLToPath(import.meta.url)), '..');
 const repository = join(packageFolder, '..', '..');
-const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } });
+const { values } = parseArgs({
+  options: { only: { type: 'string', default: '' }, part: { type: 'string', default: '1/1' } },
+});
+const parts = new Parts(packageFolder);
 
 /** The package as it was when the run began, so that work may go on beside it. */
 const copy = mkdtempSync(join(tmpdir(), 'server-mutant-'));
@@ -74,21 +78,26 @@ function judge(mutant: Mutant): string | undefined {
   }
 }
 
-const chosen = MUTANTS.filter(({ name, file }) => `${file} ${name}`.includes(values.only));
-const rows: string[] = [];
-let survivors = 0;
+const named = MUTANTS.filter(({ name, file }) => `${file} ${name}`.includes(values.only));
+const results: Found[] = [];
 try {
-  for (const mutant of chosen) {
-    const killer = judge(mutant);
-    if (killer === undefined) survivors++;
-    console.log(`${killer === undefined ? 'SURVIVED' : 'killed  '} ${mutant.file}: ${mutant.name}`);
-    rows.push(`| ${mutant.file} | ${mutant.name} | ${killer ?? '**survived**'} |`);
+  for (const mutant of partOf(named, values.part)) {
+    const killer = judge(mutant) ?? '';
+    console.log(`${killer === '' ? 'SURVIVED' : 'killed  '} ${mutant.file}: ${mutant.name}`);
+    results.push({ name: keyOf(mutant), killer });
   }
 } finally {
   rmSync(copy, { recursive: true, force: true });
 }
-console.log(`${chosen.length - survivors} of ${chosen.length} killed`);
-if (chosen.length === MUTANTS.length) {
+const survivors = results.filter(({ killer }) => killer === '').length;
+console.log(`${results.length - survivors} of ${results.length} killed`);
+const all = values.only === '' ? parts.keep(values.part, results, MUTANTS.map(keyOf)) : undefined;
+if (all !== undefined) {
+  const killers = new Map(all.map(({ name, killer }) => [name, killer]));
+  const rows = MUTANTS.map((mutant) => {
+    const killer = killers.get(keyOf(mutant)) || '**survived**';
+    return `| ${mutant.file} | ${mutant.name} | ${killer} |`;
+  });
   const head = [
     '# Planted bugs',
     '',
@@ -101,3 +110,7 @@ if (chosen.length === MUTANTS.length) {
   writeFileSync(join(packageFolder, 'MUTANTS.md'), [...head, ...rows, ''].join('\n'));
 }
 if (survivors > 0) process.exitCode = 1;
+
+function keyOf({ file, name }: Mutant): string {
+  return `${file}: ${name}`;
+}
