@@ -151,7 +151,7 @@ export class WatchHub implements WatcherOwner {
 
   /** @returns what it cost, in entries looked at. */
   #stepCohort(entriesMax: number): number {
-    const cohort = this.#nextCohort();
+    const cohort = this.#nextCohort(entriesMax);
     const cost = TURN_COST_ENTRIES + cohort.length;
     if (cohort.length === 0) return cost;
     const { batches, through, entries } = readHistory(this.#state, cohort, entriesMax);
@@ -162,6 +162,7 @@ export class WatchHub implements WatcherOwner {
       if (events !== undefined && !this.#deliver(watcher, events)) continue;
       watcher.next = through + 1;
       if (watcher.next > this.revision) this.#moveToSynced(watcher);
+      else this.#toTheEnd(watcher);
     }
     return cost + entries;
   }
@@ -253,26 +254,32 @@ export class WatchHub implements WatcherOwner {
 
   /**
    * Whose turn it is: a watcher of one key alone (it reads that key's history), or many of ranges, who share one walk
-   * over the log. Takes them to the end of the queue, and settles on the way those that need no reading.
+   * over the log. Settles on the way those that need no reading.
+   *
+   * The first of the queue leads: the walk begins where it stands, and only those come along whom the walk may reach.
+   * So each step brings its leader on, however far behind others are. Who was brought on goes to the end of the queue.
    */
-  #nextCohort(): HubWatcher[] {
+  #nextCohort(entriesMax: number): HubWatcher[] {
     const cohort: HubWatcher[] = [];
     let looked = 0;
     for (const watcher of this.#behind) {
       if (looked++ === COHORT_MAX) break;
+      const lead = cohort[0];
       if (watcher.next > this.revision) this.#moveToSynced(watcher);
       else if (watcher.next < this.#state.compactRevision) this.#endCompacted(watcher);
-      else if (watcher.key === undefined) cohort.push(watcher);
-      else if (cohort.length === 0) {
+      else if (lead === undefined) cohort.push(watcher);
+      else if (watcher.key === undefined && isWithin(watcher.next - lead.next, entriesMax)) {
         cohort.push(watcher);
-        break;
       }
-    }
-    for (const watcher of cohort) {
-      this.#behind.delete(watcher);
-      this.#behind.add(watcher);
+      if (cohort[0]?.key !== undefined) break;
     }
     return cohort;
+  }
+
+  /** Its turn is over. */
+  #toTheEnd(watcher: HubWatcher): void {
+    this.#behind.delete(watcher);
+    this.#behind.add(watcher);
   }
 
   #endCompacted(watcher: HubWatcher): void {
@@ -282,4 +289,9 @@ export class WatchHub implements WatcherOwner {
     if (taken) watcher.state = 'ended';
     else if (watcher.state === 'behind') this.#park(watcher);
   }
+}
+
+/** Whether a walk over so many entries may come to a revision that is so much later than its beginning. */
+function isWithin(distance: number, entriesMax: number): boolean {
+  return distance >= 0 && distance <= entriesMax;
 }

@@ -360,6 +360,31 @@ describe('a slow sink', () => {
     expect(slow.events).toEqual(quick.events);
   });
 
+  test('is served soon, however many others are far behind it and join all the time', () => {
+    for (let i = 0; i < 3_000; i++) store.put(put('a'));
+    const near = new Sink();
+    const watcher = start(near, 'a', 'b', store.revision - 1);
+    for (let i = 0; i < 20 && watcher.state === 'behind'; i++) {
+      start(new Sink(), 'a', 'b', 2);
+      store.hub.step(100);
+    }
+    expect(watcher.state).toBe('synced');
+    expect(near.events).toEqual([`a@${store.revision - 1}`, `a@${store.revision}`]);
+  });
+
+  test('that is far behind is served soon, however many others ask for what is new', () => {
+    for (let i = 0; i < 300; i++) store.put(put('a'));
+    const far = new Sink();
+    const watcher = start(far, 'a', 'b', 2);
+    for (let i = 0; i < 100 && watcher.state === 'behind'; i++) {
+      start(new Sink(), 'a', 'b', store.revision);
+      start(new Sink(), 'a', '', store.revision);
+      store.hub.step(100);
+    }
+    expect(watcher.state).toBe('synced');
+    expect(far.events).toHaveLength(300);
+  });
+
   test('resuming a watcher that is not parked changes nothing', () => {
     const sink = new Sink();
     const watcher = start(sink, 'a');
