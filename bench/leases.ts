@@ -2,14 +2,14 @@
  * npm run bench -- leases [LEASES]: what puts take while many leases end at once, against what they take otherwise.
  *
  * A member alone, in process, on disk. It is started again after the leases were granted, one key each, so that all of
- * them end in the same millisecond: a new leader gives them their time anew. Callers put one after the other; of the
- * puts beside the expiry those count that lie between its first and its last delete, as a watcher of the keys is told.
+ * them end in the same millisecond: a new leader gives them their time anew. Callers put one after the other; beside the
+ * expiry are those puts between whose revisions there are others.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EtcdNode } from '@etcd-ts/server';
-import { head, putsUntil, row } from './beside/latency.ts';
+import { head, putsUntil, row, type Sample } from './beside/latency.ts';
 
 const leases = Number(process.argv[2] ?? 10_000);
 const TTL_SECONDS = 12;
@@ -17,6 +17,8 @@ const TTL_SECONDS = 12;
 const LANES = 64;
 /** After the start, before puts are counted. */
 const WARM_UP_MS = 2_000;
+/** After the leases' time, in which all of them end. */
+const EXPIRY_MS = 8_000;
 
 async function grantAll(node: EtcdNode): Promise<void> {
   const client = node.client();
@@ -30,17 +32,16 @@ async function grantAll(node: EtcdNode): Promise<void> {
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
-/** When the first and the last of the leased keys was deleted. */
-async function expiry(node: EtcdNode): Promise<{ firstMs: number; lastMs: number }> {
-  const watcher = node.client().watch({ prefix: 'leased/' });
-  let deleted = 0;
-  let firstMs = 0;
-  for await (const event of watcher) {
-    if (event.type !== 'delete') continue;
-    if (++deleted === 1) firstMs = performance.now();
-    if (deleted === leases) break;
+/** The place of the first and the last put that another revision came before, in the order of revisions. */
+function expiry(samples: readonly Sample[]): { first: number; last: number } {
+  let first = 0;
+  let last = 0;
+  for (let i = 1; i < samples.length; i++) {
+    if ((samples[i]?.revision ?? 0) === (samples[i - 1]?.revision ?? 0) + 1) continue;
+    if (first === 0) first = i;
+    last = i;
   }
-  return { firstMs, lastMs: performance.now() };
+  return { first, last };
 }
 
 async function measure(callers: number): Promise<void> {
@@ -49,23 +50,18 @@ async function measure(callers: number): Promise<void> {
   await grantAll(first);
   await first.stop();
   const node = await EtcdNode.start({ dataDir });
-  const readyMs = performance.now() + WARM_UP_MS;
-  let isOver = false;
-  const expired = expiry(node).finally(() => (isOver = true));
-  const samples = await putsUntil(node.client(), callers, () => isOver);
-  const { firstMs, lastMs } = await expired;
-  const normal = samples.filter(
-    ({ beganMs, tookMs }) => beganMs > readyMs && beganMs + tookMs < firstMs,
-  );
-  const beside = samples.filter(
-    ({ beganMs, tookMs }) => beganMs + tookMs >= firstMs && beganMs <= lastMs,
-  );
+  const startedMs = performance.now();
+  const isOver = (): boolean => performance.now() - startedMs > TTL_SECONDS * 1000 + EXPIRY_MS;
+  const samples = await putsUntil(node.client(), callers, isOver);
+  samples.sort((a, b) => a.revision - b.revision);
+  const { first, last } = expiry(samples);
+  const normal = samples.slice(0, first).filter(({ beganMs }) => beganMs > startedMs + WARM_UP_MS);
+  const beside = samples.slice(first, last + 1);
+  const others = (samples[last]?.revision ?? 0) - (samples[first - 1]?.revision ?? 0);
+  if (others !== leases + beside.length) throw new Error(`${others - beside.length} leases ended`);
+  const tookMs = Math.round((samples[last]?.beganMs ?? 0) - (samples[first]?.beganMs ?? 0));
   row(`${callers} callers, the leases waiting`, normal);
-  row(
-    `${callers} callers, the leases ending in ${Math.round(lastMs - firstMs)} ms`,
-    beside,
-    normal,
-  );
+  row(`${callers} callers, the leases ending in ${tookMs} ms`, beside, normal);
   await node.stop();
   rmSync(dataDir, { recursive: true, force: true });
 }

@@ -6,6 +6,8 @@ export interface Sample {
   /** When it was asked for, by `performance.now()`. */
   readonly beganMs: number;
   readonly tookMs: number;
+  /** The revision that it made. */
+  readonly revision: number;
 }
 
 /** Keys that the puts go to. */
@@ -23,8 +25,8 @@ export async function putsUntil(
   const caller = async (): Promise<void> => {
     while (!isOver()) {
       const beganMs = performance.now();
-      await client.put(`busy/${next++ % KEYS}`, VALUE);
-      samples.push({ beganMs, tookMs: performance.now() - beganMs });
+      const { revision } = await client.put(`busy/${next++ % KEYS}`, VALUE);
+      samples.push({ beganMs, tookMs: performance.now() - beganMs, revision });
     }
   };
   await Promise.all(Array.from({ length: callers }, caller));

@@ -3,7 +3,7 @@
  * itself), then four lists (voters, outgoing voters, learners, next learners), each a 4-byte big-endian count and
  * 8-byte big-endian ids.
  */
-import { assert } from '@etcd-ts/base';
+import { assert, crc32c } from '@etcd-ts/base';
 import type { ConfState } from '@etcd-ts/raft';
 
 /** The record's name. */
@@ -34,6 +34,20 @@ export function encodeConfState(state: ConfState): Uint8Array {
     }
   }
   return bytes;
+}
+
+/** A digest of who is in which part, whatever the order in which they were named. Unsigned 32 bits. */
+export function confStateChecksum(state: ConfState): number {
+  const sorted = (ids: readonly bigint[]): bigint[] => [...ids].sort((a, b) => (a < b ? -1 : 1));
+  return crc32c(
+    encodeConfState({
+      voters: sorted(state.voters),
+      votersOutgoing: sorted(state.votersOutgoing),
+      learners: sorted(state.learners),
+      learnersNext: sorted(state.learnersNext),
+      autoLeave: state.autoLeave,
+    }),
+  );
 }
 
 /** Reads the record back. A record that is not as it was written is a broken invariant. */

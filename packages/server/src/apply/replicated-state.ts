@@ -30,6 +30,7 @@ import { refusedByAuth } from './authorise.ts';
 import type { Command, CommandResult } from './command.ts';
 import {
   CONF_STATE_RECORD,
+  confStateChecksum,
   decodeConfState,
   EMPTY_CONF_STATE,
   encodeConfState,
@@ -90,6 +91,8 @@ interface Content {
   readonly auth: ReplicatedAuth;
   readonly versions: Versions;
   confState: ConfState;
+  /** Of `confState`. */
+  confChecksum: number;
 }
 
 /** The state that every member holds alike: keys, leases, members, alarms, auth. */
@@ -234,12 +237,12 @@ export class ReplicatedState {
 
   /** A digest over everything replicated; equal on all members after the same index. */
   stateHash(): string {
-    const { store, membership, alarms, auth, confState, versions } = this.#content;
+    const { store, membership, alarms, auth, confChecksum, versions } = this.#content;
     const { lessor, appliedIndex } = this;
     return (
       `${appliedIndex}-${store.revision}-${store.compactRevision}-${store.stateHash().toString(16)}` +
       `-${lessor.checksum}-${membership.checksum}-${alarms.checksum}-${auth.checksum}-${versions.checksum}` +
-      `-${confState.voters.length}-${confState.learners.length}`
+      `-${confChecksum}`
     );
   }
 
@@ -337,6 +340,7 @@ export class ReplicatedState {
 
   #setConfState(confState: ConfState): void {
     this.#content.confState = confState;
+    this.#content.confChecksum = confStateChecksum(confState);
     this.store.meta.set(CONF_STATE_RECORD, encodeConfState(confState));
   }
 
@@ -366,7 +370,8 @@ async function openContent(
   // First of all: state of a newer format must not be read as if it were of this one.
   const versions = new Versions(store.meta);
   lessor.load(store.meta, store.leasedKeys());
-  const confState = store.meta.get(CONF_STATE_RECORD);
+  const record = store.meta.get(CONF_STATE_RECORD);
+  const confState = record === undefined ? EMPTY_CONF_STATE : decodeConfState(record);
   return {
     backend,
     store,
@@ -374,6 +379,7 @@ async function openContent(
     alarms: new Alarms(store.meta),
     auth: new ReplicatedAuth(store.meta),
     versions,
-    confState: confState === undefined ? EMPTY_CONF_STATE : decodeConfState(confState),
+    confState,
+    confChecksum: confStateChecksum(confState),
   };
 }

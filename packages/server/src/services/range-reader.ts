@@ -46,8 +46,9 @@ export async function readRange(
   request: RangeRequest,
   { large, context }: RangeTurns,
 ): Promise<RangeResponse> {
-  if (isSmall(request)) return rangeResponse(orThrow(() => node.state.store.range(request)));
-  const plan = orThrow(() => node.state.store.rangePlan(request));
+  const { store } = node.state;
+  if (isSmall(request, store.revision)) return rangeResponse(orThrow(() => store.range(request)));
+  const plan = orThrow(() => store.rangePlan(request));
   let leave: (() => void) | undefined;
   try {
     const kvs: KeyValue[] = [];
@@ -56,7 +57,7 @@ export async function readRange(
       if (slice === undefined) return rangeResponse(plan.finish(kvs));
       for (const kv of slice) kvs.push(kv);
       if (slices === LARGE_RANGE_SLICES) leave = await large.enter(context.signal);
-      if (slice.length > 0) await nextTurn(node.clock);
+      await nextTurn(node.clock);
     }
   } finally {
     leave?.();
@@ -148,8 +149,13 @@ function isInKeyOrder(request: RangeRequest): boolean {
   );
 }
 
-/** One key, a count, or a page in key order: the store answers it in one go. */
-function isSmall(request: RangeRequest): boolean {
-  if (request.rangeEnd.length === 0 || request.countOnly) return true;
+/**
+ * One key; or now, a count, or a page in key order: the store answers it in one go. Of the past a count has to look at
+ * every key of the range.
+ */
+function isSmall(request: RangeRequest, current: number): boolean {
+  if (request.rangeEnd.length === 0) return true;
+  if (request.revision > 0 && request.revision < current) return false;
+  if (request.countOnly) return true;
   return request.limit > 0 && request.limit <= SLICE_ENTRIES && isInKeyOrder(request);
 }

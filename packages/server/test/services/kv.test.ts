@@ -1,5 +1,6 @@
 import { memberId, utf8 } from '@etcd-ts/base';
 import { Compare, RequestOp } from '@etcd-ts/protocol';
+import type { RangeResponse } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
 import { failure, harness, keysOf, op, valueIs } from './harness.ts';
 import { turns } from './manual-clock.ts';
@@ -131,6 +132,24 @@ describe('ranges', () => {
     expect(answer.header?.revision).toBe(2_501);
     expect(keysOf(answer)).toEqual([...keysOf(answer)].sort());
     expect(new Set(keysOf(answer)).size).toBe(2_500);
+  });
+
+  test.each([
+    ['a count of the past', { revision: 18_000, countOnly: true }],
+    ['a page of the past', { revision: 18_000, limit: 1 }],
+  ])('%s, which has to look at every key, gives others their turn', async (_, more) => {
+    const { range, node } = await harness();
+    const none = { lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
+    for (let i = 0; i < 20_000; i++) {
+      const key = utf8(`k${String(i).padStart(5, '0')}`);
+      node.apply({ kind: 'put', request: { key, value: new Uint8Array(0), ...none } });
+    }
+    let answer: RangeResponse | undefined;
+    const reading = range('k', { ...ALL, ...more }).then((response) => (answer = response));
+    await turns(1);
+    expect(answer).toBeUndefined();
+    await reading;
+    expect(answer?.count).toBe(17_999);
   });
 
   test('a large range that is sorted backwards and cut has what a small one has', async () => {
