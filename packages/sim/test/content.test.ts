@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { contentHash, ContentMap, hasSameContent } from '../src/cluster/content.ts';
+import { contentHash, ContentMap, hasSameContent } from '../src/checkers/content.ts';
 
 const content = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(

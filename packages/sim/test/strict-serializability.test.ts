@@ -5,6 +5,8 @@ import { checkHeaderRevisions } from '../src/checkers/header-revisions.ts';
 import type { Evidence } from '../src/checkers/placement.ts';
 import { checkStrictSerializability } from '../src/checkers/strict-serializability.ts';
 import type { Operation } from '../src/history/operation.ts';
+import { EtcdModel } from '../src/model/etcd-model.ts';
+import { KeySpace, type Version } from '../src/model/key-space.ts';
 import { makeHistory, put, range } from './fixtures/history-maker.ts';
 
 const found = (evidence: Evidence): string[] =>
@@ -30,6 +32,23 @@ describe('the serializability checker', () => {
       expect(checkStrictSerializability(made).violations).toEqual([]);
       expect(checkHeaderRevisions(made.operations)).toEqual([]);
     }
+  });
+
+  it('judges 100,000 operations with a few look-ups each', { timeout: 60_000 }, () => {
+    const made = makeHistory({ seed: 1, operations: 100_000, clients: 50, keys: 10 });
+    let lookUps = 0;
+    class CountingSpace extends KeySpace {
+      override at(key: string, revision: number): Version | undefined {
+        lookUps++;
+        return super.at(key, revision);
+      }
+    }
+    expect(checkStrictSerializability(made, new EtcdModel(new CountingSpace())).violations).toEqual(
+      [],
+    );
+    // Ten keys at most in a range, each looked for and read: whatever grows with the history would be far beyond.
+    expect(lookUps).toBeGreaterThan(made.operations.length / 2);
+    expect(lookUps).toBeLessThan(30 * made.operations.length);
   });
 
   it('sees a lost write', () => {

@@ -1,9 +1,12 @@
+import { hasSameContent } from './content.ts';
+
 /** Where two answers differ, as a path and both values; undefined when they are alike. An absent field is undefined. */
-export function firstDifferenceOf(
-  expected: unknown,
-  actual: unknown,
-  path = '',
-): string | undefined {
+export function firstDifferenceOf(expected: unknown, actual: unknown): string | undefined {
+  // Nearly all are alike, and then no path is of interest.
+  return hasSameContent(expected, actual) ? undefined : differenceAt('', expected, actual);
+}
+
+function differenceAt(path: string, expected: unknown, actual: unknown): string | undefined {
   if (expected === actual) return undefined;
   if (expected instanceof Uint8Array && actual instanceof Uint8Array) {
     return sameBytes(expected, actual) ? undefined : differs(path, expected, actual);
@@ -13,7 +16,7 @@ export function firstDifferenceOf(
     return `${path}: ${actual.length} items, expected ${expected.length}`;
   }
   for (const key in expected) {
-    const difference = firstDifferenceOf(expected[key], actual[key], `${path}.${key}`);
+    const difference = differenceAt(`${path}.${key}`, expected[key], actual[key]);
     if (difference !== undefined) return difference;
   }
   for (const key in actual) {

@@ -18,13 +18,19 @@ export interface SerializabilityResult {
   readonly model: EtcdModel;
 }
 
-/** Judges the answers of the key-value service. */
-export function checkStrictSerializability(evidence: Evidence): SerializabilityResult {
+/**
+ * Judges the answers of the key-value service.
+ *
+ * @param model Before the first operation.
+ */
+export function checkStrictSerializability(
+  evidence: Evidence,
+  model: EtcdModel = new EtcdModel(),
+): SerializabilityResult {
   const findings = new Findings();
   const placed = place(evidence);
   const order = orderByRevision(placed, evidence.leaseEnds, findings);
   checkRealTime(placed, findings);
-  const model = new EtcdModel();
   replay(model, order, findings);
   return { violations: findings.violations, model };
 }

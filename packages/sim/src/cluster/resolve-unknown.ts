@@ -6,7 +6,7 @@ import { type Operation, responseRevision } from '../history/operation.ts';
 import { type Findings } from '../checkers/violation.ts';
 import { didWrite, type LeaseEnd } from '../checkers/placement.ts';
 import { nameOf } from '../checkers/strict-serializability.ts';
-import { ContentMap } from './content.ts';
+import { ContentMap } from '../checkers/content.ts';
 import type { Ghost } from './ghost.ts';
 
 /** What the log says of a history. */

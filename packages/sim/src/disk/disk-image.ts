@@ -269,8 +269,7 @@ export class DiskImage {
 }
 
 function isZero(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false;
-  return true;
+  return bytes[0] === 0 && Buffer.compare(bytes, ZERO_SECTOR) === 0;
 }
 
 /** The directory part of a path. */

@@ -46,7 +46,7 @@ export const FIRST_REVISION = 1;
 
 /** The model of one cluster's state. */
 export class EtcdModel {
-  readonly space: KeySpace = new KeySpace();
+  readonly space: KeySpace;
   /** Events by revision; index 0 and 1 are empty. */
   readonly #events: Event[][] = [[], []];
   /** Keys attached to each lease. */
@@ -54,6 +54,11 @@ export class EtcdModel {
   #revision = FIRST_REVISION;
   /** Events of the write under way; undefined when it has written nothing yet. */
   #writing: Event[] | undefined;
+
+  /** @param space Of keys that nobody has written to yet. */
+  constructor(space: KeySpace = new KeySpace()) {
+    this.space = space;
+  }
 
   get revision(): number {
     return this.#revision;

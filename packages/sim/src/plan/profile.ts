@@ -294,6 +294,21 @@ export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
         datagramChance: 0,
         bursts: false,
       },
+      {
+        ...DEFAULT_PROFILE,
+        name: 'light',
+        about: 'as busy, with hardly anything to do',
+        members: [3],
+        safetyMs: [30_000, 30_000],
+        operationsPerSecond: [15, 15],
+        clients: [3, 3],
+        keys: [10, 10],
+        steps: { get: 40, put: 45, list: 5, swap: 10 },
+        faults: {},
+        shrunkKnobChance: 0,
+        datagramChance: 0,
+        bursts: false,
+      },
     ] satisfies Profile[]
   ).map((profile) => [profile.name, profile]),
 );
