@@ -175,7 +175,7 @@ export async function propose(
 ): Promise<CommandResult> {
   const raw = context.rawRequest;
   const options = raw === undefined ? undefined : { raw };
-  if (!identity.isRequired) return node.propose(command, options);
+  if (!identity.isRequired) return await node.propose(command, options);
   const caller = await identity.callerOf(context);
   return node.propose(caller === undefined ? command : { ...command, caller }, options);
 }

@@ -99,7 +99,7 @@ export class RevocableDisk implements Disk {
       path: file.path,
       read: async (positionBytes, into) => {
         check('read');
-        return file.read(positionBytes, into);
+        return await file.read(positionBytes, into);
       },
       write: (positionBytes, bytes) => {
         check('write');
@@ -107,11 +107,11 @@ export class RevocableDisk implements Disk {
       },
       truncate: async (sizeBytes) => {
         check('truncate');
-        return file.truncate(sizeBytes);
+        await file.truncate(sizeBytes);
       },
       sync: async () => {
         check('sync');
-        return file.sync();
+        await file.sync();
       },
       size: async () => {
         check('size');

@@ -261,7 +261,7 @@ class SimFile implements DiskFile {
 
   async read(positionBytes: number, into: Uint8Array): Promise<number> {
     this.#check('read');
-    return this.#disk.readFile(this.path, this.#inode, positionBytes, into);
+    return await this.#disk.readFile(this.path, this.#inode, positionBytes, into);
   }
 
   write(positionBytes: number, bytes: Uint8Array): void {
@@ -274,12 +274,12 @@ class SimFile implements DiskFile {
 
   async truncate(sizeBytes: number): Promise<void> {
     this.#check('truncate');
-    return this.#disk.truncateFile(this.path, this.#inode, sizeBytes);
+    await this.#disk.truncateFile(this.path, this.#inode, sizeBytes);
   }
 
   async sync(): Promise<void> {
     this.#check('sync');
-    return this.#disk.syncFile(this.path, this.#inode);
+    await this.#disk.syncFile(this.path, this.#inode);
   }
 
   async size(): Promise<number> {
