@@ -73,6 +73,11 @@ export class ProxyHandlers {
     };
   }
 
+  /** Watchers that the cluster has for the proxy. */
+  get watcherCount(): number {
+    return [...this.#watches.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
   /** Ends what is open at the cluster. */
   close(): void {
     for (const coalescer of this.#watches.values()) coalescer.close();

@@ -65,7 +65,7 @@ function valueOf({ name, kind }: CommandFlag, text: string): unknown {
 export function commandHelp(command: string, flags: readonly CommandFlag[]): string {
   const lines = flags.map(({ name, kind, fallback, help }) => {
     const shown = fallback === '' || fallback === 'false' ? '' : ` (default ${fallback})`;
-    return `      --${name}${kind.isBoolean === true ? '' : ` ${kind.goType}`}   ${help}${shown}`;
+    return `      --${name}${kind.isBoolean === true ? '' : ` ${kind.name}`}   ${help}${shown}`;
   });
   return ['Usage:', `  etcd-ts ${command} [flags]`, '', 'Flags:', ...lines, ''].join('\n');
 }

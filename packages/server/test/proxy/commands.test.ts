@@ -1,0 +1,121 @@
+import { createServer, type Server } from 'node:net';
+import { connect } from '@etcd-ts/client/node';
+import { afterEach, describe, expect, test } from 'vitest';
+import { EtcdNode } from '../../src/index.ts';
+import { silentLogger } from '../../src/logger.ts';
+import { nameResolver } from '../../src/node/name-resolver.ts';
+import { commandHelp, readCommandFlags } from '../../src/proxy/node/command-flags.ts';
+import { GATEWAY_FLAGS, startGateway } from '../../src/proxy/node/gateway-command.ts';
+import { GRPC_PROXY_FLAGS } from '../../src/proxy/node/grpc-proxy-flags.ts';
+import { startGrpcProxy } from '../../src/proxy/node/grpc-proxy.ts';
+import { a, DnsServer, srv } from '../support/dns-server.ts';
+
+const ends: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+const gateway = (...words: string[]) => {
+  const values = readCommandFlags(['--listen-addr=127.0.0.1:0', ...words], GATEWAY_FLAGS);
+  return startGateway(values!, silentLogger, nameResolver());
+};
+const grpcProxy = (...words: string[]) => {
+  const values = readCommandFlags(['--listen-addr=127.0.0.1:0', ...words], GRPC_PROXY_FLAGS);
+  return startGrpcProxy(values!, silentLogger, nameResolver());
+};
+
+describe('flags of the commands', () => {
+  test.each([
+    [['--foo'], 'unknown flag: --foo'],
+    [['word'], 'unknown command or argument: word'],
+    [['--endpoints'], 'flag needs an argument: --endpoints'],
+    [['--retry-delay=soon'], 'invalid argument "soon" for "--retry-delay" flag'],
+  ])('%j is refused', (words, message) => {
+    expect(() => readCommandFlags(words, GATEWAY_FLAGS)).toThrow(message);
+  });
+
+  test('have their defaults, take =, a next word or none, and show help', () => {
+    const words = ['--endpoints', 'a:1,b:2', '--insecure-discovery', '--retry-delay=2s'];
+    const values = readCommandFlags(words, GATEWAY_FLAGS)!;
+    expect(values.get('endpoints')).toEqual(['a:1', 'b:2']);
+    expect(values.get('insecure-discovery')).toBe(true);
+    expect(values.get('retry-delay')).toBe(2_000);
+    expect(values.get('listen-addr')).toBe('127.0.0.1:23790');
+    expect(readCommandFlags(['--help'], GATEWAY_FLAGS)).toBeUndefined();
+    expect(commandHelp('gateway start', GATEWAY_FLAGS)).toContain('--retry-delay duration');
+  });
+});
+
+describe('the gateway', () => {
+  test('finds its endpoints by DNS, those without TLS only when it may', async () => {
+    const node = await EtcdNode.start({ listenClientUrls: ['http://127.0.0.1:0'] });
+    ends.push(() => node.stop());
+    const name = '_etcd-client._tcp.example.test';
+    const port = Number(new URL(node.clientUrls[0] as string).port);
+    const dns = await DnsServer.start({
+      'A here.example.test': [a('here.example.test')],
+      [`SRV ${name}`]: [srv(name, '127.0.0.1', port)],
+    });
+    ends.push(() => dns.stop());
+    const start = (...words: string[]) => {
+      const all = ['--listen-addr=127.0.0.1:0', '--discovery-srv=example.test', ...words];
+      const values = readCommandFlags(all, GATEWAY_FLAGS)!;
+      return startGateway(values, silentLogger, nameResolver([dns.address]));
+    };
+    await expect(start()).rejects.toThrow('could not find secure endpoints');
+    const found = await start('--insecure-discovery');
+    ends.push(() => found.close());
+    const client = connect({ endpoints: [found.address] });
+    ends.push(() => client.close());
+    await client.put('a', '1');
+    expect((await node.client().get('a'))?.text).toBe('1');
+  });
+
+  test('forwards until both sides have said all, and tries a lost backend again', async () => {
+    const echo = (): Promise<Server> =>
+      new Promise((resolve) => {
+        const server = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
+        server.listen(0, '127.0.0.1', () => resolve(server));
+      });
+    const backend = await echo();
+    const { port } = backend.address() as { port: number };
+    const proxy = await gateway(`--endpoints=127.0.0.1:${port}`, '--retry-delay=50ms');
+    ends.push(() => proxy.close());
+    const ask = async (): Promise<string> => {
+      const { createConnection } = await import('node:net');
+      return new Promise((resolve) => {
+        const [host, at] = proxy.address.split(':') as [string, string];
+        const socket = createConnection({ host, port: Number(at), allowHalfOpen: true });
+        let text = '';
+        socket.on('data', (chunk) => (text += String(chunk)));
+        socket.on('error', () => undefined);
+        socket.on('close', () => resolve(text));
+        socket.end('hello');
+      });
+    };
+    expect(await ask()).toBe('hello');
+    await new Promise((resolve) => backend.close(resolve));
+    expect(await ask()).toBe('');
+    const again = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
+    await new Promise<void>((resolve) => {
+      again.listen(port, '127.0.0.1', resolve);
+    });
+    ends.push(() => new Promise((resolve) => again.close(resolve)));
+    await expect.poll(ask).toBe('hello');
+  });
+});
+
+test.each([
+  [['--resolver-prefix=p'], 'invalid resolver-ttl 0'],
+  [['--resolver-ttl=1'], 'invalid resolver-prefix ""'],
+  [
+    ['--resolver-prefix=p', '--resolver-ttl=1', '--advertise-client-url='],
+    'invalid advertise-client-url ""',
+  ],
+  [['--experimental-leasing-prefix=l'], 'is not supported'],
+  [['--cacert=/none'], 'open /none'],
+  [['--cert-file=/none'], 'KeyFile and CertFile must both be present'],
+  [['--listen-addr=nowhere'], 'address nowhere has not the form host:port'],
+] as [string[], string][])('the gRPC proxy refuses %j', async (words, message) => {
+  await expect(grpcProxy(...words)).rejects.toThrow(message);
+});
