@@ -1,13 +1,15 @@
 /**
- * The port between a node and its peers. Implementations: in memory (in-memory-network.ts), TCP (node/), the
- * simulator's; all pass `peerTransportSuite` of `@etcd-ts/server/testing`.
+ * The port between a node and its peers. In memory (in-memory-network.ts) and over TCP (node/) it passes
+ * `peerTransportSuite` of `@etcd-ts/server/testing`; the simulator's breaks what its network breaks, and takes no transfer
+ * up again.
  *
  * What always holds
  * - Messages may be lost, never changed. Those to one peer that arrive do so in the order in which they were sent.
  * - `send` never blocks and never throws: what does not fit into the peer's bounded queue is dropped, and
  *   `unreachable` says so (at most once per flush and peer).
  * - A message reaches only a node with the same cluster id and the addressed member id.
- * - Snapshots have a lane of their own: messages never wait behind them.
+ * - Snapshots have a lane of their own: messages never wait behind them. A transfer whose connection breaks goes on where
+ *   it was when a new one is made in time; it reads its content once. A receiver that is slow holds its sender back.
  * - After `close` no handler is called.
  */
 import type { ClusterId, MemberId } from '@etcd-ts/base';
