@@ -10,6 +10,7 @@
  * - Frames of one stream leave in order. No priority among streams but turns.
  */
 import {
+  checkSetting,
   DEFAULT_WINDOW_BYTES,
   ErrorCode,
   FrameType,
@@ -237,6 +238,8 @@ export class Http2Core {
         return this.#onData(flags, streamId, payload);
       case FrameType.HEADERS:
         return this.#onHeaders(flags, streamId, payload);
+      case FrameType.PRIORITY:
+        return this.#onPriority(streamId, payload);
       case FrameType.RST_STREAM:
         return this.#onReset(streamId, payload);
       case FrameType.SETTINGS:
@@ -246,7 +249,7 @@ export class Http2Core {
       case FrameType.PING:
         return this.#onPing(flags, streamId, payload);
       case FrameType.GOAWAY:
-        return this.#onGoAway(payload);
+        return this.#onGoAway(streamId, payload);
       case FrameType.WINDOW_UPDATE:
         return this.#onWindowUpdate(streamId, payload);
       case FrameType.CONTINUATION:
@@ -326,7 +329,16 @@ export class Http2Core {
     if (stream !== undefined) this.remove(stream, readUint32(payload, 0));
   }
 
-  #onGoAway(payload: Uint8Array): void {
+  /** Priorities are not heeded, as RFC 9113 allows. */
+  #onPriority(streamId: number, payload: Uint8Array): void {
+    if (streamId === 0) throw protocolError('PRIORITY on the connection');
+    if (payload.length !== 5)
+      throw new Http2Error(ErrorCode.FRAME_SIZE_ERROR, 'PRIORITY of odd length');
+    this.#idleFrames.count();
+  }
+
+  #onGoAway(streamId: number, payload: Uint8Array): void {
+    if (streamId !== 0) throw protocolError('GOAWAY on a stream');
     if (payload.length < 8)
       throw new Http2Error(ErrorCode.FRAME_SIZE_ERROR, 'GOAWAY that is too short');
     let text = '';
@@ -337,7 +349,10 @@ export class Http2Core {
 
   #onSettings(flags: number, streamId: number, payload: Uint8Array): void {
     if (streamId !== 0) throw protocolError('SETTINGS on a stream');
-    if ((flags & Flag.ACK) !== 0) return;
+    if ((flags & Flag.ACK) !== 0) {
+      if (payload.length === 0) return;
+      throw new Http2Error(ErrorCode.FRAME_SIZE_ERROR, 'SETTINGS that acknowledge with content');
+    }
     if (payload.length % 6 !== 0)
       throw new Http2Error(ErrorCode.FRAME_SIZE_ERROR, 'SETTINGS of odd length');
     if (this.#hasSettings) this.#idleFrames.count();
@@ -345,6 +360,7 @@ export class Http2Core {
     for (let at = 0; at < payload.length; at += 6) {
       const identifier = ((payload[at] as number) << 8) | (payload[at + 1] as number);
       const value = readUint32(payload, at + 2);
+      checkSetting(identifier, value);
       if (identifier === Setting.INITIAL_WINDOW_SIZE) this.#onInitialWindow(value);
       else this.#role.onSetting(identifier, value);
     }

@@ -4,6 +4,7 @@ import { ErrorCode, FrameType, Http2Error, Setting } from './frame.ts';
 import type { HeaderList } from './hpack.ts';
 import type { PingPolicy } from './ping-policy.ts';
 import { RateLimit } from './rate-limit.ts';
+import { malformedRequest, malformedTrailers } from './request-headers.ts';
 import type { Http2Stream } from './stream.ts';
 
 /** Bytes of answers that wait for a client; beyond, it gets no new streams (REFUSED_STREAM). */
@@ -108,10 +109,7 @@ export class Http2Connection {
       onHeaders: (streamId, headers, endsStream) => this.#onHeaders(streamId, headers, endsStream),
       onRemoteEnd: () => undefined,
       onLocalEnd: (stream) => this.#onLocalEnd(stream),
-      onReset: () => {
-        if (this.#resets.allows(this.#options.monotonicMs())) return;
-        throw new Http2Error(ErrorCode.ENHANCE_YOUR_CALM, 'too many resets');
-      },
+      onReset: () => this.#countReset(),
       onPing: () => this.#onPing(),
       onPingAck: () => undefined,
       onGoAway: () => undefined,
@@ -130,6 +128,7 @@ export class Http2Connection {
     const known = core.streams.get(streamId);
     if (known !== undefined) {
       if (!endsStream || known.isRemoteClosed) throw protocolError('HEADERS twice on one stream');
+      if (malformedTrailers(headers) !== undefined) return this.#refuseMalformed(known);
       return core.remoteClosed(known);
     }
     // Trailers of a stream that has ended on our side meanwhile.
@@ -141,8 +140,21 @@ export class Http2Connection {
       return core.word(FrameType.RST_STREAM, streamId, ErrorCode.REFUSED_STREAM);
     }
     const stream = core.open(streamId, headers);
+    if (malformedRequest(headers) !== undefined) return this.#refuseMalformed(stream);
     this.#user.onStream(stream);
     if (endsStream) core.remoteClosed(stream);
+  }
+
+  /** A malformed request ends its stream alone. It counts as a reset: the client has brought it about. */
+  #refuseMalformed(stream: Http2Stream): void {
+    this.#countReset();
+    this.#core.word(FrameType.RST_STREAM, stream.id, ErrorCode.PROTOCOL_ERROR);
+    this.#core.remove(stream);
+  }
+
+  #countReset(): void {
+    if (this.#resets.allows(this.#options.monotonicMs())) return;
+    throw new Http2Error(ErrorCode.ENHANCE_YOUR_CALM, 'too many resets');
   }
 
   /** A stream has sent its last frame. One that the client still sends on is ended for it too. */

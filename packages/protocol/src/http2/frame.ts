@@ -84,3 +84,15 @@ export function readUint32(bytes: Uint8Array, at: number): number {
     0
   );
 }
+
+/** The largest SETTINGS_MAX_FRAME_SIZE there may be. */
+const LARGEST_FRAME_BYTES = 0xff_ffff;
+
+/** @throws Http2Error PROTOCOL_ERROR for a value that a setting cannot have. */
+export function checkSetting(identifier: number, value: number): void {
+  const isBad =
+    (identifier === Setting.ENABLE_PUSH && value > 1) ||
+    (identifier === Setting.MAX_FRAME_SIZE &&
+      (value < MAX_FRAME_BYTES || value > LARGEST_FRAME_BYTES));
+  if (isBad) throw new Http2Error(ErrorCode.PROTOCOL_ERROR, `setting ${identifier} of ${value}`);
+}

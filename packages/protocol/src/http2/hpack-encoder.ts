@@ -37,6 +37,8 @@ export class HpackEncoder {
   #version = 0;
   #tableBytes = 0;
   #maxTableBytes = MAX_TABLE_BYTES;
+  /** The least size since the last block. */
+  #leastTableBytes = MAX_TABLE_BYTES;
   /** A change of the size that the server is to be told with the next block. */
   #resize: Uint8Array | undefined;
 
@@ -45,7 +47,12 @@ export class HpackEncoder {
     const wanted = Math.min(bytes, MAX_TABLE_BYTES);
     if (wanted === this.#maxTableBytes) return;
     this.#maxTableBytes = wanted;
-    this.#resize = prefixed(0x20, 5, wanted);
+    this.#leastTableBytes = Math.min(this.#leastTableBytes, wanted);
+    this.#resize = concatBytes([
+      // What was evicted on the way has to go from the server's table as well (RFC 7541 section 4.2).
+      prefixed(0x20, 5, this.#leastTableBytes),
+      prefixed(0x20, 5, wanted),
+    ]);
     this.#version++;
     this.#evict();
   }
@@ -57,6 +64,7 @@ export class HpackEncoder {
     const resize = this.#resize;
     const before = this.#version;
     this.#resize = undefined;
+    this.#leastTableBytes = this.#maxTableBytes;
     const block = concatBytes(set.headers.map((header) => this.#encode(header)));
     if (resize !== undefined) return concatBytes([resize, block]);
     // A block that changes the table is good for once.

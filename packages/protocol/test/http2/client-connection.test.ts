@@ -11,6 +11,7 @@ import type { Http2Stream, StreamUser } from '../../src/http2/stream.ts';
 import { frame, framesOf, type ReadFrame, word } from './frames.ts';
 
 const HEADERS = new HeaderSet([
+  [':scheme', 'http'],
   [':method', 'POST'],
   [':path', '/a/b'],
 ]);

@@ -44,6 +44,9 @@ function guardedUnary(
     if (isLearner && !isServedByLearner(method, request)) {
       return Promise.reject(new EtcdError('NOT_SUPPORTED_FOR_LEARNER'));
     }
+    if (hasBrokenVersion(context)) {
+      return Promise.reject(new EtcdError('INVALID_CLIENT_API_VERSION'));
+    }
     if (leader === 0n && requiresLeader(context)) {
       return Promise.reject(new EtcdError('NO_LEADER'));
     }
@@ -76,6 +79,7 @@ function guardedStream(
     if (node.status().isLearner && method !== 'etcdserverpb.Maintenance/Snapshot') {
       throw new EtcdError('NOT_SUPPORTED_FOR_LEARNER');
     }
+    if (hasBrokenVersion(context)) throw new EtcdError('INVALID_CLIENT_API_VERSION');
     if (identity.isRequired) await judge(identity, { method, request: undefined }, context);
     if (!requiresLeader(context)) {
       await handler(requests, context, responses);
@@ -85,6 +89,21 @@ function guardedStream(
       handler(requests, withSignal(context, signal), responses),
     );
   };
+}
+
+/** Whether the client's version is no UTF-8. Metadata come with a character for each byte. */
+function hasBrokenVersion({ metadata }: CallContext): boolean {
+  const version = metadata.get('client-api-version');
+  // oxlint-disable-next-line no-control-regex -- ASCII is UTF-8
+  if (version === undefined || /^[\u0000-\u007f]*$/.test(version)) return false;
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(
+      Uint8Array.from(version, (character) => character.charCodeAt(0)),
+    );
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function isServedByLearner(method: MethodName, request: unknown): boolean {

@@ -65,3 +65,24 @@ describe('a learner', () => {
     expect(await failure(watching)).toBe('NOT_SUPPORTED_FOR_LEARNER');
   });
 });
+
+describe('the metadata client-api-version', () => {
+  const version = (text: string): Map<string, string> => new Map([['client-api-version', text]]);
+
+  test('has to be UTF-8, in calls and in streams', async () => {
+    const h = await harness();
+    const broken = version('3.6\u00ff');
+    expect(await failure(range(h, true, broken))).toBe('INVALID_CLIENT_API_VERSION');
+    const call = h.channel.stream('etcdserverpb.Watch/Watch', { metadata: broken });
+    const next = call.responses[Symbol.asyncIterator]().next();
+    expect(await failure(next)).toBe('INVALID_CLIENT_API_VERSION');
+  });
+
+  test('may be anything else', async () => {
+    const h = await harness();
+    // One character for each byte, as doors hand metadata on.
+    for (const text of ['3.6', '', '\u00c3\u00a9']) {
+      expect((await range(h, true, version(text))).count).toBe(0);
+    }
+  });
+});

@@ -2,7 +2,7 @@
  * HTTP over HTTP/2, on ports of TLS: what is not gRPC there (pages, probes, the gateway, asked for by browsers and by
  * curl) goes to the same HTTP/1.1 server as everything else, over a connection inside the process.
  */
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { headerBlock, type Http2Stream } from '@etcd-ts/protocol/http2';
@@ -21,7 +21,14 @@ export function serveOverHttp1(stream: Http2Stream, caller: Socket, http1: Conne
   const bridged: Bridged = { caller };
   http1.accept(Object.assign(far, { remoteAddress, remotePort, ...bridged }) as never);
   const { method, path, headers } = requestOf(stream.headers);
-  const request = httpRequest({ method, path, headers, createConnection: () => near as never });
+  let request: ClientRequest;
+  try {
+    request = httpRequest({ method, path, headers, createConnection: () => near as never });
+  } catch {
+    // What HTTP/2 lets pass and HTTP/1.1 cannot say, such as a path with spaces.
+    near.destroy();
+    return stream.end(headerBlock([[':status', '400']]));
+  }
   let response: IncomingMessage | undefined;
   const fail = (): void => stream.end(headerBlock([[':status', '502']]));
   request.on('error', () => {
