@@ -21,9 +21,25 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 // oxlint-disable-next-line no-control-regex -- what a value must not hold
 const NOT_IN_VALUE = /[\u0000\r\n]|^[ \t]|[ \t]$/;
 
-/** Names that were found sound before. Bounded, since clients choose them. */
-const sound = new Set<string>();
-const MAX_SOUND_NAMES = 1_000;
+/** Texts that were found sound before. Bounded, since clients choose them. */
+class Sound {
+  readonly #texts = new Set<string>();
+
+  has(text: string): boolean {
+    return this.#texts.has(text);
+  }
+
+  add(text: string): void {
+    if (this.#texts.size < MAX_SOUND_TEXTS && text.length <= MAX_SOUND_LENGTH) {
+      this.#texts.add(text);
+    }
+  }
+}
+
+const MAX_SOUND_TEXTS = 1_000;
+const MAX_SOUND_LENGTH = 100;
+const soundNames = new Sound();
+const soundValues = new Sound();
 
 /** Why a request's headers are malformed; undefined when they are not. */
 export function malformedRequest(headers: HeaderList): string | undefined {
@@ -32,7 +48,10 @@ export function malformedRequest(headers: HeaderList): string | undefined {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
-    if (NOT_IN_VALUE.test(value)) return `value of ${name}`;
+    if (!soundValues.has(value)) {
+      if (NOT_IN_VALUE.test(value)) return `value of ${name}`;
+      soundValues.add(value);
+    }
     if (name.charCodeAt(0) === 0x3a) {
       const bit = 1 << PSEUDO.indexOf(name);
       if (bit <= 0 || (seen & bit) !== 0 || hasRegular) return `pseudo-header ${name}`;
@@ -57,9 +76,9 @@ export function malformedTrailers(headers: HeaderList): string | undefined {
 }
 
 function malformedHeader(name: string, value: string): string | undefined {
-  if (!sound.has(name)) {
+  if (!soundNames.has(name)) {
     if (!NAME.test(name) || FORBIDDEN.has(name)) return `header ${name}`;
-    if (sound.size < MAX_SOUND_NAMES) sound.add(name);
+    soundNames.add(name);
   }
   return name === 'te' && value !== 'trailers' ? 'header te' : undefined;
 }
