@@ -78,6 +78,8 @@ function judge(copy: string, mutant: Mutant): Verdict {
     const flags = [
       '--profile',
       mutant.profile,
+      '--jobs',
+      '1',
       '--seeds',
       `${SEEDS}`,
       '--cpu-minutes',

@@ -55,11 +55,12 @@ async function hover(page: Page, wanted: RegExp): Promise<string> {
     const [canvas, tip] = ['lanes', 'tip'].map((id) => document.getElementById(id));
     if (canvas === null || canvas === undefined || tip === null || tip === undefined)
       return undefined;
+    const told = new RegExp(source);
     const box = canvas.getBoundingClientRect();
-    for (let y = box.top + 12; y < box.bottom; y += 5) {
-      for (let x = box.left + 96; x < box.right - 12; x += 3) {
+    for (let y = box.top + 12; y < box.bottom; y += 6) {
+      for (let x = box.left + 96; x < box.right - 12; x += 5) {
         canvas.dispatchEvent(new PointerEvent('pointermove', { clientX: x, clientY: y }));
-        if (!tip.hidden && new RegExp(source).test(tip.textContent ?? '')) return { x, y };
+        if (!tip.hidden && told.test(tip.textContent ?? '')) return { x, y };
       }
     }
     return undefined;
