@@ -32,7 +32,6 @@ export const INVARIANTS = {
   K3: 'every field of an answer is what the order makes it',
   K5: 'what failed for certain left no trace, what is unknown happened at most once',
   K6: 'a serializable read shows a state that was',
-  K7: 'nothing that was ever read disappears',
   K8: 'money moves, and neither comes nor goes',
   K9: 'an element that was added is in every later read of the set, once',
   K10: 'lists that grow have one order, and it explains every transaction',
@@ -68,7 +67,6 @@ export const INVARIANTS = {
   DK2: 'a disk that lies is noticed, not believed',
   LV1: 'a healed quorum makes progress and agrees',
   LV2: 'elections end',
-  LV3: 'queues stay bounded',
   P1: 'a member runs until it is stopped',
 } as const;
 

@@ -4,6 +4,7 @@
  */
 import type { Logger } from '@etcd-ts/server';
 import type { Violation } from '../checkers/violation.ts';
+import { operationsAround } from '../history/describe.ts';
 import { HistoryRecorder } from '../history/recorder.ts';
 import { type Plan } from '../plan/plan.ts';
 import { RecordedConnection } from '../workload/connection.ts';
@@ -48,6 +49,8 @@ export interface RunResult {
   readonly operations: number;
   /** How often each interesting thing happened. */
   readonly coverage: Readonly<Record<string, number>>;
+  /** The operations around the first violation, a line each; empty without one. */
+  readonly around: readonly string[];
   /** How often each of {@link SOMETIMES} happened; absent: never. */
   readonly sometimes: Readonly<Record<string, number>>;
 }
@@ -110,8 +113,14 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     simulatedMs: Math.floor(world.nowUs / 1000),
     operations: recorder.operations().length,
     coverage: coverageOf(cluster, faults, recorder),
+    around: aroundFirst(violations, recorder),
     sometimes: Object.fromEntries(sometimes.finish(unknownRevisions, notes)),
   };
+}
+
+function aroundFirst([first]: readonly Violation[], recorder: HistoryRecorder): readonly string[] {
+  if (first === undefined) return [];
+  return operationsAround(recorder.operations(), first.operations, first.atUs);
 }
 
 /** Sleeps in a client's own process. */

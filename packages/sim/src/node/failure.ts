@@ -15,6 +15,7 @@ export function describeFailure(result: RunResult, planFile: string): string {
     `  ${first.message}`,
     ...(first.atUs === undefined ? [] : [`  at ${(first.atUs / 1000).toFixed(1)} ms`]),
     ...around(plan, first),
+    ...result.around.map((line) => `  operation ${line}`),
     ...violations.slice(1, 4).map((each) => `  also ${each.invariant}: ${each.message}`),
     `  replay: npm run sim -- --plan ${planFile}`,
     `  again:  npm run sim -- --seeds 1 --from ${plan.seed} --profile ${plan.profile}`,

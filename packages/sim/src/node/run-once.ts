@@ -16,6 +16,7 @@ export async function runOnce(plan: Plan, options: RunOptions = {}): Promise<Run
       simulatedMs: 0,
       operations: 0,
       coverage: {},
+      around: [],
       sometimes: {},
     };
   }

@@ -1,9 +1,9 @@
 /** What happened in a run, as a page about it needs it. Times in milliseconds. */
-import { toLatin1 } from '@etcd-ts/base';
 import type { Message } from '@etcd-ts/raft';
 import type { Violation } from '../checkers/violation.ts';
 import type { Run, RunResult } from '../cluster/run-plan.ts';
-import { responseRevision, type Operation } from '../history/operation.ts';
+import { describeOutcome, describeRequest } from '../history/describe.ts';
+import type { Operation } from '../history/operation.ts';
 
 /** Messages in a report; later ones are left out, and the page says so. */
 export const MAX_REPORT_MESSAGES = 40_000;
@@ -183,26 +183,12 @@ function markOf({ invariant, message, atUs }: Violation): Timeline['violations']
 }
 
 function barOf(operation: Operation): OperationBar {
-  const { outcome } = operation;
-  const told =
-    outcome.kind === 'ok' ? `revision ${responseRevision(outcome.response)}` : outcome.code;
   return {
     client: operation.client,
     member: operation.member,
-    text: `#${operation.id} ${describe(operation)}: ${told}`,
+    text: `#${operation.id} ${describeRequest(operation)}: ${describeOutcome(operation)}`,
     fromMs: operation.invokedUs / 1000,
     toMs: operation.returnedUs / 1000,
-    outcome: outcome.kind,
+    outcome: operation.outcome.kind,
   };
-}
-
-function describe({ request }: Operation): string {
-  if (request.kind === 'put') {
-    return `put ${toLatin1(request.request.key)} = ${toLatin1(request.request.value)}`;
-  }
-  if ('request' in request && 'key' in request.request) {
-    return `${request.kind} ${toLatin1(request.request.key)}`;
-  }
-  if ('id' in request) return `${request.kind} ${request.id}`;
-  return request.kind === 'compact' ? `compact ${request.revision}` : request.kind;
 }
