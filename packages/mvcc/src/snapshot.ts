@@ -44,7 +44,7 @@ export class SnapshotScan {
     this.applied = state.applied;
     this.revision = state.revision;
     this.#compactRevision = state.compactRevision;
-    this.#pin = { revision: state.compactRevision, isCancelled: false };
+    this.#pin = { revision: state.compactRevision, isCancelled: false, isSnapshot: true };
     state.pins.add(this.#pin);
     this.#head = this.#headFrames();
   }

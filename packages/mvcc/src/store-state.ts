@@ -37,6 +37,8 @@ export interface PinnedRead {
   readonly revision: number;
   /** The pin was broken: whatever it reads from now on may be gone. */
   isCancelled: boolean;
+  /** A copy of everything, which may take its time. */
+  readonly isSnapshot?: true;
 }
 
 /** See the file's head. */

@@ -246,11 +246,13 @@ export class MvccStore {
    * Breaks the plans, hashes and snapshots that hold a compaction up: their next step throws COMPACTED. For a caller
    * who has waited for them long enough.
    *
+   * @param which `reads` spares the snapshots.
    * @returns how many there were.
    */
-  cancelReads(): number {
+  cancelReads(which: 'reads' | 'all' = 'all'): number {
     const held: PinnedRead[] = [...this.#state.pins].filter(
-      (pin) => pin.revision < this.#state.compactRevision,
+      ({ revision, isSnapshot }) =>
+        revision < this.#state.compactRevision && (which === 'all' || isSnapshot !== true),
     );
     for (const pin of held) {
       pin.isCancelled = true;

@@ -16,6 +16,11 @@ const STEP_ENTRIES_MAX = 2_000;
 const DIRTY_SHARE = 0.5;
 /** A read below the compact revision that goes on for longer is broken off (COMPACTED), so that space comes free. */
 const MAX_HELD_MS = 10_000;
+/**
+ * So is a snapshot, after so long: a backup goes as fast as whoever takes it reads. One that nobody reads any more ends
+ * by itself long before (snapshot.ts; peers/).
+ */
+const MAX_HELD_BY_SNAPSHOTS_MS = 3_600_000;
 /** How often a compaction that is held up, or waits for the database, looks again. */
 const HELD_PAUSE_MS = 20;
 /** Between two steps, at least. */
@@ -106,8 +111,9 @@ export class CompactionDriver {
     if (!hasMore && !isHeld) return this.#ended();
     this.#heldMs = isHeld ? this.#heldMs + HELD_PAUSE_MS : 0;
     if (this.#heldMs > MAX_HELD_MS) {
-      const reads = store.cancelReads();
-      log.warn('broke off reads that held up a compaction', { reads });
+      const isHopeless = this.#heldMs > MAX_HELD_BY_SNAPSHOTS_MS;
+      const reads = store.cancelReads(isHopeless ? 'all' : 'reads');
+      if (reads > 0) log.warn('broke off reads that held up a compaction', { reads });
     }
     this.#isRunning = true;
     const pauseMs = isHeld || waitsForDatabase ? HELD_PAUSE_MS : this.#stepPauseMs();

@@ -5,8 +5,9 @@
  * The bytes are the store's own snapshot format, padded with zeros to whole pages as a database file is: etcd's tools
  * know by the length whether the checksum is there. Two members give the same bytes for the same state.
  */
+import { deferred } from '@etcd-ts/base';
 import { snapshotStore } from '@etcd-ts/mvcc';
-import type { ResponseSink, SnapshotResponse } from '@etcd-ts/protocol';
+import { EtcdError, type ResponseSink, type SnapshotResponse } from '@etcd-ts/protocol';
 import type { NodePort } from '../node-port.ts';
 import { Sha256 } from './sha256.ts';
 import { nextTurn } from './turns.ts';
@@ -14,6 +15,8 @@ import { storageVersion } from './version-monitor.ts';
 
 /** Bytes of a chunk (etcd snapshotSendBufferSize). */
 const CHUNK_BYTES = 32 * 1024;
+/** A snapshot of which nothing was read for so long ends: it holds compactions up. */
+const STALL_LIMIT_MS = 60_000;
 /** What the length without the checksum is a multiple of (etcdutl snapshot: hasChecksum). */
 const PAGE_BYTES = 512;
 
@@ -70,7 +73,7 @@ async function send(
       blob,
       version: storageVersion(node),
     };
-    if (!responses.send(response)) await responses.drained();
+    if (!responses.send(response)) await drainedInTime(node, responses);
   };
   for await (const piece of withPadding(chunks, padding)) {
     for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
@@ -93,4 +96,24 @@ async function* withPadding(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* chunks;
   yield padding;
+}
+
+/** @throws EtcdError UNAVAILABLE when nothing is read for too long. */
+async function drainedInTime(
+  { clock }: NodePort,
+  responses: ResponseSink<SnapshotResponse>,
+): Promise<void> {
+  let isStalled = false;
+  const stalled = deferred<void>();
+  const timer = clock.after(STALL_LIMIT_MS, () => {
+    isStalled = true;
+    stalled.resolve();
+  });
+  await Promise.race([responses.drained(), stalled.promise]);
+  timer.cancel();
+  if (!isStalled) return;
+  const seconds = STALL_LIMIT_MS / 1_000;
+  throw new EtcdError('UNAVAILABLE', {
+    message: `nothing of the snapshot was read for ${seconds} s`,
+  });
 }

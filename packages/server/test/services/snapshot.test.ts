@@ -3,7 +3,7 @@ import { concatBytes, utf8 } from '@etcd-ts/base';
 import { memoryBackend, restoreSnapshot } from '@etcd-ts/mvcc';
 import type { SnapshotResponse } from '@etcd-ts/protocol';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ReplicatedState } from '../../src/apply/replicated-state.ts';
 import { Sha256 } from '../../src/services/sha256.ts';
 import { type Harness, harness } from './harness.ts';
@@ -77,4 +77,50 @@ test('Sha256 digests what node:crypto digests, however the bytes are cut', () =>
       expect(Buffer.from(hash.digest()).toString('hex')).toBe(expected);
     }),
   );
+});
+
+describe('a backup that is taken slowly', () => {
+  /** A stream of which one chunk was read, and a compaction that waits for its end. */
+  async function slowly(): Promise<{ h: Harness; rest: AsyncIterator<SnapshotResponse> }> {
+    const h = await harness();
+    for (let i = 0; i < 1_500; i++) await h.put(`k${i}`, 'x'.repeat(4_000));
+    const call = h.channel.stream('etcdserverpb.Maintenance/Snapshot');
+    call.send({});
+    const rest = call.responses[Symbol.asyncIterator]();
+    await rest.next();
+    await h.compact(1_000, false);
+    await h.node.time.advance(100);
+    expect(h.node.state.store.isCompactionHeld).toBe(true);
+    return { h, rest };
+  }
+
+  test('is whole, though a compaction waits for it', async () => {
+    const { h, rest } = await slowly();
+    for (let i = 0; i < 20; i++) {
+      await rest.next();
+      await h.node.time.advance(5_000);
+    }
+    let last: SnapshotResponse | undefined;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+      last = next.value;
+    }
+    expect(last).toMatchObject({ remainingBytes: 0 });
+    expect(last?.blob).toHaveLength(32);
+    await h.node.time.advance(1_000);
+    expect(h.node.state.store.isCompactionHeld).toBe(false);
+  });
+
+  test('ends when nobody reads it, and the compaction goes on', async () => {
+    const { h, rest } = await slowly();
+    await h.node.time.advance(61_000);
+    const reading = (async () => {
+      for (let next = await rest.next(); next.done !== true; next = await rest.next());
+    })();
+    await expect(reading).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: 'nothing of the snapshot was read for 60 s',
+    });
+    await h.node.time.advance(1_000);
+    expect(h.node.state.store.isCompactionHeld).toBe(false);
+  });
 });
