@@ -62,7 +62,9 @@ async function checkTls(
 ): Promise<void> {
   for (const kind of ['client', 'peer'] as const) {
     const urls = kind === 'client' ? options.listenClientUrls : options.listenPeerUrls;
-    for (const line of tlsWarnings(kind, urls, options.tls[kind])) log.warn(line);
+    for (const { message, fields } of tlsWarnings(kind, urls, options.tls[kind])) {
+      log.warn(message, fields);
+    }
     // A certificate of its own is made in the data directory, which is not yet claimed here.
     if (options.tls[kind].selfSigned === undefined) await tls[kind].check();
   }

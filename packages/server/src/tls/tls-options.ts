@@ -187,32 +187,31 @@ export function isTlsUrl(url: string): boolean {
   return url.startsWith('https:') || url.startsWith('unixs:');
 }
 
-/**
- * What etcd warns of when it starts: certificates that no URL has a use for.
- *
- * @returns Log lines.
- */
+/** A line that etcd writes when it starts, and the URL that it is about. */
+export interface TlsWarning {
+  readonly message: string;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** What etcd warns of: certificates that a URL has no use for (embed/etcd.go). */
 export function tlsWarnings(
   kind: 'client' | 'peer',
   urls: readonly string[],
-  info: TlsInfo,
-): string[] {
-  const [certs, auth] =
-    kind === 'client'
-      ? ['key/cert files', '--client-cert-auth']
-      : ['peer key/cert files', '--peer-client-cert-auth'];
+  { certFile, keyFile, clientCertAuth }: TlsInfo,
+): TlsWarning[] {
+  const isClient = kind === 'client';
+  const scheme = isClient ? 'scheme is http or unix' : 'scheme is HTTP';
+  const flag = isClient ? '--client-cert-auth' : '--peer-client-cert-auth';
+  const messages: string[] = [];
+  if (certFile !== '' || keyFile !== '') {
+    messages.push(`${scheme} while key and cert files are present; ignoring key and cert files`);
+  }
+  if (clientCertAuth) {
+    messages.push(`${scheme} while ${flag} is enabled; ignoring client cert auth for this URL`);
+  }
   return urls
     .filter((url) => !isTlsUrl(url))
-    .flatMap((url) => [
-      ...(info.certFile !== '' || info.keyFile !== ''
-        ? [`scheme is HTTP while ${certs} are presented; ignoring key/cert files (${url})`]
-        : []),
-      ...(info.clientCertAuth
-        ? [
-            `scheme is HTTP while ${auth} is enabled; ignoring client cert auth for this URL (${url})`,
-          ]
-        : []),
-    ]);
+    .flatMap((url) => messages.map((message) => ({ message, fields: { [`${kind}-url`]: url } })));
 }
 
 function checkPeerUrl(url: string, info: TlsInfo): void {

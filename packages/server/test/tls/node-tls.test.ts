@@ -6,7 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '@etcd-ts/client/node';
 import { makeCertificates } from '../../../../examples/tls/certificates.ts';
-import { EtcdNode, type EtcdNodeOptions } from '../../src/index.ts';
+import { EtcdNode, type EtcdNodeOptions, silentLogger } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options.ts';
 
 let folder: string;
@@ -167,4 +167,28 @@ test.each([
   });
   await expect(start).rejects.toThrow(message);
   expect(existsSync(dataDir)).toBe(false);
+});
+
+test('certificates that a URL has no use for are warned of in the words of etcd', async () => {
+  const warned: unknown[] = [];
+  const warn = (message: string, fields?: unknown): void => void warned.push([message, fields]);
+  const node = await EtcdNode.start({
+    listenClientUrls: ['http://127.0.0.1:0', 'https://127.0.0.1:0'],
+    certFile: path('server.crt'),
+    keyFile: path('server.key'),
+    clientCertAuth: true,
+    logger: { ...silentLogger, warn },
+  });
+  await node.stop();
+  const url = { 'client-url': 'http://127.0.0.1:0' };
+  expect(warned).toEqual([
+    [
+      'scheme is http or unix while key and cert files are present; ignoring key and cert files',
+      url,
+    ],
+    [
+      'scheme is http or unix while --client-cert-auth is enabled; ignoring client cert auth for this URL',
+      url,
+    ],
+  ]);
 });
