@@ -12,7 +12,7 @@ import { freePorts } from './harness/ports.ts';
 import { ServerProcess } from './harness/process.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'etcd-ts-process-'));
-beforeAll(() => build());
+beforeAll(() => build(), 120_000);
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** Flags of a lone member on free ports. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolveOptions } from '../options.ts';
 import { isProxyCommand, runProxy } from '../proxy/node/proxy-main.ts';
 import { ETCD_VERSION } from '../services/version.ts';
-import { UsageError } from './flags/command-line.ts';
+import { UsageError, withoutSecrets } from './flags/command-line.ts';
 import { readSettings, type RunSettings } from './flags/settings.ts';
 import { flagsText, USAGE } from './flags/usage.ts';
 import { logStyle } from './log/log-style.ts';
@@ -15,7 +15,8 @@ import { runMember } from './run-member.ts';
 export async function main(words: readonly string[]): Promise<void> {
   if (isProxyCommand(words)) return runProxy(words);
   let logger = programLogger(DEFAULT_LOG_STYLE);
-  const running = (): void => logger.info('Running: ', { args: ['etcd-ts', ...words] });
+  const running = (): void =>
+    logger.info('Running: ', { args: ['etcd-ts', ...withoutSecrets(words)] });
   let run: RunSettings;
   try {
     const settings = readSettings({

@@ -205,3 +205,14 @@ test('--bcrypt-cost is the work that passwords take', async () => {
   expect(await hashOf('--bcrypt-cost=4')).toMatch(/^\$2[aby]\$04\$/);
   expect(await hashOf()).toMatch(/^\$2[aby]\$10\$/);
 });
+
+test('--warning-apply-duration logs what takes longer to apply', async () => {
+  const slow = ({ said }: Started) =>
+    said.filter(({ message }) => message === 'apply request took too long');
+  const patient = await nodeFrom('--warning-apply-duration=1h');
+  await patient.client.put('k', 'v');
+  expect(slow(patient)).toEqual([]);
+  const hasty = await nodeFrom('--warning-apply-duration=1ns');
+  await hasty.client.put('k', 'v');
+  expect(slow(hasty)[0]?.fields).toMatchObject({ 'expected-duration': '1ns' });
+});

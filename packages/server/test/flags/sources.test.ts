@@ -1,6 +1,18 @@
 /** Environment and configuration file: what they say, what wins, and what is said about it. */
 import { describe, expect, test } from 'vitest';
-import { settingsOf } from './settings.ts';
+import { withoutSecrets } from '../../src/node/flags/command-line.ts';
+import { readEnvironment } from '../../src/node/flags/environment.ts';
+import type { Sources } from '../../src/node/flags/settings.ts';
+import { settingsOf as read } from './settings.ts';
+
+/** Without what is said about the defaults of name and directory. */
+function settingsOf(sources: Partial<Sources>): ReturnType<typeof read> {
+  const settings = read(sources);
+  const remarks = settings.remarks.filter(
+    ({ message }) => !/default name|using default/.test(message),
+  );
+  return { ...settings, remarks };
+}
 
 describe('environment', () => {
   test('a variable is used, and that is said', () => {
@@ -56,8 +68,18 @@ describe('environment', () => {
   });
 
   test('a password is not logged', () => {
-    const environment = { ETCD_DISCOVERY_PASSWORD: '' };
-    expect(JSON.stringify(settingsOf({ environment }).remarks)).not.toContain('hidden');
+    const environment = { ETCD_DISCOVERY_PASSWORD: 'hidden' };
+    const remarks = JSON.stringify(readEnvironment(environment, new Set()).remarks);
+    expect(remarks).toContain('ETCD_DISCOVERY_PASSWORD');
+    expect(remarks).not.toContain('hidden');
+    const words = ['--name=a', '--discovery-password=hidden', '-discovery-user', 'u:hidden', '-v'];
+    expect(withoutSecrets(words)).toEqual([
+      '--name=a',
+      '--discovery-password=********',
+      '-discovery-user',
+      '********',
+      '-v',
+    ]);
   });
 
   test('names the configuration file', () => {
@@ -256,4 +278,13 @@ describe('gates', () => {
       `invalid value "${gates}" for flag -feature-gates: ${problem}`,
     );
   });
+});
+
+test('the defaults of name and data directory are warned of', () => {
+  const said = (...words: string[]) => read({ words }).remarks.map(({ message }) => message);
+  expect(said()).toEqual([
+    expect.stringContaining("it isn't recommended to use default name"),
+    "'data-dir' was empty; using default",
+  ]);
+  expect(said('--name=a', '--data-dir=d')).toEqual([]);
 });

@@ -3,6 +3,9 @@ import { StartError } from '../../start-error.ts';
 import type { Flag } from './flag.ts';
 import { FLAGS } from './table.ts';
 
+/** Stands in logs for what must not be seen. */
+export const HIDDEN = '********';
+
 /** A command line that cannot be read: reported with the usage, exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -43,6 +46,22 @@ export function readCommandLine(words: readonly string[]): Words {
   const rest = words[at];
   if (rest !== undefined) throw new StartError('BAD_OPTION', `'${rest}' is not a valid flag`);
   return { asks: 'run', values };
+}
+
+/** The words as they may be logged: passwords are not shown. */
+export function withoutSecrets(words: readonly string[]): readonly string[] {
+  let isNextSecret = false;
+  return words.map((word) => {
+    const [, head = '', name = '', value] = /^(--?([^-=][^=]*))(?:=(.*))?$/s.exec(word) ?? [];
+    const isSecret = FLAGS.get(name)?.isSecret === true;
+    const shown = isNextSecret
+      ? HIDDEN
+      : isSecret && value !== undefined
+        ? `${head}=${HIDDEN}`
+        : word;
+    isNextSecret = isSecret && value === undefined;
+    return shown;
+  });
 }
 
 function valueOf(flag: Flag, attached: string | undefined, next: string | undefined): unknown {

@@ -1,5 +1,6 @@
 /** Reads `ETCD_X` variables as etcd does, except that a flag beside one wins with a warning: there it ends the program. */
 import { StartError } from '../../start-error.ts';
+import { HIDDEN } from './command-line.ts';
 import { environmentName } from './flag.ts';
 import type { Remark } from './remark.ts';
 import { FLAGS } from './table.ts';
@@ -54,7 +55,7 @@ export function readEnvironment(
       message: 'recognized and used environment variable',
       fields: {
         'variable-name': variable,
-        'variable-value': isSecret === true ? '********' : text,
+        'variable-value': isSecret === true ? HIDDEN : text,
       },
     });
   }

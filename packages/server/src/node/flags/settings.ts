@@ -70,11 +70,12 @@ export function readSettings({ words, environment, readFile }: Sources): Setting
       ? fromLineAndEnvironment(line.values, environment)
       : fromFile(file, readFile, [...line.values.keys()]);
   const { options, program, remarks } = assign(given.values);
+  const { name = DEFAULT_NAME } = options;
   return {
     action: 'run',
     options: withDefaults(options),
     program,
-    remarks: [...given.remarks, ...remarks],
+    remarks: [...given.remarks, ...remarks, ...aboutDefaults(name, options.dataDir)],
   };
 }
 
@@ -111,9 +112,26 @@ function fromFile(path: string, readFile: (path: string) => string, flags: strin
   return { values, remarks: [loaded, ...remarks] };
 }
 
+const DEFAULT_NAME = 'default';
+
+/** What etcd warns of when it is left to the defaults. */
+function aboutDefaults(name: string, dataDir: string | undefined): readonly Remark[] {
+  const remarks: Remark[] = [];
+  if (name === DEFAULT_NAME) {
+    const message =
+      "it isn't recommended to use default name, please set a value for --name. Note that etcd might run into issue when multiple members have the same default name";
+    remarks.push({ level: 'warn', message, fields: { name } });
+  }
+  if (dataDir === undefined) {
+    const fields = { 'data-dir': `${name}.etcd` };
+    remarks.push({ level: 'warn', message: "'data-dir' was empty; using default", fields });
+  }
+  return remarks;
+}
+
 /** The program has a data directory and doors where the node by itself has none. */
 function withDefaults(options: EtcdNodeOptions): EtcdNodeOptions {
-  const { name = 'default' } = options;
+  const { name = DEFAULT_NAME } = options;
   return {
     dataDir: `${name}.etcd`,
     listenPeerUrls: ['http://localhost:2380'],
