@@ -1,6 +1,6 @@
 /** Ours under comparison: the services alone, on a log that is applied as it is written, or a whole member over gRPC. */
 import { GrpcChannel } from '@etcd-ts/client/node';
-import { EtcdNode } from '../../src/index.ts';
+import { EtcdNode, type EtcdNodeOptions } from '../../src/index.ts';
 import { InProcessChannel } from '../../src/listeners/in-process.ts';
 import { Services } from '../../src/services/services.ts';
 import { FakeNode } from '../services/fake-node.ts';
@@ -22,8 +22,9 @@ export async function startServices(): Promise<Target> {
 }
 
 /** Starts a member of its own cluster, in memory, that listens on a port of the system's choice. */
-export async function startMember(): Promise<Target> {
+export async function startMember(options: EtcdNodeOptions = {}): Promise<Target> {
   const node = await EtcdNode.start({
+    ...options,
     listenClientUrls: ['http://127.0.0.1:0'],
     bcryptCost: 4,
   });
