@@ -3,7 +3,7 @@
  * batches, and only while this member leads.
  *
  * What always holds
- * - One batch of revokes is under way at a time; the next is looked for when it has come through.
+ * - One batch of revokes is under way at a time; the next is looked for some time after it has come through.
  * - Every batch names the term in which it was decided and what had been applied then, so that it can do no harm when
  *   it comes through later than that (`Command`).
  */
@@ -18,6 +18,11 @@ import type { NodePort, NodeStatus } from '../node-port.ts';
 const MAX_CHECKPOINTS_PER_BATCH = 1_000;
 /** No timer sleeps longer; whoever wakes with nothing to do sleeps again. */
 const MAX_SLEEP_MS = 3_600_000;
+/**
+ * Between two batches: puts that come one after the other meet a batch once in more than a hundred, and 1,600 leases end
+ * in a second (etcd: 1,000).
+ */
+const BATCH_PAUSE_MS = 20;
 /** A batch that the log did not take is tried again after this long. */
 const RETRY_MS = 500;
 
@@ -29,6 +34,7 @@ export class LeaseKeeper implements LeaseObserver {
   #leadership: { readonly term: number; readonly clock: LeaseClock } | undefined;
   #timer: Timer | undefined;
   #timerAtMs = Infinity;
+  #pausesUntilMs = 0;
   #isProposing = false;
 
   constructor(node: NodePort) {
@@ -111,7 +117,7 @@ export class LeaseKeeper implements LeaseObserver {
 
   #arm(): void {
     const atMs = this.#leadership?.clock.nextAtMs();
-    if (atMs !== undefined) this.#wakeBy(atMs);
+    if (atMs !== undefined) this.#wakeBy(Math.max(atMs, this.#pausesUntilMs));
   }
 
   #wakeBy(atMs: number): void {
@@ -127,11 +133,12 @@ export class LeaseKeeper implements LeaseObserver {
     });
   }
 
-  /** Proposes what is due, batch by batch, then sleeps until the next lease ends. Never rejects. */
+  /** Proposes a batch of what is due, then sleeps until the next lease ends, or the next batch may go. Never rejects. */
   async #work(): Promise<void> {
     this.#isProposing = true;
     try {
-      while (await this.#proposeDue());
+      const { clock } = this.#node;
+      if (await this.#proposeDue()) this.#pausesUntilMs = clock.monotonicMs() + BATCH_PAUSE_MS;
     } finally {
       this.#isProposing = false;
       this.#arm();

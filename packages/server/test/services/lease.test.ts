@@ -118,7 +118,7 @@ describe('expiry', () => {
     });
   });
 
-  test('goes in batches of the limit, one at a time', async () => {
+  test('goes in batches of the limit, one at a time, with a pause for others between them', async () => {
     const h = await harness({ maxLeaseExpiriesPerBatch: 10 });
     for (let id = 1n; id <= 25n; id++) await h.grant(id, 5);
     let underWay = 0;
@@ -128,10 +128,22 @@ describe('expiry', () => {
       await turns(1);
       underWay--;
     };
+    const sizes = (): number[] =>
+      h.node.proposed.flatMap((command) =>
+        command.kind === 'leaseRevokeExpired' ? [command.ids.length] : [],
+      );
     await h.node.time.advance(5_000);
     await turns(20);
-    const batches = h.node.proposed.filter(({ kind }) => kind === 'leaseRevokeExpired');
-    expect(batches.map((batch) => ('ids' in batch ? batch.ids.length : 0))).toEqual([10, 10, 5]);
+    expect(sizes()).toEqual([10]);
+    await h.node.time.advance(19);
+    await turns(20);
+    expect(sizes()).toEqual([10]);
+    await h.node.time.advance(1);
+    await turns(20);
+    expect(sizes()).toEqual([10, 10]);
+    await h.node.time.advance(20);
+    await turns(20);
+    expect(sizes()).toEqual([10, 10, 5]);
     expect(h.node.state.lessor.size).toBe(0);
   });
 
@@ -162,6 +174,8 @@ describe('expiry', () => {
     expect(batches()).toHaveLength(1);
     h.node.beforeApply = () => Promise.resolve();
     release();
+    await turns(20);
+    await h.node.time.advance(20);
     await turns(20);
     expect(batches()).toHaveLength(2);
   });
