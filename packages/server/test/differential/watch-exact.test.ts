@@ -3,7 +3,7 @@ import { utf8 } from '@etcd-ts/base';
 import {
   type Channel,
   PutRequest,
-  RequestOp,
+  type RequestOp,
   TxnRequest,
   WatchCreateRequest,
   type WatchResponse,
