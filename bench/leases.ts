@@ -18,7 +18,7 @@ const LANES = 64;
 /** After the start, before puts are counted. */
 const WARM_UP_MS = 2_000;
 /** After the leases' time, in which all of them end. */
-const EXPIRY_MS = 20_000;
+const EXPIRY_MS = 30_000;
 
 async function grantAll(node: EtcdNode): Promise<void> {
   const client = node.client();
