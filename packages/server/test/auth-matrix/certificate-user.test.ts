@@ -6,14 +6,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { utf8 } from '@etcd-ts/base';
 import { GrpcChannel } from '@etcd-ts/client/node';
+import { type Channel, EtcdError, RangeRequest } from '@etcd-ts/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issue, makeAuthority } from '../../../../examples/tls/certificates.ts';
 import { hasEtcd, realEtcd } from '../../../../tools/peers/real-etcd.ts';
 import { EtcdNode } from '../../src/index.ts';
 import { startRealEtcd, type Target } from '../differential/target.ts';
 import { type Answers, ask } from './ask.ts';
-import { ROWS, toldBy35 } from './rows.ts';
+import { ROWS, toldBy35, USER_EMPTY } from './rows.ts';
 
 const peers = realEtcd();
 const folder = mkdtempSync(join(tmpdir(), 'etcd-ts-certificate-users-'));
@@ -75,6 +77,19 @@ function postRange(clientUrl: string): Promise<{ status: number | undefined; bod
   });
 }
 
+/** A read that a gateway passes on, over a connection with its own certificate. */
+async function passedOn(channel: Channel): Promise<string> {
+  const request = RangeRequest.fromPartial({ key: utf8('a') });
+  const metadata = new Map([['grpcgateway-accept', '*/*']]);
+  try {
+    await channel.unary('etcdserverpb.KV/Range', request, { metadata });
+    return 'ok';
+  } catch (error) {
+    const { status, message } = EtcdError.from(error);
+    return `${status} ${message}`;
+  }
+}
+
 const IGNORED =
   'CommonName of client sending a request against gateway will be ignored and not used as expected\n';
 
@@ -99,6 +114,8 @@ describe('at etcd-ts', () => {
   test('the gateway takes no certificate for a user', async () => {
     await target.channel.unary('etcdserverpb.Auth/AuthEnable', {});
     expect(await postRange(target.clientUrl)).toEqual({ status: 400, body: IGNORED });
+    // Nor does a gateway that stands before the member, whose calls say so.
+    expect(await passedOn(target.channel)).toBe(USER_EMPTY);
   });
 });
 
@@ -129,5 +146,7 @@ describe.runIf(hasEtcd(peers))('at real etcd', () => {
   test('the gateway takes no certificate for a user', async () => {
     await target.channel.unary('etcdserverpb.Auth/AuthEnable', {});
     expect(await postRange(target.clientUrl)).toEqual({ status: 400, body: IGNORED });
+    // Nor does a gateway that stands before the member, whose calls say so.
+    expect(await passedOn(target.channel)).toBe(USER_EMPTY);
   });
 });

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect } from '@etcd-ts/client/node';
 import { afterEach, describe, expect, test } from 'vitest';
+import { issue, makeAuthority } from '../../../../examples/tls/certificates.ts';
 import { EtcdNode } from '../../src/index.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { nameResolver } from '../../src/node/name-resolver.ts';
@@ -118,4 +122,16 @@ test.each([
   [['--listen-addr=nowhere'], 'address nowhere has not the form host:port'],
 ] as [string[], string][])('the gRPC proxy refuses %j', async (words, message) => {
   await expect(grpcProxy(...words)).rejects.toThrow(message);
+});
+
+test('the proxy shows members no certificate with a name: it would be the user of whoever has no token', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'etcd-ts-proxy-'));
+  ends.push(() => Promise.resolve(rmSync(folder, { recursive: true, force: true })));
+  await issue(folder, 'named', await makeAuthority('ca'), { commonName: 'root' });
+  const [cert, key] = [join(folder, 'named.crt'), join(folder, 'named.key')];
+  const start = grpcProxy('--endpoints=https://127.0.0.1:1', `--cert=${cert}`, `--key=${key}`);
+  await expect(start).rejects.toMatchObject({
+    code: 'BAD_OPTION',
+    message: `cert has non empty Common Name (root): ${cert}`,
+  });
 });

@@ -1,4 +1,5 @@
 /** `etcd-ts grpc-proxy start`: the proxy with its sockets. */
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { TLSSocketOptions } from 'node:tls';
 import { utf8 } from '@etcd-ts/base';
@@ -12,6 +13,7 @@ import type { Logger } from '../../logger.ts';
 import { systemClock } from '../../node/system-clock.ts';
 import { StartError } from '../../start-error.ts';
 import { Credentials } from '../../tls/node/credentials.ts';
+import { commonNameOf } from '../../tls/node/peer-check.ts';
 import { resolveTls } from '../../tls/tls-options.ts';
 import { Namespace } from '../namespace.ts';
 import { ProxyHandlers } from '../proxy-handlers.ts';
@@ -108,6 +110,7 @@ async function endpointsOf(
 async function channelOptions(values: CommandValues): Promise<GrpcChannelOptions> {
   const paths = ['cert', 'key', 'cacert'].map((name) => values.get(name) as string);
   const [cert, key, ca] = await Promise.all(paths.map(readOrNothing));
+  if (cert !== undefined) refuseNamed(cert, paths[0] as string);
   const skips = values.get('insecure-skip-tls-verify') as boolean;
   const isSecure = skips || paths.some((path) => path !== '');
   const intervalMs = values.get('dial-keepalive-time') as number;
@@ -122,6 +125,17 @@ async function channelOptions(values: CommandValues): Promise<GrpcChannelOptions
     ...(intervalMs > 0 ? { keepAliveIntervalMs: intervalMs } : {}),
     keepAliveTimeoutMs: values.get('dial-keepalive-timeout') as number,
   };
+}
+
+/**
+ * Members take the name in a certificate for a user. Whoever came to the proxy without a token would be that user.
+ *
+ * @throws StartError BAD_OPTION, in etcd's words.
+ */
+function refuseNamed(cert: Buffer, path: string): void {
+  const name = commonNameOf(new X509Certificate(cert));
+  if (name === undefined || name === '') return;
+  throw new StartError('BAD_OPTION', `cert has non empty Common Name (${name}): ${path}`);
 }
 
 async function readOrNothing(path: string): Promise<Buffer | undefined> {
