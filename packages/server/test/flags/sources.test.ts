@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { withoutSecrets } from '../../src/node/flags/command-line.ts';
 import { readEnvironment } from '../../src/node/flags/environment.ts';
+import { resolveOptions } from '../../src/options.ts';
 import type { Sources } from '../../src/node/flags/settings.ts';
 import { settingsOf as read } from './settings.ts';
 
@@ -181,6 +182,14 @@ warning-apply-duration: 1m30s
       'open /nope: no such file or directory',
     );
   });
+});
+
+test('timeouts of peers below five seconds are raised, and that is said', () => {
+  const { options, remarks } = settingsOf({ words: ['--raft-read-timeout=1s'] });
+  expect(resolveOptions(options).raftReadTimeoutMs).toBe(5_000);
+  expect(remarks).toEqual([
+    { level: 'info', message: 'raft-read-timeout increased to minimum value: 5s' },
+  ]);
 });
 
 describe('old names', () => {

@@ -2,7 +2,9 @@
  * From what was given to what is done: command line, environment or configuration file become the node's options, the
  * program's settings, and the lines that are to be logged about them.
  */
+import { formatDuration } from '../../go-values.ts';
 import type { EtcdNodeOptions } from '../../options.ts';
+import { MIN_RAFT_TIMEOUT_MS } from '../../options/peer-options.ts';
 import { StartError } from '../../start-error.ts';
 import { systemWords } from '../system-words.ts';
 import { readCommandLine } from './command-line.ts';
@@ -165,6 +167,7 @@ function assign(values: ReadonlyMap<string, unknown>): Assigned {
   const remarks: Remark[] = [];
   const gates = new Map<FeatureGate, boolean>();
   checkTwins(values);
+  remarks.push(...raisedTimeouts(values));
   for (const [name, value] of inOrder(values)) {
     const flag = FLAGS.get(name) as Flag;
     if (flag.deprecated !== undefined) remarks.push({ level: 'warn', message: flag.deprecated });
@@ -180,6 +183,14 @@ function assign(values: ReadonlyMap<string, unknown>): Assigned {
   for (const [gate, value] of (program['featureGates'] as Gates) ?? []) gates.set(gate, value);
   remarks.push(...assignGates(gates, options));
   return { options, program: program as unknown as Program, remarks };
+}
+
+/** What is said of timeouts that are below their least value. */
+function raisedTimeouts(values: ReadonlyMap<string, unknown>): readonly Remark[] {
+  const least = formatDuration(MIN_RAFT_TIMEOUT_MS);
+  return ['raft-read-timeout', 'raft-write-timeout']
+    .filter((name) => ((values.get(name) as number | undefined) ?? Infinity) < MIN_RAFT_TIMEOUT_MS)
+    .map((name) => ({ level: 'info', message: `${name} increased to minimum value: ${least}` }));
 }
 
 /** Twins come last: etcd 3.6 lets the old name win. */
