@@ -15,5 +15,7 @@ export default defineConfig({
     ],
     testTimeout: 60_000,
     pool: 'forks',
+    // Left alone it keeps one core for itself; process tests wait more than they compute.
+    maxWorkers: '100%',
   },
 });
