@@ -11,7 +11,7 @@ export interface TlsNodeOptions {
   readonly certFile?: string;
   /** etcd --key-file. */
   readonly keyFile?: string;
-  /** Certificate that the member itself shows as a client of a client URL. etcd --client-cert-file. @defaultValue certFile */
+  /** For calls of the gateway, which need none here; only looked at. etcd --client-cert-file. @defaultValue certFile */
   readonly clientCertFile?: string;
   /** etcd --client-key-file. @defaultValue keyFile */
   readonly clientKeyFile?: string;

@@ -24,6 +24,7 @@ const LOG = `${SERVER}/log/program-logger.test.ts`;
 const OPTIONS = `${SERVER}/serving-options.test.ts`;
 const REGISTRY = `${SERVER}/discovery/registry.test.ts`;
 const SRV = `${SERVER}/discovery/srv.test.ts`;
+const REGISTRY_CLIENT = `${SERVER}/discovery/registry-client.test.ts`;
 const CORRUPTION = `${SERVER}/corruption.test.ts`;
 
 const effect = (test: string, bad?: Claim['bad']): Claim => ({
@@ -37,7 +38,7 @@ const by = (file: string, test: string, bad?: Claim['bad']): Claim => ({
 
 const mutual = 'with mutual authentication the common name is known';
 const meet = 'members meet in another cluster';
-const credentials = 'credentials and an authority are used';
+const believed = 'the registry is believed by its authority';
 
 /** By flag; twins and flags without effect are shown all at once. */
 export const CLAIMS: Readonly<Record<string, Claim>> = {
@@ -77,21 +78,21 @@ export const CLAIMS: Readonly<Record<string, Claim>> = {
   ),
   'discovery-endpoints': by(REGISTRY, meet, ['http://h:1', '--discovery-token']),
   'discovery-token': by(REGISTRY, meet, ['t', '--discovery-endpoints']),
-  'discovery-dial-timeout': by(REGISTRY, meet),
-  'discovery-request-timeout': by(REGISTRY, meet),
+  'discovery-dial-timeout': by(REGISTRY_CLIENT, 'a registry that does not speak'),
+  'discovery-request-timeout': by(REGISTRY_CLIENT, 'a registry that does not speak'),
   'discovery-keepalive-time': by(REGISTRY, meet),
   'discovery-keepalive-timeout': by(REGISTRY, meet),
-  'discovery-insecure-transport': by(REGISTRY, credentials),
-  'discovery-insecure-skip-tls-verify': by(REGISTRY, credentials),
-  'discovery-cert': by(REGISTRY, credentials, 'any'),
-  'discovery-key': by(REGISTRY, credentials, 'any'),
-  'discovery-cacert': by(REGISTRY, credentials, 'any'),
-  'discovery-user': by(REGISTRY, credentials, 'any'),
-  'discovery-password': by(REGISTRY, credentials, 'any'),
+  'discovery-insecure-transport': by(REGISTRY_CLIENT, believed),
+  'discovery-insecure-skip-tls-verify': by(REGISTRY_CLIENT, believed),
+  'discovery-cert': by(REGISTRY_CLIENT, believed, 'any'),
+  'discovery-key': by(REGISTRY_CLIENT, believed, 'any'),
+  'discovery-cacert': by(REGISTRY_CLIENT, believed, 'any'),
+  'discovery-user': by(REGISTRY_CLIENT, 'a user logs in', 'any'),
+  'discovery-password': by(REGISTRY_CLIENT, 'a user logs in', 'any'),
   'cert-file': by(DOOR, 'a client without certificate is served', 'any'),
   'key-file': by(DOOR, 'a client without certificate is served', 'any'),
-  'client-cert-file': by(NODE_TLS, 'plain, TLS and Unix sockets', 'any'),
-  'client-key-file': by(NODE_TLS, 'plain, TLS and Unix sockets', 'any'),
+  'client-cert-file': by(NODE_TLS, 'stops the start before the disk is touched', 'any'),
+  'client-key-file': by(NODE_TLS, 'stops the start before the disk is touched', 'any'),
   'client-cert-auth': by(DOOR, mutual),
   'client-crl-file': by(DOOR, 'a list of revoked certificates that cannot be read', 'any'),
   'client-cert-allowed-hostname': by(DOOR, 'names that are not on the list are refused', 'any'),
@@ -101,8 +102,8 @@ export const CLAIMS: Readonly<Record<string, Claim>> = {
   'host-whitelist': effect('--host-whitelist names', 'any'),
   'peer-cert-file': by(E2E_TLS, 'a member with the peer certificate', 'any'),
   'peer-key-file': by(E2E_TLS, 'a member with the peer certificate', 'any'),
-  'peer-client-cert-file': by(E2E_TLS, 'a member with the peer certificate', 'any'),
-  'peer-client-key-file': by(E2E_TLS, 'a member with the peer certificate', 'any'),
+  'peer-client-cert-file': by(NODE_TLS, 'peers are dialled with a certificate of its own', 'any'),
+  'peer-client-key-file': by(NODE_TLS, 'peers are dialled with a certificate of its own', 'any'),
   'peer-client-cert-auth': by(E2E_TLS, 'a member with the peer certificate'),
   'peer-trusted-ca-file': by(E2E_TLS, 'a member with the peer certificate', 'any'),
   'peer-cert-allowed-cn': by(DOOR, 'names that are not on the list are refused', 'any'),

@@ -5,16 +5,18 @@ import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '@etcd-ts/client/node';
-import { makeCertificates } from '../../../../examples/tls/certificates.ts';
+import { type Authority, issue, makeCertificates } from '../../../../examples/tls/certificates.ts';
+import { freePorts } from '../../../../e2e/harness/ports.ts';
 import { EtcdNode, type EtcdNodeOptions, silentLogger } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options.ts';
 
+let authority: Authority;
 let folder: string;
 const path = (name: string): string => join(folder, name);
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'etcd-ts-node-tls-'));
-  await makeCertificates(folder);
+  authority = await makeCertificates(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -88,6 +90,45 @@ test('three members with self-signed peer certificates elect a leader and replic
   await Promise.all(nodes.map((node) => node.stop()));
 });
 
+test('peers are dialled with a certificate of its own where one is named', async () => {
+  const here = ['127.0.0.1'];
+  await issue(folder, 'only-server', authority, { commonName: 'p', hosts: here, usage: 'server' });
+  await issue(folder, 'only-client', authority, { commonName: 'p', hosts: here, usage: 'client' });
+  const ports = await freePorts(2);
+  const urls = ports.map((port) => `https://127.0.0.1:${port}`);
+  const initialCluster = { a: urls[0] as string, b: urls[1] as string };
+  const start = (dials: boolean) =>
+    Promise.all(
+      (['a', 'b'] as const).map((name) =>
+        EtcdNode.start({
+          name,
+          initialCluster,
+          listenPeerUrls: [initialCluster[name]],
+          peerCertFile: path('only-server.crt'),
+          peerKeyFile: path('only-server.key'),
+          peerTrustedCaFile: path('ca.crt'),
+          peerClientCertAuth: true,
+          ...(dials
+            ? {
+                peerClientCertFile: path('only-client.crt'),
+                peerClientKeyFile: path('only-client.key'),
+              }
+            : {}),
+          logger: { ...silentLogger, warn: (_, fields) => void refused.push(fields?.['error']) },
+        }),
+      ),
+    );
+  const refused: unknown[] = [];
+  const apart = await start(false);
+  await expect
+    .poll(() => refused.map(String))
+    .toContainEqual(expect.stringContaining('incompatible key usage'));
+  await Promise.all(apart.map((node) => node.kill()));
+  const together = await start(true);
+  await Promise.all(together.map((node) => node.ready()));
+  await Promise.all(together.map((node) => node.stop()));
+});
+
 test('plain, TLS and Unix sockets stand side by side, and a socket file left behind is no hindrance', async () => {
   const options = {
     listenClientUrls: [
@@ -136,6 +177,10 @@ test.each([
     { peerCertAllowedCns: ['a'], peerCertAllowedHostnames: ['b'] },
     'AllowedCNs and AllowedHostnames are mutually exclusive (cns=["a"], hostnames=["b"])',
   ],
+  [
+    { certFile: 'a', keyFile: 'b', clientCertFile: 'c' },
+    'ClientKeyFile and ClientCertFile must both be present or both absent: key: , cert: c]',
+  ],
   [{ cipherSuites: ['FOO'] }, 'unexpected TLS cipher suite "FOO"'],
   [{ tlsMinVersion: 'TLS1.9' }, 'unexpected TLS version "TLS1.9" (must be one of: TLS1.2, TLS1.3)'],
   [
@@ -155,6 +200,7 @@ test.each([
   ['keyFile', 'client.key', /private key does not match public key/],
   ['trustedCaFile', 'server.key', /PEM|certificate/i],
   ['clientCrlFile', 'server.key', /./],
+  ['clientCertFile', 'nope.crt', /open .+nope\.crt: no such file or directory/],
 ])('a %s that is %s stops the start before the disk is touched', async (option, file, message) => {
   const dataDir = path(`bad-${option}`);
   const start = EtcdNode.start({
@@ -163,6 +209,7 @@ test.each([
     certFile: path('server.crt'),
     keyFile: path('server.key'),
     trustedCaFile: path('ca.crt'),
+    ...(option === 'clientCertFile' ? { clientKeyFile: path('client.key') } : {}),
     [option]: path(file),
   });
   await expect(start).rejects.toThrow(message);

@@ -24,7 +24,7 @@ export const CLIENT_SECURITY: Family = {
     flag('client-cert-file', TEXT, {
       fallback: '',
       key: `${CLIENT}.client-cert-file`,
-      help: 'Certificate file that the member shows as a client, when it is another one.',
+      help: 'Certificate file for calls of the gateway. Checked, and otherwise not needed: the gateway calls the services in the process.',
       option: 'clientCertFile',
     }),
     flag('client-key-file', TEXT, {
