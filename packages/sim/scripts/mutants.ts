@@ -138,8 +138,15 @@ function table(verdicts: ReadonlyMap<string, Verdict>): string {
     '| Area | Bug | Profile | Found by | Seeds | Seconds of processor time |',
     '|---|---|---|---|---|---|',
     ...rows,
+    ...notRun(verdicts),
     '',
   ].join('\n');
+}
+
+/** Those of the list that have no outcome yet. */
+function notRun(verdicts: ReadonlyMap<string, Verdict>): readonly string[] {
+  const names = MUTANTS.filter(({ name }) => !verdicts.has(name)).map(({ name }) => name);
+  return names.length === 0 ? [] : ['', `Not run: ${names.join('; ')}.`];
 }
 
 /** Plants those that were asked for, one after the other. */
