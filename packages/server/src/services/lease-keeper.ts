@@ -173,7 +173,7 @@ export class LeaseKeeper implements LeaseObserver {
         leases: ids.length,
         error: EtcdError.from(error).message,
       });
-      this.#wakeBy(nowMs + RETRY_MS);
+      this.#pausesUntilMs = this.#node.clock.monotonicMs() + RETRY_MS;
       return false;
     }
   }

@@ -220,6 +220,22 @@ describe('expiry', () => {
     expect(h.node.state.lessor.exists(7n)).toBe(false);
   });
 
+  test('while the log takes nothing, the batches that are due do not follow each other at once', async () => {
+    const h = await harness({ maxLeaseExpiriesPerBatch: 1 });
+    for (let id = 1n; id <= 20n; id++) await h.grant(id, 5);
+    let tried = 0;
+    h.node.beforeApply = () => {
+      tried++;
+      return Promise.reject(new EtcdError('NO_LEADER'));
+    };
+    await h.node.time.advance(5_000);
+    await h.node.time.advance(1_000);
+    expect(tried).toBeLessThanOrEqual(3);
+    h.node.beforeApply = () => Promise.resolve();
+    await h.node.time.advance(10_000);
+    expect(h.node.state.lessor.size).toBe(0);
+  });
+
   test('a batch that the log did not take is proposed again', async () => {
     const h = await harness();
     await h.grant(7n, 5);
