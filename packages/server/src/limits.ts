@@ -35,8 +35,8 @@ export interface ServerLimits {
   /** Whether a change of members that could cost the quorum is refused. etcd --strict-reconfig-check. */
   readonly strictReconfigCheck: boolean;
   /**
-   * Leases revoked through the log in one batch by the expiry of the leader: few, so that a batch takes a fraction of a
-   * millisecond and puts pass between two of them. etcd: 500 entries a pass, two passes a second.
+   * Leases revoked through the log in one batch by the expiry of the leader, at most; fewer while the log is quick, so
+   * that puts pass between two batches. etcd: 500 entries a pass, two passes a second.
    */
   readonly maxLeaseExpiriesPerBatch: number;
   /** Keys deleted by one batch of expiries, unless a single lease holds more: what keeps the batch short. */
@@ -93,8 +93,8 @@ export const DEFAULT_LIMITS: ServerLimits = {
   watchProgressNotifyIntervalMs: 600_000,
   maxLearners: 1,
   strictReconfigCheck: true,
-  maxLeaseExpiriesPerBatch: 32,
-  maxLeaseExpiryKeysPerBatch: 64,
+  maxLeaseExpiriesPerBatch: 500,
+  maxLeaseExpiryKeysPerBatch: 1_000,
   leaseCheckpointIntervalMs: Infinity,
   compactionBatchLimit: 1_000,
   compactionSleepIntervalMs: 10,

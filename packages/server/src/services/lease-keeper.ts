@@ -18,11 +18,12 @@ import type { NodePort, NodeStatus } from '../node-port.ts';
 const MAX_CHECKPOINTS_PER_BATCH = 1_000;
 /** No timer sleeps longer; whoever wakes with nothing to do sleeps again. */
 const MAX_SLEEP_MS = 3_600_000;
-/**
- * Between two batches: puts that come one after the other meet a batch once in more than a hundred, and 1,600 leases end
- * in a second (etcd: 1,000).
- */
+/** Between two batches: puts that come one after the other meet a batch once in more than a hundred. */
 const BATCH_PAUSE_MS = 20;
+/** Leases that end in a millisecond, however long their batches take to come through (etcd: 1). */
+const LEASES_PER_MS = 1.6;
+/** Keys that a batch may delete for each lease in it, on average. */
+const KEYS_PER_LEASE = 2;
 /** A batch that the log did not take is tried again after this long. */
 const RETRY_MS = 500;
 
@@ -35,6 +36,8 @@ export class LeaseKeeper implements LeaseObserver {
   #timer: Timer | undefined;
   #timerAtMs = Infinity;
   #pausesUntilMs = 0;
+  /** How long the last batch took to come through, while another follows it. */
+  #batchTookMs = 0;
   #isProposing = false;
 
   constructor(node: NodePort) {
@@ -138,7 +141,10 @@ export class LeaseKeeper implements LeaseObserver {
     this.#isProposing = true;
     try {
       const { clock } = this.#node;
-      if (await this.#proposeDue()) this.#pausesUntilMs = clock.monotonicMs() + BATCH_PAUSE_MS;
+      const beganMs = clock.monotonicMs();
+      const isProposed = await this.#proposeDue();
+      this.#batchTookMs = isProposed ? clock.monotonicMs() - beganMs : 0;
+      if (isProposed) this.#pausesUntilMs = clock.monotonicMs() + BATCH_PAUSE_MS;
     } finally {
       this.#isProposing = false;
       this.#arm();
@@ -152,9 +158,11 @@ export class LeaseKeeper implements LeaseObserver {
     const { limits, state } = this.#node;
     const nowMs = this.#node.clock.monotonicMs();
     const asOfIndex = state.appliedIndex;
+    // Where the log is slow, nobody notices that a batch is larger.
+    const pace = Math.ceil((this.#batchTookMs + BATCH_PAUSE_MS) * LEASES_PER_MS);
     const ids = clock.takeExpired(nowMs, {
-      maxLeases: limits.maxLeaseExpiriesPerBatch,
-      maxKeys: limits.maxLeaseExpiryKeysPerBatch,
+      maxLeases: Math.min(limits.maxLeaseExpiriesPerBatch, pace),
+      maxKeys: Math.min(limits.maxLeaseExpiryKeysPerBatch, pace * KEYS_PER_LEASE),
     });
     const checkpoints = clock.takeCheckpoints(nowMs, MAX_CHECKPOINTS_PER_BATCH);
     if (ids.length === 0 && checkpoints.length === 0) return false;

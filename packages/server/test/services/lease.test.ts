@@ -220,6 +220,25 @@ describe('expiry', () => {
     expect(h.node.state.lessor.exists(7n)).toBe(false);
   });
 
+  test('batches are small while the log is quick, and as much larger as it is slow', async () => {
+    const h = await harness();
+    for (let id = 1n; id <= 500n; id++) await h.grant(id, 5);
+    const sizes = (): number[] =>
+      h.node.proposed.flatMap((command) =>
+        command.kind === 'leaseRevokeExpired' ? [command.ids.length] : [],
+      );
+    let tookMs = 0;
+    h.node.beforeApply = () =>
+      tookMs === 0
+        ? Promise.resolve()
+        : new Promise((resolve) => h.node.clock.after(tookMs, resolve));
+    await h.node.time.advance(5_020);
+    tookMs = 100;
+    await h.node.time.advance(120);
+    await h.node.time.advance(20);
+    expect(sizes().slice(0, 4)).toEqual([32, 32, 32, 192]);
+  });
+
   test('while the log takes nothing, the batches that are due do not follow each other at once', async () => {
     const h = await harness({ maxLeaseExpiriesPerBatch: 1 });
     for (let id = 1n; id <= 20n; id++) await h.grant(id, 5);
