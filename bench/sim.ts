@@ -44,8 +44,8 @@ async function measure(profile: string, warmUpSeeds: number, seeds: number): Pro
 
 await measure('default', 80, 60);
 await measure('crash', 10, 20);
-await measure('busy', 4, 6);
-await measure('light', 6, 30);
+await measure('busy', 14, 8);
+await measure('light', 25, 40);
 
 const history = makeHistory({ seed: 1, operations: 100_000, clients: 50, keys: 10 });
 const times: number[] = [];
