@@ -15,6 +15,9 @@ import { halves, signed, unsigned } from './word64.ts';
 /** Size of the chunks that small messages share. */
 export const CHUNK_BYTES: number = 32 * 1024;
 
+/** Share of a chunk of its own from which on a message keeps it. */
+const MOSTLY_FULL = 0.9;
+
 const HIGH_HALF = 0x1_0000_0000;
 const INT64_LIMIT = 2 ** 63;
 const UINT64_LIMIT = 2 ** 64;
@@ -35,8 +38,11 @@ export class Writer {
   finish(): Uint8Array {
     const { buffer } = this.#chunk;
     const message = new Uint8Array(buffer, this.#start, this.#limit - this.#start);
-    if (this.#chunk.length > CHUNK_BYTES) this.#replaceChunk(CHUNK_BYTES);
-    return message;
+    if (this.#chunk.length <= CHUNK_BYTES) return message;
+    const size = this.#chunk.length;
+    this.#replaceChunk(CHUNK_BYTES);
+    // A chunk that grew by doubling may be half empty; who keeps the message would keep all of it.
+    return message.length < size * MOSTLY_FULL ? message.slice() : message;
   }
 
   /** Bytes written since {@link begin}: a mark for {@link message}. */
