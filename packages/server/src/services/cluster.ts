@@ -77,10 +77,17 @@ export function clusterHandlers(node: NodePort, leader: LeaderMethods): Handlers
       checkedUrls(request.peerURLs);
       return { ...(await add(request, context.signal)), header: header() };
     },
-    'etcdserverpb.Cluster/MemberRemove': async (request, context) => ({
-      ...(await remove(request, context.signal)),
-      header: header(),
-    }),
+    'etcdserverpb.Cluster/MemberRemove': async (request, context) => {
+      const wasMember = node.state.membership.get(request.ID) !== undefined;
+      try {
+        return { ...(await remove(request, context.signal)), header: header() };
+      } catch (error) {
+        // A leader that removes itself answers over a connection that ends with its membership.
+        const isLost = EtcdError.is(error) && error.code === 'TIMEOUT_DUE_TO_CONNECTION_LOST';
+        if (!isLost || !wasMember || !node.state.membership.wasRemoved(request.ID)) throw error;
+        return { members: members(), header: header() };
+      }
+    },
     'etcdserverpb.Cluster/MemberUpdate': async (request, context) => ({
       ...(await update(request, context.signal)),
       header: header(),

@@ -169,6 +169,19 @@ describe('removing', () => {
     expect((await remove(h, 3n)).members).toHaveLength(2);
   });
 
+  test('of the leader is answered, though its connection ends with its membership', async () => {
+    const h = await cluster(3);
+    h.node.setStatus({ leader: memberId(2n), isLeader: false });
+    h.node.leader = async () => {
+      const steps = [{ op: 'remove', node: memberId(2n) }] as const;
+      await h.node.changeMembers({ steps, transition: 'auto', context: new Uint8Array(0) });
+      throw new EtcdError('UNAVAILABLE', { message: 'the connection is lost' });
+    };
+    expect((await remove(h, 2n)).members).toHaveLength(2);
+    h.node.leader = () => Promise.reject(new EtcdError('UNAVAILABLE', { message: 'lost' }));
+    expect(await failure(remove(h, 3n))).toBe('TIMEOUT_DUE_TO_CONNECTION_LOST');
+  });
+
   test('a learner may always go', async () => {
     const h = await cluster(3);
     const { member } = await add(h, [NEW_URL], true);
