@@ -71,6 +71,7 @@ export async function listenForClients(options: ClientListenerOptions): Promise<
   const http1 = new HttpServer({
     routes: options.routes,
     access: options.access ?? ANYBODY,
+    clock,
     ...(hasGateway
       ? { gateway: new Gateway({ ...shared, maxMessageBytes: maxReceiveBytes }) }
       : {}),

@@ -19,6 +19,8 @@ export interface GatewayCall {
   readonly answers: AnswerBudget;
   /** Resolves in a later turn of the event loop. */
   readonly turn: () => Promise<void>;
+  /** Hangs up when the request is not here whole in time; the answer may take as long as it will. */
+  readonly whole: (request: Promise<string>) => Promise<string>;
 }
 
 /** What a request may cost. */
@@ -46,7 +48,7 @@ export async function answerUnary(
 ): Promise<void> {
   const { wire, rpc, context, counted, turn } = call;
   try {
-    const text = await readRequest(call);
+    const text = await call.whole(readRequest(call));
     const request = decodeRequest(call, readJson(text)?.value ?? NOTHING, text);
     counted.received();
     const message = await Promise.race([handler(request, context), cancelled(context)]);

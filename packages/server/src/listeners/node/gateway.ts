@@ -39,6 +39,9 @@ const JSON_BLOAT = 2;
 /** JSON of the smallest messages may have so many bytes beside. */
 const JSON_MARGIN_BYTES = 4096;
 
+/** Milliseconds in which a unary request must be here whole, after its headers; then its client is hung up on. */
+export const BODY_TIMEOUT_MS = 300_000;
+
 /** Headers that become metadata although they have no `Grpc-Metadata-` before them. */
 const PLAIN_METADATA = ['authorization', 'token'];
 
@@ -55,6 +58,8 @@ interface Incoming {
 export class Gateway {
   readonly #handlers: Handlers;
   readonly #deadlines: Deadlines;
+  readonly #stalled: Deadlines;
+  #isClosed = false;
   readonly #metrics: CallMetrics;
   readonly #limits: GatewayLimits;
   readonly #answers: AnswerBudget;
@@ -67,6 +72,7 @@ export class Gateway {
     this.#answers = options.answers ?? new AnswerBudget();
     this.#turn = () => nextTurn(clock);
     this.#deadlines = new Deadlines(clock);
+    this.#stalled = new Deadlines(clock);
     this.#metrics = metrics;
     const maxJsonBytes = maxMessageBytes * JSON_BLOAT + JSON_MARGIN_BYTES;
     this.#limits = { maxMessageBytes, maxJsonBytes };
@@ -104,6 +110,8 @@ export class Gateway {
 
   /** Lets nobody wait for a deadline any more. */
   close(): void {
+    this.#isClosed = true;
+    this.#stalled.clear();
     this.#webSockets.close();
   }
 
@@ -142,10 +150,21 @@ export class Gateway {
       limits: this.#limits,
       answers: this.#answers,
       turn: this.#turn,
+      whole: (body) => this.#withinTime(body, wire),
     };
     this.#watch(context, wire, timeoutMs);
     if (rpc.kind === 'unary') void answerUnary(call, handler as never);
     else new GatewayStream(call).run(handler as never);
+  }
+
+  async #withinTime(body: Promise<string>, wire: JsonWire): Promise<string> {
+    const stalled = { expire: () => wire.cut() };
+    if (!this.#isClosed) this.#stalled.add(stalled, BODY_TIMEOUT_MS);
+    try {
+      return await body;
+    } finally {
+      this.#stalled.remove(stalled);
+    }
   }
 
   /** Ends a call with its deadline, and when its client goes. */

@@ -6,11 +6,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
+import type { Clock } from '../../clock.ts';
+import { systemClock } from '../../node/system-clock.ts';
 import { type AccessRules, corsHeaders, refusedHost } from '../access.ts';
 import { GATEWAY_PREFIX } from '../gateway/gateway-routes.ts';
 import { BAD_TARGET, redirection, type RequestPath, requestPath } from '../request-path.ts';
 import { errorAnswer, type RouteAnswer, type Routes } from '../route.ts';
 import type { Gateway } from './gateway.ts';
+import { StalledRequests } from './stalled-requests.ts';
 
 /** What an HTTP door is made of. */
 export interface HttpServerParts {
@@ -24,6 +27,8 @@ export interface HttpServerParts {
    * a certificate of its own, so such a request would not be done in that client's name.
    */
   readonly isClaimed?: (connection: Socket) => boolean;
+  /** By which requests that do not go on are given up. @defaultValue the system's */
+  readonly clock?: Clock;
 }
 
 /** A connection that stands for another: a stream of HTTP/2. */
@@ -31,8 +36,6 @@ export interface Bridged {
   readonly caller: Socket;
 }
 
-/** Milliseconds in which a request's headers must be there (etcd embed/serve.go). */
-const HEADERS_TIMEOUT_MS = 300_000;
 /** Bytes of headers; beyond: 431. */
 export const MAX_HEADER_BYTES: number = 16 * 1024;
 
@@ -47,26 +50,31 @@ const CLAIMED = errorAnswer(
 export class HttpServer {
   readonly #parts: HttpServerParts;
   readonly #http: Server;
+  readonly #stalled: StalledRequests;
 
   constructor(parts: HttpServerParts) {
     this.#parts = parts;
-    this.#http = createServer(
-      { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, maxHeaderSize: MAX_HEADER_BYTES },
-      (request, response) => this.#onRequest(request, response),
-    );
-    this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
-      this.#onUpgrade(request, socket, head),
-    );
+    this.#stalled = new StalledRequests(parts.clock ?? systemClock);
+    this.#http = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+      this.#stalled.requested(request.socket, response);
+      this.#onRequest(request, response);
+    });
+    this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.#stalled.left(socket);
+      this.#onUpgrade(request, socket, head);
+    });
   }
 
   /** Speaks HTTP/1.1 on a connection from now on. */
   accept(connection: Duplex): void {
+    this.#stalled.accepted(connection);
     this.#http.emit('connection', connection);
   }
 
   /** Lets running requests end; connections that idle are closed. */
   close(): void {
     this.#parts.gateway?.close();
+    this.#stalled.close();
     this.#http.closeIdleConnections();
     this.#http.close();
   }
