@@ -19,6 +19,7 @@ import type { PeerTraffic } from './metrics/peer-traffic.ts';
 import type { NodePort } from './node-port.ts';
 import type { PeerTransport } from './peers/peer-transport.ts';
 import type { ResolvedOptions } from './options.ts';
+import type { CallTracer } from './tracing/call-tracer.ts';
 
 /** A database whose content cannot be read: it counts as lost, and the state is made again from log or peers. */
 export class DamagedDatabaseError extends Error {
@@ -93,6 +94,12 @@ export interface Env {
   readonly names?: NameResolver;
   /** A client of a discovery's registry; without it members cannot meet in one. */
   readonly connectRegistry?: (registry: Registry) => Promise<EtcdClient>;
+  /**
+   * Makes what traces the calls, where the options ask for that; called once per start, and ended by `close`.
+   *
+   * @throws StartError BAD_OPTION: an address that is none.
+   */
+  readonly openTracer?: (options: ResolvedOptions) => Promise<CallTracer>;
   /** Frees what the surroundings hold for the node: after stop and kill alike. */
   readonly close?: () => Promise<void>;
 }

@@ -83,6 +83,7 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
       await surroundings.prepare?.();
       const transport = surroundings.peers(resolved, metrics.traffic);
       const signedTokens = await tokensOf(resolved, surroundings);
+      await traceCalls(resolved, surroundings, metrics);
       const storage = await openStorage(resolved, surroundings, { transport, metrics });
       // The node speaks in later turns only, when `facade` is there.
       let facade: EtcdNode | undefined;
@@ -255,4 +256,20 @@ async function tokensOf(
     throw new StartError('BAD_OPTION', `nothing here signs tokens, authToken is '${authToken}'`);
   }
   return openTokens(settings);
+}
+
+/** @throws StartError BAD_OPTION: no collector can have this address; surroundings that send no traces. */
+async function traceCalls(
+  options: ResolvedOptions,
+  { openTracer }: Env,
+  metrics: NodeMetrics,
+): Promise<void> {
+  if (!options.enableDistributedTracing) return;
+  if (openTracer === undefined) {
+    throw new StartError(
+      'BAD_OPTION',
+      'nothing here sends traces, enableDistributedTracing is true',
+    );
+  }
+  metrics.calls.traceCalls(await openTracer(options));
 }

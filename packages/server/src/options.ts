@@ -27,6 +27,7 @@ import { type RaftOptions, resolveRaft } from './options/raft-options.ts';
 import { type RequestOptions, resolveRequests } from './options/request-options.ts';
 import { resolveServing, type ServingOptions } from './options/serving-options.ts';
 import { resolveStorage, type StorageOptions } from './options/storage-options.ts';
+import { resolveTracing, type TracingOptions } from './options/tracing-options.ts';
 import {
   type DiscoveryOptions,
   resolveDiscovery,
@@ -59,6 +60,7 @@ export interface EtcdNodeOptions
     ServingOptions,
     AuthOptions,
     CheckOptions,
+    TracingOptions,
     TlsNodeOptions,
     DiscoveryOptions,
     Surroundings {}
@@ -76,6 +78,7 @@ export interface ResolvedOptions
     Required<ServingOptions>,
     Required<AuthOptions>,
     Required<CheckOptions>,
+    Required<TracingOptions>,
     Surroundings {
   /** TLS by kind of URL. */
   readonly tls: NodeTls;
@@ -102,6 +105,7 @@ export function resolveOptions(options: EtcdNodeOptions = {}): ResolvedOptions {
     ...resolveServing(options),
     ...resolveAuth(options),
     ...resolveChecks(options),
+    ...resolveTracing(options),
     tls: resolveTls({ ...options, ...member }),
     discovery: resolveDiscovery(options),
     ...surroundingsOf(options),

@@ -6,6 +6,7 @@
  */
 import { must } from '@etcd-ts/base';
 import { type EtcdError, type MethodName, type Rpc, RPCS } from '@etcd-ts/protocol';
+import type { CallSpan, CallTracer } from '../tracing/call-tracer.ts';
 import { BOUNDS, Histogram } from './histogram.ts';
 
 /** Values of the metadata `client-api-version` that are told apart; later ones count as {@link OTHER_VERSION}. */
@@ -35,13 +36,20 @@ export class CountedCall {
   readonly #counts: MethodCounts;
   readonly #monotonicMs: (() => number) | undefined;
   readonly #startedMs: number;
+  readonly #span: CallSpan | undefined;
 
   /** @internal */
-  constructor(metrics: CallMetrics, counts: MethodCounts, monotonicMs: (() => number) | undefined) {
+  constructor(
+    metrics: CallMetrics,
+    counts: MethodCounts,
+    monotonicMs: (() => number) | undefined,
+    span: CallSpan | undefined,
+  ) {
     this.#metrics = metrics;
     this.#counts = counts;
     this.#monotonicMs = monotonicMs;
     this.#startedMs = monotonicMs?.() ?? 0;
+    this.#span = span;
   }
 
   received(): void {
@@ -60,6 +68,7 @@ export class CountedCall {
     if (this.#monotonicMs !== undefined) {
       seconds.observe((this.#monotonicMs() - this.#startedMs) / 1000);
     }
+    this.#span?.ended(error);
     if (rpc.name === 'etcdserverpb.Cluster/MemberPromote') this.#metrics.promoted(error);
   }
 
@@ -82,6 +91,7 @@ export class CallMetrics {
   promotions = 0;
   readonly promotionFailures: Map<string, number> = new Map();
   #monotonicMs: (() => number) | undefined;
+  #tracer: CallTracer | undefined;
 
   constructor() {
     const counts = RPCS.map((rpc): [string, MethodCounts] => [
@@ -103,6 +113,11 @@ export class CallMetrics {
     this.#monotonicMs = monotonicMs;
   }
 
+  /** Traces calls from now on. etcd --enable-distributed-tracing. */
+  traceCalls(tracer: CallTracer): void {
+    this.#tracer = tracer;
+  }
+
   /** Whether durations are taken. */
   get isExtensive(): boolean {
     return this.#monotonicMs !== undefined;
@@ -115,7 +130,8 @@ export class CallMetrics {
     const version = this.#versionCounts(metadata.get('client-api-version') ?? NO_VERSION);
     if (counts.rpc.kind === 'unary') version.unary += 1;
     else version.stream += 1;
-    return new CountedCall(this, counts, this.#monotonicMs);
+    const span = this.#tracer?.started(counts.rpc, metadata);
+    return new CountedCall(this, counts, this.#monotonicMs, span);
   }
 
   /** @internal */

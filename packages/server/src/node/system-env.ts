@@ -14,8 +14,10 @@ import type { ResolvedOptions } from '../options.ts';
 import { InMemoryNetwork } from '../peers/in-memory-network.ts';
 import { TcpTransport } from '../peers/node/tcp-transport.ts';
 import type { PeerTransport } from '../peers/peer-transport.ts';
+import type { CallTracer } from '../tracing/call-tracer.ts';
 import { Credentials } from '../tls/node/credentials.ts';
 import { tlsWarnings } from '../tls/tls-options.ts';
+import { StartError } from '../start-error.ts';
 import { classicLevelBackends, memoryLevelBackends } from './level-backends.ts';
 import { nameResolver } from './name-resolver.ts';
 import { connectRegistry } from './registry-client.ts';
@@ -35,6 +37,7 @@ export function systemEnv(options: ResolvedOptions): Env {
     client: new Credentials(options.tls.client, hostsOf(options.listenClientUrls), log),
     peer: new Credentials(options.tls.peer, hostsOf(options.listenPeerUrls), log),
   };
+  let tracer: CallTracer | undefined;
   return {
     clock,
     random: systemRandom,
@@ -50,8 +53,23 @@ export function systemEnv(options: ResolvedOptions): Env {
     openTokens: (settings) => JwtTokens.open(settings),
     names: nameResolver(),
     connectRegistry,
-    close: () => hasher.close(),
+    openTracer: async (resolved) => (tracer = await openTracer(resolved, log)),
+    close: async () => {
+      await Promise.all([hasher.close(), tracer?.close()]);
+    },
   };
+}
+
+/** Loads what tracing takes only now: most nodes do without. */
+async function openTracer(options: ResolvedOptions, log: Logger): Promise<CallTracer> {
+  const { OtlpTracer } = await import('../tracing/node/otlp-tracer.ts');
+  try {
+    return new OtlpTracer(options, log);
+  } catch (cause) {
+    const { distributedTracingAddress: address } = options;
+    const message = `no collector of traces can have the address "${address}"`;
+    throw new StartError('BAD_OPTION', message, { cause });
+  }
 }
 
 /** Certificates that are given are there and fit; those that no URL has a use for are warned of. */

@@ -25,6 +25,7 @@ const OPTIONS = `${SERVER}/serving-options.test.ts`;
 const REGISTRY = `${SERVER}/discovery/registry.test.ts`;
 const SRV = `${SERVER}/discovery/srv.test.ts`;
 const REGISTRY_CLIENT = `${SERVER}/discovery/registry-client.test.ts`;
+const TRACING = `${SERVER}/tracing/tracing.test.ts`;
 const CORRUPTION = `${SERVER}/corruption.test.ts`;
 
 const effect = (test: string, bad?: Claim['bad']): Claim => ({
@@ -168,6 +169,11 @@ export const CLAIMS: Readonly<Record<string, Claim>> = {
   'enable-pprof': effect('--enable-pprof serves'),
   metrics: effect('--metrics=extensive', 'any'),
   'listen-metrics-urls': effect('--listen-metrics-urls serves'),
+  'enable-distributed-tracing': by(TRACING, 'the span of a put reaches the collector'),
+  'distributed-tracing-address': by(TRACING, 'the span of a put reaches the collector', 'any'),
+  'distributed-tracing-service-name': by(TRACING, 'tell service and instance', 'any'),
+  'distributed-tracing-instance-id': by(TRACING, 'tell service and instance', 'any'),
+  'distributed-tracing-sampling-rate': by(TRACING, 'a rate of 0 sends only what'),
   logger: by(LOG, 'refused', ['capnslog', 'unknown logger option "capnslog"']),
   'log-outputs': by(LOG, 'several outputs get every line', [
     '/nonexistent/x',

@@ -56,8 +56,6 @@ export const CHECKS: Family = {
   ],
 };
 
-const NO_TRACES = 'no traces are sent';
-
 /** Traces. */
 export const TRACING: Family = {
   title: 'Distributed tracing',
@@ -65,32 +63,32 @@ export const TRACING: Family = {
     flag('enable-distributed-tracing', BOOLEAN, {
       fallback: 'false',
       since: '3.6',
-      help: 'Send traces by OpenTelemetry.',
-      noEffect: NO_TRACES,
+      help: 'Send a span of each sampled call to a collector of OpenTelemetry.',
+      option: 'enableDistributedTracing',
     }),
     flag('distributed-tracing-address', TEXT, {
       fallback: 'localhost:4317',
       since: '3.6',
-      help: 'Address of the collector.',
-      noEffect: NO_TRACES,
+      help: 'Host and port of the collector: OTLP over gRPC, without TLS.',
+      option: 'distributedTracingAddress',
     }),
     flag('distributed-tracing-service-name', TEXT, {
       fallback: 'etcd',
       since: '3.6',
       help: 'Name of the service in traces, the same for all members.',
-      noEffect: NO_TRACES,
+      option: 'distributedTracingServiceName',
     }),
     flag('distributed-tracing-instance-id', TEXT, {
       fallback: '',
       since: '3.6',
       help: 'Name of this member in traces.',
-      noEffect: NO_TRACES,
+      option: 'distributedTracingInstanceId',
     }),
     flag('distributed-tracing-sampling-rate', INT, {
       fallback: '0',
       since: '3.6',
-      help: 'Samples per million spans.',
-      noEffect: NO_TRACES,
+      help: 'Of a million traces that begin here, how many are sampled; traces of callers are sampled as they say.',
+      option: 'distributedTracingSamplingRatePerMillion',
     }),
   ],
 };
