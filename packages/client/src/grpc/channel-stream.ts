@@ -2,6 +2,7 @@ import { type Deferred, deferred } from '@etcd-ts/base';
 import { EtcdError, MessageQueue, type StreamCall } from '@etcd-ts/protocol';
 import type { HeaderSet, Http2ClientConnection, Http2Stream } from '@etcd-ts/protocol/http2';
 import { ClientCall } from './client-call.ts';
+import { type MessageLimits, sendRefusal } from './message-limits.ts';
 import type { CallCodecs, ChannelCall } from './unary-call.ts';
 
 /** Responses that wait for the reader before the server's flow-control window is left to close. */
@@ -18,6 +19,7 @@ export class ChannelStream<Request, Response>
 {
   readonly responses: AsyncIterable<Response>;
   readonly #codecs: CallCodecs<Request, Response>;
+  readonly #limits: MessageLimits;
   readonly #queue: MessageQueue<Response>;
   /** Requests from before there was a stream. */
   #early: Uint8Array[] = [];
@@ -30,8 +32,9 @@ export class ChannelStream<Request, Response>
   #drain: Deferred<void> | undefined;
   #isOver = false;
 
-  constructor(codecs: CallCodecs<Request, Response>) {
+  constructor(codecs: CallCodecs<Request, Response>, limits: MessageLimits) {
     this.#codecs = codecs;
+    this.#limits = limits;
     this.#queue = new MessageQueue(STREAM_RESPONSES, () => this.cancel());
     this.responses = this.#queue;
   }
@@ -49,11 +52,14 @@ export class ChannelStream<Request, Response>
   openOn(connection: Http2ClientConnection): void {
     if (this.#isOver || this.#headers === undefined) return;
     this.#connection = connection;
-    const call = new ClientCall({
-      onMessage: (bytes) => this.#onMessage(bytes),
-      onDrain: () => this.#wakeSender(),
-      onOutcome: (error) => this.#onOutcome(error),
-    });
+    const call = new ClientCall(
+      {
+        onMessage: (bytes) => this.#onMessage(bytes),
+        onDrain: () => this.#wakeSender(),
+        onOutcome: (error) => this.#onOutcome(error),
+      },
+      this.#limits.maxReceiveBytes,
+    );
     const stream = connection.open(this.#headers, this.#extra, call);
     this.#stream = stream;
     for (const frame of this.#early) stream.write(frame);
@@ -65,6 +71,11 @@ export class ChannelStream<Request, Response>
   send(request: Request): boolean {
     if (this.#isOver || this.#hasHalfClosed) return false;
     const frame = this.#codecs.request.encodeFrame(request);
+    const refusal = sendRefusal(frame, this.#limits);
+    if (refusal !== undefined) {
+      this.fail(refusal);
+      return false;
+    }
     if (this.#stream !== undefined) return this.#stream.write(frame);
     this.#early.push(frame);
     return this.#early.length < STREAM_REQUESTS;

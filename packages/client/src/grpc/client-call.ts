@@ -7,9 +7,6 @@ import {
   type StreamUser,
 } from '@etcd-ts/protocol/http2';
 
-/** Largest response message: as gRPC's length field has it, since an answer may be as large as the store. */
-const MAX_RESPONSE_BYTES = 0xffff_ffff;
-
 /** What becomes of a call. */
 export interface ClientCallUser {
   /** A response message; its bytes are its own. */
@@ -28,13 +25,15 @@ export interface ClientCallUser {
  */
 export class ClientCall implements StreamUser {
   readonly #user: ClientCallUser;
-  readonly #frames = new FrameReader(MAX_RESPONSE_BYTES);
+  readonly #frames: FrameReader;
   /** What the server's trailers say, or what is wrong with its headers. */
   #outcome: EtcdError | 'ok' | undefined;
   #isOver = false;
 
-  constructor(user: ClientCallUser) {
+  /** @param maxReceiveBytes Largest response message; beyond, the call ends with RESOURCE_EXHAUSTED. */
+  constructor(user: ClientCallUser, maxReceiveBytes: number) {
     this.#user = user;
+    this.#frames = new FrameReader(maxReceiveBytes);
   }
 
   onHeaders(headers: HeaderList): void {
@@ -115,7 +114,12 @@ function closeError(resetCode: number | undefined): EtcdError {
   return new EtcdError('INTERNAL', { message });
 }
 
+/** What is wrong with an answer: that there was one says that the request may have been carried out. */
 function malformed(error: unknown): EtcdError {
+  if (error instanceof EtcdError) {
+    const { code, message } = error;
+    return new EtcdError(code, { message, cause: error, mayHaveApplied: true });
+  }
   if (!(error instanceof DecodeError)) return EtcdError.from(error);
   return new EtcdError('INTERNAL', {
     message: `malformed response: ${error.message}`,

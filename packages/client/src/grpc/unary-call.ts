@@ -1,6 +1,7 @@
 import { EtcdError, type MessageCodec } from '@etcd-ts/protocol';
 import type { HeaderSet, Http2ClientConnection, Http2Stream } from '@etcd-ts/protocol/http2';
 import { ClientCall } from './client-call.ts';
+import { type MessageLimits, sendRefusal } from './message-limits.ts';
 
 /** A call as its channel sees it. */
 export interface ChannelCall {
@@ -30,6 +31,7 @@ export interface CallCodecs<Request, Response> {
 export class UnaryCall<Request, Response> implements ChannelCall {
   readonly #codecs: CallCodecs<Request, Response>;
   readonly #outcome: Outcome<Response>;
+  readonly #limits: MessageLimits;
   /** Encoded when the call is made, so that later writes to the request's bytes change nothing. */
   readonly #frame: Uint8Array;
   #headers: HeaderSet | undefined;
@@ -40,10 +42,21 @@ export class UnaryCall<Request, Response> implements ChannelCall {
   #response: Response | undefined;
   #isOver = false;
 
-  constructor(codecs: CallCodecs<Request, Response>, request: Request, outcome: Outcome<Response>) {
+  constructor(
+    codecs: CallCodecs<Request, Response>,
+    request: Request,
+    outcome: Outcome<Response>,
+    limits: MessageLimits,
+  ) {
     this.#codecs = codecs;
     this.#outcome = outcome;
+    this.#limits = limits;
     this.#frame = codecs.request.encodeFrame(request);
+  }
+
+  /** Why the request is not sent at all, if it is not. */
+  get refusal(): EtcdError | undefined {
+    return sendRefusal(this.#frame, this.#limits);
   }
 
   get isSent(): boolean {
@@ -59,13 +72,16 @@ export class UnaryCall<Request, Response> implements ChannelCall {
   openOn(connection: Http2ClientConnection): void {
     if (this.#isOver || this.#headers === undefined) return;
     this.#connection = connection;
-    const call = new ClientCall({
-      onMessage: (bytes) => {
-        this.#response = this.#codecs.response.decode(bytes);
+    const call = new ClientCall(
+      {
+        onMessage: (bytes) => {
+          this.#response = this.#codecs.response.decode(bytes);
+        },
+        onDrain: () => undefined,
+        onOutcome: (error) => (error === undefined ? this.#settle(undefined) : this.fail(error)),
       },
-      onDrain: () => undefined,
-      onOutcome: (error) => (error === undefined ? this.#settle(undefined) : this.fail(error)),
-    });
+      this.#limits.maxReceiveBytes,
+    );
     this.#stream = connection.open(this.#headers, this.#extra, call);
     this.#stream.writeLast(this.#frame);
   }

@@ -17,6 +17,7 @@ import {
 import { formatTimeout, headerBlock, HeaderSet } from '@etcd-ts/protocol/http2';
 import { signalError } from '../backoff.ts';
 import { ChannelStream } from '../grpc/channel-stream.ts';
+import { MAX_MESSAGE_BYTES, type MessageLimits } from '../grpc/message-limits.ts';
 import { type ChannelCall, UnaryCall } from '../grpc/unary-call.ts';
 import { CONNECT_TIMEOUT_MS, GrpcConnection, type SocketTarget } from './grpc-connection.ts';
 import { backgroundClock } from './system-clock.ts';
@@ -29,6 +30,12 @@ export interface GrpcChannelOptions {
   readonly keepAliveIntervalMs?: number;
   /** Time for the answer before the connection is given up. @defaultValue 5000 */
   readonly keepAliveTimeoutMs?: number;
+  /** Asks for it also while no call is open. @defaultValue false */
+  readonly keepAliveWithoutCalls?: boolean;
+  /** Largest request message; a larger one is not sent: RESOURCE_EXHAUSTED. @defaultValue 4 GiB - 1 */
+  readonly maxSendBytes?: number;
+  /** Largest response message; a larger one ends its call: RESOURCE_EXHAUSTED. @defaultValue 4 GiB - 1 */
+  readonly maxReceiveBytes?: number;
   /** Time for a connection to come about. @defaultValue {@link CONNECT_TIMEOUT_MS} */
   readonly connectTimeoutMs?: number;
 }
@@ -49,6 +56,7 @@ export class GrpcChannel implements Channel {
   readonly #target: SocketTarget;
   readonly #tls: TlsOptions | undefined;
   readonly #options: GrpcChannelOptions;
+  readonly #limits: MessageLimits;
   readonly #deadlines = new CallDeadlines(backgroundClock);
   readonly #open = new Set<ChannelCall>();
   readonly #headerSets = new Map<string, HeaderSet>();
@@ -65,6 +73,10 @@ export class GrpcChannel implements Channel {
     this.#tls =
       isTls || options.tls !== undefined ? { ...serverName(host), ...options.tls } : undefined;
     this.#options = options;
+    this.#limits = {
+      maxSendBytes: options.maxSendBytes ?? MAX_MESSAGE_BYTES,
+      maxReceiveBytes: options.maxReceiveBytes ?? MAX_MESSAGE_BYTES,
+    };
   }
 
   /** See {@link Channel.unary}. */
@@ -76,8 +88,10 @@ export class GrpcChannel implements Channel {
     const refusal = this.#refusal(options);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      const call = new UnaryCall(RPC_TABLE[method], request, { resolve, reject });
-      this.#start(method, call, options);
+      const call = new UnaryCall(RPC_TABLE[method], request, { resolve, reject }, this.#limits);
+      const tooLarge = call.refusal;
+      if (tooLarge === undefined) this.#start(method, call, options);
+      else reject(tooLarge);
     });
   }
 
@@ -86,7 +100,7 @@ export class GrpcChannel implements Channel {
     method: Method,
     options: CallOptions = {},
   ): StreamCall<RequestOf<Method>, ResponseOf<Method>> {
-    const call = new ChannelStream(RPC_TABLE[method]);
+    const call = new ChannelStream(RPC_TABLE[method], this.#limits);
     const refusal = this.#refusal(options);
     if (refusal === undefined) this.#start(method, call, options);
     else call.fail(refusal);
@@ -166,6 +180,7 @@ export class GrpcChannel implements Channel {
       tls: this.#tls,
       keepAliveIntervalMs: this.#options.keepAliveIntervalMs ?? 10_000,
       keepAliveTimeoutMs: this.#options.keepAliveTimeoutMs ?? 5_000,
+      keepAliveWithoutCalls: this.#options.keepAliveWithoutCalls ?? false,
       connectTimeoutMs: this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       onChange: () => {
         if (this.#waiting.length > 0) this.#dispatch();

@@ -18,6 +18,7 @@ export interface GrpcConnectionOptions {
   readonly tls: TlsOptions | undefined;
   readonly keepAliveIntervalMs: number;
   readonly keepAliveTimeoutMs: number;
+  readonly keepAliveWithoutCalls: boolean;
   readonly connectTimeoutMs: number;
   /** The connection may be used, has room for another stream, or is no longer to be used. */
   readonly onChange: () => void;
@@ -91,11 +92,12 @@ export class GrpcConnection {
     this.#options.onChange();
   }
 
-  /** With calls open and nothing heard for a while: ask; no answer in time: the host is gone. */
+  /** With calls open (or without, where asked for) and nothing heard for a while: ask; no answer in time: it is gone. */
   #keepAlive(): void {
-    const { keepAliveIntervalMs, keepAliveTimeoutMs } = this.#options;
+    const { keepAliveIntervalMs, keepAliveTimeoutMs, keepAliveWithoutCalls } = this.#options;
     const silentMs = systemClock.monotonicMs() - this.#heardMs;
-    if (this.http2.streamCount === 0 || silentMs < keepAliveIntervalMs) return;
+    const isIdle = this.http2.streamCount === 0 && !keepAliveWithoutCalls;
+    if (isIdle || silentMs < keepAliveIntervalMs) return;
     const askedMs = systemClock.monotonicMs();
     this.http2.ping();
     setTimeout(() => {

@@ -52,7 +52,7 @@ export class SignOfLife {
     const nowMs = this.#clock.monotonicMs();
     if (this.#askedMs !== undefined && this.#heardMs < this.#askedMs) {
       const leftMs = this.#askedMs + timeoutMs - nowMs;
-      if (leftMs > 0) return this.#wait(leftMs);
+      if (leftMs > 0) return this.#wait(Math.min(leftMs, intervalMs));
       return this.#actions.giveUp();
     }
     this.#askedMs = undefined;
@@ -60,6 +60,7 @@ export class SignOfLife {
     if (leftMs > 0) return this.#wait(leftMs);
     this.#askedMs = nowMs;
     this.#actions.ask();
-    this.#wait(timeoutMs);
+    // An answer may come long before the time is up, and the next interval may end before then.
+    this.#wait(Math.min(timeoutMs, intervalMs));
   }
 }

@@ -2,11 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { concatBytes } from '@etcd-ts/base';
+import type { EtcdClient } from '@etcd-ts/client';
+import { FrameType, PREFACE } from '@etcd-ts/protocol/http2';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeCertificates } from '../../../../examples/tls/certificates.ts';
 import { EtcdNode, type EtcdNodeOptions } from '../../src/index.ts';
 import { connectRegistry } from '../../src/node/registry-client.ts';
 import { resolveOptions } from '../../src/options.ts';
+import { frame, framesOf } from '../../../protocol/test/http2/frames.ts';
 
 let folder: string;
 const nodes: EtcdNode[] = [];
@@ -96,3 +100,46 @@ test('a registry that does not speak is given up in time', async () => {
   for (const socket of accepted) socket.destroy();
   await new Promise((resolve) => silent.close(resolve));
 });
+
+test('a registry that falls silent is asked for a sign of life, and given up when it gives none', async () => {
+  const accepted: { closed: boolean; hasPing: () => boolean }[] = [];
+  // It greets, and says nothing more.
+  const silent = createServer((socket) => {
+    const heard: Uint8Array[] = [];
+    const connection = { closed: false, hasPing: () => pingsIn(heard) > 0 };
+    accepted.push(connection);
+    socket.on('error', () => undefined).on('data', (chunk: Buffer) => heard.push(chunk));
+    socket.on('close', () => (connection.closed = true));
+    socket.write(frame(FrameType.SETTINGS, 0, 0));
+  });
+  await new Promise<void>((resolve) => {
+    silent.listen(0, '127.0.0.1', resolve);
+  });
+  const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const connectedWith = async (timeMs: number, timeoutMs: number): Promise<EtcdClient> => {
+    const options = {
+      discoveryEndpoints: [endpoint],
+      discoveryToken: 't',
+      discoveryRequestTimeoutMs: 60_000,
+      discoveryKeepaliveTimeMs: timeMs,
+      discoveryKeepaliveTimeoutMs: timeoutMs,
+    };
+    const client = await connectRegistry(resolveOptions(options).discovery.registry!);
+    client.get('key').catch(() => undefined);
+    return client;
+  };
+  const patient = await connectedWith(20, 60_000);
+  await expect.poll(() => accepted[0]?.hasPing()).toBe(true);
+  const quick = await connectedWith(20, 20);
+  await expect.poll(() => accepted[1]?.closed).toBe(true);
+  expect(accepted[1]?.hasPing()).toBe(true);
+  expect(accepted[0]?.closed).toBe(false);
+  await Promise.all([patient.close(), quick.close()]);
+  await new Promise((resolve) => silent.close(resolve));
+});
+
+/** Pings among what a client has sent behind its greeting. */
+function pingsIn(heard: readonly Uint8Array[]): number {
+  const bytes = concatBytes(heard).subarray(PREFACE.length);
+  return framesOf([bytes]).filter(({ type }) => type === FrameType.PING).length;
+}

@@ -39,6 +39,19 @@ test('an answer begins the interval anew', () => {
   expect(events).toEqual(['ask', 'ask']);
 });
 
+test('whoever answers is asked once in an interval, however long an answer would be waited for', () => {
+  const { clock, life, events } = watched({ intervalMs: 100, timeoutMs: 1_000 });
+  for (let i = 0; i < 5; i++) {
+    clock.pass(100);
+    life.heard();
+  }
+  expect(events).toEqual(['ask', 'ask', 'ask', 'ask', 'ask']);
+  clock.pass(1_099);
+  expect(events.filter((event) => event === 'give up')).toEqual([]);
+  clock.pass(1);
+  expect(events.at(-1)).toBe('give up');
+});
+
 test('whoever speaks is never asked', () => {
   const { clock, life, events } = watched();
   for (let i = 0; i < 10; i++) {

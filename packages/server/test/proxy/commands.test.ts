@@ -117,6 +117,10 @@ test.each([
     'invalid advertise-client-url ""',
   ],
   [['--experimental-leasing-prefix=l'], 'is not supported'],
+  [
+    ['--max-send-bytes=3000', '--max-recv-bytes=2000'],
+    'gRPC message recv limit (2000 bytes) must be greater than send limit (3000 bytes)',
+  ],
   [['--cacert=/none'], 'open /none'],
   [['--cert-file=/none'], 'KeyFile and CertFile must both be present'],
   [['--listen-addr=nowhere'], 'address nowhere has not the form host:port'],

@@ -22,13 +22,13 @@ export const GRPC_PROXY_FLAGS: readonly CommandFlag[] = [
   commandFlag('namespace', TEXT, '', 'prefix before every key'),
   commandFlag('enable-pprof', BOOLEAN, 'false', 'serve profiles below /debug/pprof/'),
   commandFlag('data-dir', TEXT, 'default.proxy', 'where a certificate of its own is kept'),
-  commandFlag('max-send-bytes', INT, '1572864', 'largest request'),
-  commandFlag('max-recv-bytes', INT, '2147483647', 'largest answer of the members'),
+  commandFlag('max-send-bytes', INT, '1572864', 'largest request that is sent to a member'),
+  commandFlag('max-recv-bytes', INT, '2147483647', 'largest answer that is taken from a member'),
   commandFlag(
     'permit-without-stream',
     BOOLEAN,
     'false',
-    'ask members for a sign of life also when nothing is open',
+    'with --dial-keepalive-time, ask members for a sign of life also when nothing is open',
   ),
   commandFlag(
     'dial-keepalive-time',
@@ -81,6 +81,11 @@ export const GRPC_PROXY_FLAGS: readonly CommandFlag[] = [
     'serializable reads never go back in time',
   ),
   commandFlag('experimental-leasing-prefix', TEXT, '', 'leasing of keys; not supported'),
-  commandFlag('experimental-enable-grpc-logging', BOOLEAN, 'false', 'log every call'),
+  commandFlag(
+    'experimental-enable-grpc-logging',
+    BOOLEAN,
+    'false',
+    'log every request and answer, passwords and tokens left out',
+  ),
   commandFlag('debug', BOOLEAN, 'false', 'log more'),
 ];

@@ -7,7 +7,11 @@ import { connect, GrpcChannel, type GrpcChannelOptions } from '@etcd-ts/client/n
 import type { Channel } from '@etcd-ts/protocol';
 import type { NameResolver } from '../../bootstrap/srv.ts';
 import type { Clock } from '../../clock.ts';
-import { listenForClients, listenForMonitors } from '../../listeners/node/client-listener.ts';
+import {
+  GRPC_OVERHEAD_BYTES,
+  listenForClients,
+  listenForMonitors,
+} from '../../listeners/node/client-listener.ts';
 import { profileRoutes } from '../../listeners/node/debug-routes.ts';
 import type { Logger } from '../../logger.ts';
 import { systemClock } from '../../node/system-clock.ts';
@@ -15,6 +19,7 @@ import { StartError } from '../../start-error.ts';
 import { Credentials } from '../../tls/node/credentials.ts';
 import { commonNameOf } from '../../tls/node/peer-check.ts';
 import { resolveTls } from '../../tls/tls-options.ts';
+import { logged } from '../call-log.ts';
 import { Namespace } from '../namespace.ts';
 import { ProxyHandlers } from '../proxy-handlers.ts';
 import { Upstream } from '../upstream.ts';
@@ -22,6 +27,9 @@ import type { CommandValues } from './command-flags.ts';
 import { discoverEndpoints, readAddress } from './gateway-command.ts';
 import { loneProxy, ProxyRegistration } from './proxy-registration.ts';
 import { proxyRoutes } from './proxy-routes.ts';
+
+/** Largest message of a client, unless larger ones may be sent on (grpc-go's default, which etcd's proxy has). */
+const MAX_CLIENT_MESSAGE_BYTES = 4 << 20;
 
 /** A proxy that serves. */
 export interface GrpcProxy {
@@ -85,6 +93,13 @@ function check(values: CommandValues): void {
   if (prefix !== '' && ttl < 1) throw bad(`invalid resolver-ttl ${ttl}`);
   if (prefix === '' && ttl > 0) throw bad(`invalid resolver-prefix "${prefix}"`);
   if (prefix !== '' && advertised === '') throw bad('invalid advertise-client-url ""');
+  const maxSendBytes = values.get('max-send-bytes') as number;
+  const maxReceiveBytes = values.get('max-recv-bytes') as number;
+  if (maxReceiveBytes > 0 && maxSendBytes > maxReceiveBytes) {
+    throw bad(
+      `gRPC message recv limit (${maxReceiveBytes} bytes) must be greater than send limit (${maxSendBytes} bytes)`,
+    );
+  }
   if (values.get('experimental-leasing-prefix') !== '') {
     throw bad('--experimental-leasing-prefix is not supported in this version');
   }
@@ -106,7 +121,7 @@ async function endpointsOf(
   return found.map(({ scheme, host, port }) => `${scheme}://${host}:${port}`);
 }
 
-/** TLS and signs of life towards the members. */
+/** TLS, signs of life and largest messages towards the members. Sizes and times that are not positive: none said. */
 async function channelOptions(values: CommandValues): Promise<GrpcChannelOptions> {
   const paths = ['cert', 'key', 'cacert'].map((name) => values.get(name) as string);
   const [cert, key, ca] = await Promise.all(paths.map(readOrNothing));
@@ -114,6 +129,10 @@ async function channelOptions(values: CommandValues): Promise<GrpcChannelOptions
   const skips = values.get('insecure-skip-tls-verify') as boolean;
   const isSecure = skips || paths.some((path) => path !== '');
   const intervalMs = values.get('dial-keepalive-time') as number;
+  const positive = (name: string, option: string): Record<string, number> => {
+    const value = values.get(name) as number;
+    return value > 0 ? { [option]: value } : {};
+  };
   const tls = {
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
@@ -122,8 +141,12 @@ async function channelOptions(values: CommandValues): Promise<GrpcChannelOptions
   };
   return {
     ...(isSecure ? { tls } : {}),
-    ...(intervalMs > 0 ? { keepAliveIntervalMs: intervalMs } : {}),
-    keepAliveTimeoutMs: values.get('dial-keepalive-timeout') as number,
+    ...positive('dial-keepalive-time', 'keepAliveIntervalMs'),
+    ...positive('dial-keepalive-timeout', 'keepAliveTimeoutMs'),
+    ...positive('max-send-bytes', 'maxSendBytes'),
+    ...positive('max-recv-bytes', 'maxReceiveBytes'),
+    // As in grpc-go, who has no interval asks nobody.
+    keepAliveWithoutCalls: values.get('permit-without-stream') === true && intervalMs > 0,
   };
 }
 
@@ -179,11 +202,16 @@ async function listen(
   const credentials = new Credentials(info, [host], log);
   if (isSecure) await credentials.check();
   const tls = { credentials, log };
+  const isLogged = values.get('experimental-enable-grpc-logging') === true;
+  const maxMessageBytes = Math.max(
+    MAX_CLIENT_MESSAGE_BYTES,
+    (values.get('max-send-bytes') as number) + GRPC_OVERHEAD_BYTES,
+  );
   const listener = await listenForClients({
     urls: [url],
-    handlers: proxy.handlers,
+    handlers: isLogged ? logged(proxy.handlers, log) : proxy.handlers,
     clock: systemClock,
-    maxRequestBytes: values.get('max-send-bytes') as number,
+    maxRequestBytes: maxMessageBytes - GRPC_OVERHEAD_BYTES,
     routes: new Map([...pages, ...(values.get('enable-pprof') === true ? profileRoutes() : [])]),
     hasGateway: false,
     tls,
