@@ -22,6 +22,7 @@ import {
   readPage,
 } from './index-page.ts';
 import type { VersionRef } from './key-index.ts';
+import { pageAhead } from './read-ahead.ts';
 import { readUint64, writeUint64 } from './revision.ts';
 import type { PinnedRead, StoreState } from './store-state.ts';
 
@@ -159,13 +160,13 @@ export async function readIndex(
 ): Promise<void> {
   const { generation, pages, entries } = head;
   const iterator = backend.iterate(pageName(generation, 0), pageName(generation, pages));
-  let reading = iterator.nextPage(BATCH_PAGES);
+  let reading = pageAhead(iterator, BATCH_PAGES);
   let [pagesRead, entriesRead] = [0, 0];
   try {
     for (;;) {
       const read = await reading;
       if (read.length === 0) break;
-      reading = iterator.nextPage(BATCH_PAGES);
+      reading = pageAhead(iterator, BATCH_PAGES);
       for (const [name, page] of read) {
         // Entries follow one another over pages: none is looked at behind one that is missing.
         if (!equalBytes(name, pageName(generation, pagesRead))) break;

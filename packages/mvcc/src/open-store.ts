@@ -14,6 +14,7 @@ import {
 } from './index-checkpoint.ts';
 import { IndexPageError } from './index-page.ts';
 import { bytesPosition, META_APPLIED, META_END, META_START, metaName } from './meta-table.ts';
+import { pageAhead } from './read-ahead.ts';
 import { recordName, RECORDS_END, RECORDS_START } from './revision.ts';
 import type { SnapshotScan } from './snapshot.ts';
 import { SnapshotError, SnapshotReader } from './snapshot-format.ts';
@@ -280,12 +281,12 @@ async function* pagesOf(
   entriesMax: number,
 ): AsyncGenerator<readonly BackendEntry[], undefined, undefined> {
   const iterator = backend.iterate(start, end);
-  let reading = iterator.nextPage(entriesMax);
+  let reading = pageAhead(iterator, entriesMax);
   try {
     for (;;) {
       const page = await reading;
       if (page.length === 0) return;
-      reading = iterator.nextPage(entriesMax);
+      reading = pageAhead(iterator, entriesMax);
       yield page;
     }
   } finally {

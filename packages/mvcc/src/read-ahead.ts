@@ -5,7 +5,7 @@
  * What is not among them (records not yet written, or written after the reading began) is read one by one by the walker.
  */
 import { compareBytes } from '@etcd-ts/base';
-import type { BackendEntry } from './backend.ts';
+import type { BackendEntry, BackendIterator } from './backend.ts';
 
 /** See the file's head. */
 export class ReadAhead {
@@ -43,4 +43,17 @@ export class ReadAhead {
     }
     return undefined;
   }
+}
+
+/**
+ * Begins to read the next page while the one before is worked through. What goes wrong meanwhile (the backend may be closed)
+ * is told to whoever awaits the page, and until then to nobody: it is not a rejection that nobody handles.
+ */
+export function pageAhead(
+  iterator: Pick<BackendIterator, 'nextPage'>,
+  entriesMax: number,
+): Promise<readonly BackendEntry[]> {
+  const page = iterator.nextPage(entriesMax);
+  page.catch(() => undefined);
+  return page;
 }
