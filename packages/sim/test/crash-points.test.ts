@@ -55,7 +55,7 @@ function planFor(point: CrashPoint, seed: number): Plan {
 describe('a member that ends at any point', { timeout: 120_000 }, () => {
   it.each(CRASH_POINTS)('comes back and has lost nothing: %s', async (point) => {
     let ends = 0;
-    for (let seed = 1; seed <= 4 && ends === 0; seed++) {
+    for (let seed = 1; seed <= 16 && ends === 0; seed++) {
       const { violations, sometimes } = await runPlan(planFor(point, seed));
       expect(violations).toEqual([]);
       ends += sometimes[`a member ends at ${point}`] ?? 0;
