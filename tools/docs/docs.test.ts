@@ -47,3 +47,10 @@ for (const path of documents('.')) {
     });
   }
 }
+
+test('the programs that the README starts from node_modules/.bin stand there', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const programs = [...readme.matchAll(/node_modules\/\.bin\/([\w-]+)/g)].map(([path]) => path);
+  expect(programs).not.toEqual([]);
+  expect(programs.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+});
