@@ -151,6 +151,16 @@ describe('the list checker', () => {
     expect(ids(checkLists([...history, append(4, 'x', 'a c'), read(5, { x: 'a c' })]))).toEqual([]);
   });
 
+  it('accepts two lists of a transaction of unknown outcome of which one was looked at afterwards', () => {
+    const both = txn(2, [putOp('list/x', utf8('a b')), putOp('list/y', utf8('b'))], []);
+    const unknown: Operation = { ...both, outcome: { kind: 'unknown', code: 'TIMEOUT' } };
+    const history = [append(1, 'x', 'a'), unknown];
+    expect(ids(checkLists([...history, read(4, { y: 'b' })]))).toEqual([]);
+    expect(ids(checkLists([...history, read(4, { y: 'b' }), read(6, { x: 'a' })]))).toContain(
+      'K10',
+    );
+  });
+
   it('sees an item that is lost or has another place (K10)', () => {
     const history = [append(1, 'x', 'a'), append(2, 'x', 'a b')];
     expect(ids(checkLists([...history, append(3, 'x', 'a c d')]))).not.toEqual([]);

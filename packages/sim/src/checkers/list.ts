@@ -32,12 +32,13 @@ interface ListTxn {
 export function checkLists(operations: readonly Operation[]): readonly Violation[] {
   const findings = new Findings();
   const txns = operations.flatMap((operation) => listTxnOf(operation) ?? []);
-  const longest = longestLists(txns);
-  const seen = new Set([...longest.values()].flat());
-  const happened = txns.filter(
-    ({ operation, writes }) =>
-      operation.outcome.kind === 'ok' || [...writes.values()].some((list) => seen.has(last(list))),
-  );
+  const isAnswered = ({ operation }: ListTxn): boolean => operation.outcome.kind === 'ok';
+  const seen = new Set([...longestLists(txns, isAnswered).values()].flat());
+  const hasHappened = (txn: ListTxn): boolean =>
+    isAnswered(txn) || [...txn.writes.values()].some((list) => seen.has(last(list)));
+  const happened = txns.filter(hasHappened);
+  // Of several lists that one of unknown outcome wrote, perhaps only one was looked at afterwards.
+  const longest = longestLists(happened, hasHappened);
   for (const txn of happened) checkPrefixes(txn, longest, findings);
   if (findings.violations.length === 0) checkCycles(happened, longest, findings);
   return findings.violations;
@@ -92,10 +93,15 @@ function checkCycles(
   findings.add('K10', `no order explains the transactions ${ids.join(', ')} on lists`, ids);
 }
 
-function longestLists(txns: readonly ListTxn[]): Map<string, readonly string[]> {
+/** Each list at its longest: as somebody read it, or as one that certainly happened wrote it. */
+function longestLists(
+  txns: readonly ListTxn[],
+  hasHappened: (txn: ListTxn) => boolean,
+): Map<string, readonly string[]> {
   const longest = new Map<string, readonly string[]>();
-  for (const { operation, reads, writes } of txns) {
-    const written = operation.outcome.kind === 'ok' ? [...writes] : [];
+  for (const txn of txns) {
+    const { reads, writes } = txn;
+    const written = hasHappened(txn) ? [...writes] : [];
     for (const [key, list] of [...reads, ...written]) {
       if (list.length > (longest.get(key)?.length ?? 0)) longest.set(key, list);
     }
