@@ -128,6 +128,23 @@ const DEFAULT_PROFILE: Profile = {
   bursts: true,
 };
 
+/** What speed is measured with. */
+const BUSY_PROFILE: Profile = {
+  ...DEFAULT_PROFILE,
+  name: 'busy',
+  about: 'three members under steady load without faults, for measuring speed',
+  members: [3],
+  safetyMs: [30_000, 30_000],
+  operationsPerSecond: [200, 200],
+  clients: [10, 10],
+  keys: [10, 10],
+  steps: { get: 40, put: 45, list: 5, swap: 10 },
+  faults: {},
+  shrunkKnobChance: 0,
+  datagramChance: 0,
+  bursts: false,
+};
+
 /** Every profile, by name. */
 export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
   (
@@ -279,35 +296,13 @@ export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
         faultGapMs: [200, 900],
         shrunkKnobChance: 0.8,
       },
+      BUSY_PROFILE,
       {
-        ...DEFAULT_PROFILE,
-        name: 'busy',
-        about: 'three members under steady load without faults, for measuring speed',
-        members: [3],
-        safetyMs: [30_000, 30_000],
-        operationsPerSecond: [200, 200],
-        clients: [10, 10],
-        keys: [10, 10],
-        steps: { get: 40, put: 45, list: 5, swap: 10 },
-        faults: {},
-        shrunkKnobChance: 0,
-        datagramChance: 0,
-        bursts: false,
-      },
-      {
-        ...DEFAULT_PROFILE,
+        ...BUSY_PROFILE,
         name: 'light',
         about: 'as busy, with hardly anything to do',
-        members: [3],
-        safetyMs: [30_000, 30_000],
         operationsPerSecond: [15, 15],
         clients: [3, 3],
-        keys: [10, 10],
-        steps: { get: 40, put: 45, list: 5, swap: 10 },
-        faults: {},
-        shrunkKnobChance: 0,
-        datagramChance: 0,
-        bursts: false,
       },
     ] satisfies Profile[]
   ).map((profile) => [profile.name, profile]),
