@@ -111,7 +111,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     [
       'a batch that the log did not take is never proposed again',
-      '      this.#wakeBy(nowMs + RETRY_MS);\n',
+      '      this.#pausesUntilMs = this.#node.clock.monotonicMs() + RETRY_MS;\n',
       '      this.#leadership = undefined;\n',
     ],
     ['nobody who waits hears of a revoke', '    this.#revocations.get(id)?.resolve();\n', ''],
