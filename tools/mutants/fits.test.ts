@@ -26,7 +26,11 @@ test.each([
 
 test('a bug that cannot be planted is named with the reason', () => {
   const source = (): string => 'a();\nb();\nb();\n';
-  const bug = (name: string, find: string, replace = ''): Parameters<typeof misfits>[0][number] => ({
+  const bug = (
+    name: string,
+    find: string,
+    replace = '',
+  ): Parameters<typeof misfits>[0][number] => ({
     name,
     file: 'x.ts',
     find,

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Violation } from '../src/checkers/violation.ts';
+import { isAlike } from '../src/node/failure.ts';
 import { generatePlan } from '../src/plan/generate.ts';
 import { formatPlan, parsePlan, type Plan } from '../src/plan/plan.ts';
 import { FAULT_KINDS } from '../src/plan/planned-fault.ts';
@@ -53,6 +55,34 @@ describe('the shrinker', () => {
     expect(steps.map((step) => step.do)).toEqual(['put', 'put', 'put']);
     expect(result.plan.members).toBe(3);
     expect(result.plan.safetyMs).toBeLessThan(100);
+  });
+
+  it('leaves a lone member no fault that needs others', async () => {
+    const faults: Plan['faults'] = [
+      { atMs: 100, forMs: 100, kind: 'replace', target: 2, asLearner: false },
+      { atMs: 200, forMs: 100, kind: 'kill', target: 2 },
+    ];
+    const result = await shrinkPlan({ ...generatePlan(seed), faults }, async (plan) =>
+      plan.faults.some(({ kind }) => kind === 'replace'),
+    );
+    expect(result.plan.members).toBe(3);
+    expect(result.plan.faults.map(({ kind }) => kind)).toEqual(['replace']);
+  });
+
+  it('takes no other failure for the one that it looks for', () => {
+    const violation = (invariant: 'P1' | 'LV1', message: string): Violation => ({
+      invariant,
+      message,
+      operations: [],
+    });
+    const ended = violation('P1', 'member 2 ended by itself: read at 4711 failed');
+    expect(isAlike(ended, violation('P1', 'member 3 ended by itself: read at 12 failed'))).toBe(
+      true,
+    );
+    expect(isAlike(ended, violation('P1', 'member 3 ended by itself: no room'))).toBe(false);
+    expect(isAlike(ended, violation('LV1', ended.message))).toBe(false);
+    expect(isAlike(violation('LV1', 'one'), violation('LV1', 'another'))).toBe(true);
+    expect(isAlike(ended, undefined)).toBe(false);
   });
 
   it('gives back a plan that fails, however few runs it has', async () => {

@@ -25,6 +25,8 @@ const RETRY_MS = 300;
 export class Operator {
   readonly #cluster: SimCluster;
   #last: Promise<void> = Promise.resolve();
+  /** Taken out before their turn, and to join again. */
+  readonly #waiting = new Set<SimMember>();
   /** What is under way or asked for. */
   readonly pending: string[] = [];
   readonly auth: AuthSwitch = new AuthSwitch((method, request, metadata) =>
@@ -99,16 +101,17 @@ export class Operator {
     await this.auth.makeSureItIsOff();
   }
 
-  /** Takes a member's disk away for good, removes it, and lets it join again. */
+  /**
+   * Takes a member's disk away for good, removes it, and lets it join again. Whoever is sound stays while another one's
+   * disk has gone bad: nobody takes a second member out of a cluster that may be about to lose one.
+   */
   replace(member: SimMember, asLearner: boolean): void {
     this.#enqueue(`replace ${member.number}`, async () => {
-      if (member.isRetired) return;
-      if (member.node?.status().isLeader === true) this.counts.leadersReplaced++;
-      member.retire();
-      await this.#remove(member);
-      // One that has not heard of it yet would take the empty disk for the member that it knew, and count its vote.
-      while (!this.#isForgotten(member)) await this.#sleep();
-      member.wipe();
+      if (!this.#waiting.delete(member)) {
+        if (member.isRetired || this.#isAnotherRotten(member)) return;
+        if (member.node?.status().isLeader === true) this.counts.leadersReplaced++;
+        await this.#takeOut(member);
+      }
       await this.#join(member, asLearner);
       this.counts.replaced++;
     });
@@ -118,10 +121,8 @@ export class Operator {
   grow(asLearner: boolean): SimMember {
     const member = this.#cluster.addMachine();
     this.#enqueue(`grow ${member.number}`, async () => {
-      // A voter is let in only where all are healthy: one that waits for its replacement comes first.
-      if (this.#hasCorrupt()) return;
-      await this.#join(member, asLearner, () => this.#hasCorrupt());
-      if (!member.isRetired) this.counts.grown++;
+      await this.#join(member, asLearner);
+      this.counts.grown++;
     });
     return member;
   }
@@ -132,6 +133,8 @@ export class Operator {
       if (member.isRetired) return;
       member.excuses++;
       await this.#remove(member);
+      // It may have been taken out already, as one whose log was refused.
+      if (this.#waiting.delete(member)) return;
       // Until the others know, they may need its vote to find out.
       while (!this.#isForgotten(member)) await this.#sleep();
       member.retire();
@@ -139,17 +142,35 @@ export class Operator {
     });
   }
 
-  /** True when every other member runs and has applied the removal. */
+  /** True when every other member has applied the removal, but for those that will never run with what they know. */
   #isForgotten(member: SimMember): boolean {
     return this.#cluster.present.every((other) => {
-      if (other === member) return true;
+      if (other === member || other.isCondemned) return true;
       const known = other.state?.membership.members();
       return known?.every(({ peerUrls }) => !peerUrls.includes(member.peerUrl)) === true;
     });
   }
 
-  #hasCorrupt(): boolean {
-    return this.#cluster.present.some((member) => member.isRotten && !member.isWanted);
+  #isAnotherRotten(member: SimMember): boolean {
+    return this.#cluster.present.some((other) => other !== member && other.isRotten);
+  }
+
+  /** Out of service, out of the cluster, and with an empty disk. */
+  async #takeOut(member: SimMember): Promise<void> {
+    member.retire();
+    await this.#remove(member);
+    // One that has not heard of it yet would take the empty disk for the member that it knew, and count its vote.
+    while (!this.#isForgotten(member)) await this.#sleep();
+    member.wipe();
+  }
+
+  /** Nobody is let in while a member is down for good: it goes first, and joins again when its turn comes. */
+  async #takeOutCondemned(): Promise<void> {
+    const condemned = this.#cluster.present.filter((member) => member.isCondemned);
+    for (const member of condemned) {
+      await this.#takeOut(member);
+      this.#waiting.add(member);
+    }
   }
 
   #enqueue(name: string, change: () => Promise<void>): void {
@@ -165,22 +186,13 @@ export class Operator {
     );
   }
 
-  async #join(
-    member: SimMember,
-    asLearner: boolean,
-    isOff: () => boolean = () => false,
-  ): Promise<void> {
+  async #join(member: SimMember, asLearner: boolean): Promise<void> {
     const request = { peerURLs: [member.peerUrl], isLearner: asLearner };
-    let isGivenUp = false;
     await this.#until(
       member,
-      (listed) => {
-        isGivenUp = listed === undefined && isOff();
-        return isGivenUp || listed !== undefined;
-      },
+      (listed) => listed !== undefined,
       () => ['etcdserverpb.Cluster/MemberAdd', request],
     );
-    if (isGivenUp) return;
     member.rejoin();
     if (!asLearner) return;
     await this.#until(
@@ -198,6 +210,7 @@ export class Operator {
     ask: (listed: Member | undefined) => ChangeCall,
   ): Promise<void> {
     for (;;) {
+      await this.#takeOutCondemned();
       const list = await this.#call(member, 'etcdserverpb.Cluster/MemberList', {
         linearizable: true,
       });

@@ -71,6 +71,8 @@ export class SimMember {
   readonly crashes: Map<CrashPoint, number> = new Map();
   /** A sector of its log has gone bad since it was last replaced. */
   isRotten = false;
+  /** It has refused what its disk holds and is to get another one; nobody starts it with this one. */
+  isCondemned = false;
   /** It is started with another one's disk. */
   isForeign = false;
   /** Called when it refuses to start since what it has is corrupt, and had reason to. */
@@ -116,7 +118,8 @@ export class SimMember {
 
   /** Starts it, and keeps it running until it is stopped or killed. */
   start(): void {
-    if (this.isRetired || (this.isWanted && this.process?.isAlive === true)) return;
+    if (this.isRetired || this.isCondemned) return;
+    if (this.isWanted && this.process?.isAlive === true) return;
     this.isWanted = true;
     this.incarnation++;
     const process = new SimProcess(this.#parts.world, `m${this.number}#${this.incarnation}`);
@@ -162,6 +165,7 @@ export class SimMember {
   /** A new disk, with nothing on it. */
   wipe(): void {
     this.isRotten = false;
+    this.isCondemned = false;
     this.onCorrupt = undefined;
     this.#parts.ghost.promises.forget(this.number);
     this.disk = new DiskImage();
@@ -295,6 +299,7 @@ export class SimMember {
       this.counts.corruptStarts++;
       this.#end();
       this.isWanted = false;
+      this.isCondemned = this.onCorrupt !== undefined;
       this.onCorrupt?.();
       return;
     }

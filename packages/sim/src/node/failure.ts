@@ -23,6 +23,17 @@ export function describeFailure(result: RunResult, planFile: string): string {
   return lines.join('\n');
 }
 
+/** True when both are the same failure: of one invariant, and, where that covers many ways to fail, in the same words. */
+export function isAlike(a: Violation, b: Violation | undefined): boolean {
+  if (a.invariant !== b?.invariant) return false;
+  return a.invariant !== 'P1' || wordsOf(a) === wordsOf(b);
+}
+
+/** The message without the numbers in it. */
+function wordsOf({ message }: Violation): string {
+  return message.replace(/\b[0-9a-f]*\d[0-9a-f]*\b/g, '#');
+}
+
 /** Writes the plan; gives the file's name. */
 export function keepPlan(plan: Plan, folder: string, suffix = ''): string {
   mkdirSync(folder, { recursive: true });

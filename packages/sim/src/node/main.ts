@@ -7,7 +7,7 @@ import { shrinkPlan } from '../plan/shrink.ts';
 import { renderPage } from '../report/page.ts';
 import { TimelineCollector } from '../report/timeline.ts';
 import { firstDifference } from '../world/trace-hash.ts';
-import { describeFailure, keepPlan } from './failure.ts';
+import { describeFailure, isAlike, keepPlan } from './failure.ts';
 import { type CommandOptions, readCommandLine, USAGE } from './options.ts';
 import { printLogs } from './print-logs.ts';
 import { Progress } from './progress.ts';
@@ -93,10 +93,11 @@ async function report(result: RunResult, options: CommandOptions): Promise<void>
   const file = keepPlan(result.plan, options.out);
   console.error(`\n${describeFailure(result, file)}`);
   if (!options.shrink) return;
-  const wanted = result.violations[0]?.invariant;
+  const [wanted] = result.violations;
+  if (wanted === undefined) return;
   const { plan, runs } = await shrinkPlan(result.plan, async (candidate) => {
     const again = await runOnce(candidate);
-    return again.violations[0]?.invariant === wanted;
+    return isAlike(wanted, again.violations[0]);
   });
   const small = keepPlan(plan, options.out, '-small');
   const steps = plan.clients.reduce((sum, client) => sum + client.steps.length, 0);

@@ -5,6 +5,7 @@ import type { RandomStream } from '../world/random.ts';
 import { omitSome } from './generate.ts';
 import {
   FAULT_FAMILIES,
+  NEEDS_PEERS,
   type NetworkFault,
   type PlannedFault,
   type Target,
@@ -144,22 +145,3 @@ function drawOther(
       return { ...times, kind, target };
   }
 }
-
-const NEEDS_PEERS: ReadonlySet<PlannedFault['kind']> = new Set([
-  'partition',
-  'oneWay',
-  'isolate',
-  'ring',
-  'bridge',
-  'tail',
-  'staleLeader',
-  'clog',
-  'slow',
-  'lossy',
-  'transfer',
-  'replace',
-  'damage',
-  'lyingSync',
-  'lostDatabase',
-  'foreignDisk',
-] as const);

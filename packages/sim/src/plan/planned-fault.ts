@@ -154,3 +154,23 @@ export const FAULT_FAMILIES: {
 
 /** Every kind of fault. */
 export const FAULT_KINDS: readonly PlannedFault['kind'][] = Object.values(FAULT_FAMILIES).flat();
+
+/** Faults that a lone member cannot be hit by, or could never recover from. */
+export const NEEDS_PEERS: ReadonlySet<PlannedFault['kind']> = new Set([
+  'partition',
+  'oneWay',
+  'isolate',
+  'ring',
+  'bridge',
+  'tail',
+  'staleLeader',
+  'clog',
+  'slow',
+  'lossy',
+  'transfer',
+  'replace',
+  'damage',
+  'lyingSync',
+  'lostDatabase',
+  'foreignDisk',
+] as const);

@@ -3,7 +3,7 @@
  * halves (delta debugging), then members, then times.
  */
 import type { Plan, PlannedClient } from './plan.ts';
-import type { PlannedFault } from './planned-fault.ts';
+import { NEEDS_PEERS, type PlannedFault } from './planned-fault.ts';
 
 /** Runs a plan; true when it still shows the failure that is being looked for. */
 export type StillFails = (plan: Plan) => Promise<boolean>;
@@ -160,6 +160,7 @@ class Shrinker {
 
 /** The fault among fewer members: those that are gone are taken by others; none when nothing is left of it. */
 function among(fault: PlannedFault, members: number): PlannedFault[] {
+  if (members === 1 && NEEDS_PEERS.has(fault.kind)) return [];
   const moved = (target: number): number => ((target - 1) % members) + 1;
   const unique = (targets: readonly number[]): number[] => [...new Set(targets.map(moved))];
   if (fault.kind === 'partition') {

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { generatePlan, type Plan, type Run, runPlan } from '../src/index.ts';
+import { beginAdminFault } from '../src/faults/admin.ts';
+import type { Scene } from '../src/faults/scene.ts';
+import type { PlannedFault } from '../src/plan/planned-fault.ts';
+
+/** Three members that have written enough for their disks to go wrong, and exactly these faults. */
+const quiet = (safetyMs: number, faults: readonly PlannedFault[] = []): Plan => {
+  const steps = Array.from({ length: 100 }, (_, i) => ({
+    atMs: 500 + 20 * i,
+    do: 'put' as const,
+    key: i % 3,
+    leased: false,
+  }));
+  const clients = [{ id: 1, member: 1, timeoutMs: 500, steps }];
+  return { ...generatePlan(3, 'light'), clients, faults, safetyMs };
+};
+const found = (violations: readonly { readonly invariant: string }[]): string[] => [
+  ...new Set(violations.map((each) => each.invariant)),
+];
+const damage = { kind: 'damage', target: 2, what: 'unreadable' } as const;
+
+describe('a healed cluster', { timeout: 60_000 }, () => {
+  it('is found wanting when a member does not come back (LV1)', async () => {
+    const { violations } = await runPlan(quiet(1_000), {
+      watch: ({ cluster }: Run) =>
+        cluster.world.schedule(900_000, 'planted', () => cluster.member(2).process?.pause()),
+    });
+    expect(found(violations)).toEqual(['LV1']);
+    expect(violations[0]?.message).toContain('do not serve or agree');
+  });
+
+  it('is found wanting when leaders go on changing although all is well (LV2)', async () => {
+    const { violations } = await runPlan(quiet(1_000), {
+      watch: ({ cluster }: Run) => {
+        for (const [i, atMs] of [4_000, 5_500, 7_000, 8_500].entries()) {
+          cluster.world.schedule(atMs * 1000, 'planted', () => {
+            const fault = { kind: 'transfer', target: (i % 3) + 1, atMs, forMs: 0 } as const;
+            beginAdminFault({ cluster } as Scene, fault);
+          });
+        }
+      },
+    });
+    expect(found(violations)).toEqual(['LV2']);
+  });
+
+  it('replaces a member whose log is refused, whatever else the operator has begun', async () => {
+    const { violations, coverage } = await runPlan(
+      quiet(12_000, [
+        { atMs: 500, forMs: 7_500, kind: 'grow', asLearner: false, handsOver: false },
+        // The machine that was added goes before this one comes back and says what is wrong with its disk.
+        { atMs: 7_600, forMs: 1_000, ...damage },
+      ]),
+    );
+    expect(violations).toEqual([]);
+    expect(coverage).toMatchObject({
+      'corruption noticed': 1,
+      'members replaced': 1,
+      'members shrunk': 1,
+    });
+  });
+
+  it('keeps its sound members while the disk of another one has gone bad', async () => {
+    const { violations, coverage } = await runPlan(
+      quiet(8_000, [
+        { atMs: 3_000, forMs: 2_000, ...damage },
+        { atMs: 4_000, forMs: 100, kind: 'replace', target: 3, asLearner: false },
+      ]),
+    );
+    expect(violations).toEqual([]);
+    expect(coverage).toMatchObject({ 'corruption noticed': 1, 'members replaced': 1 });
+  });
+});
