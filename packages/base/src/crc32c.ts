@@ -83,10 +83,11 @@ export function crc32c(
  * {@link crc32c} of words [start, end), each four bytes in little-endian order: half the time, for bytes that lie at
  * multiples of four.
  *
+ * @param previous The checksum of what came before; 0 to begin.
  * @returns An unsigned 32-bit number.
  */
-export function crc32cWords(words: Int32Array, start: number, end: number): number {
-  let crc = ~0;
+export function crc32cWords(words: Int32Array, start: number, end: number, previous = 0): number {
+  let crc = ~previous;
   let i = start;
   for (; i + 4 <= end; i += 4) {
     const a = crc ^ (words[i] as number);

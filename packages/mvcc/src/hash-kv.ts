@@ -120,7 +120,7 @@ export class HashKvScan {
     if (isOld && !this.#state.index.isSeenAt(slot, entry, this.hashRevision)) return;
     const name = recordName(main, sub, tombstone);
     this.#crc = crc32c(name, this.#crc, 1);
-    const record = this.#ahead.take(name) ?? this.#state.readRecord(main, sub, tombstone);
+    const record = this.#ahead.take(main, sub) ?? this.#state.readRecord(main, sub, tombstone);
     this.#crc = crc32c(record, this.#crc);
   }
 }

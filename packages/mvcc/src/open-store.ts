@@ -155,41 +155,61 @@ export interface StoreSnapshot {
   readonly applied: AppliedPosition;
   /** Its bytes, once. */
   readonly chunks: AsyncIterable<Uint8Array>;
+  /**
+   * How many bytes all chunks have together. Read from the index alone: a fraction of what the chunks cost.
+   *
+   * @throws MvccError COMPACTED when a compaction would not wait.
+   */
+  sizeBytes(): Promise<number>;
   /** Lets compactions go on; nothing is read afterwards. Must be called once it is no longer wanted, read or not. */
   close(): void;
 }
 
-/** Bytes after which a chunk of a snapshot ends: 256 KiB. A record is never cut, so one may be larger. */
-export const SNAPSHOT_CHUNK_BYTES: number = 256 << 10;
-/** Revisions looked at for one chunk at most: bounds the time of a turn. */
-const SNAPSHOT_CHUNK_ENTRIES = 512;
+/** Bytes after which a chunk of a snapshot ends: 128 KiB. A record is never cut, so one may be larger. */
+export const SNAPSHOT_CHUNK_BYTES: number = 128 << 10;
+/** Revisions looked at, and records read, in one turn: about half a millisecond. A chunk is made over several. */
+const SNAPSHOT_STEP_ENTRIES = 256;
+/** Revisions counted in one turn, none of them read. */
+const MEASURE_STEP_ENTRIES = 4096;
 
 /**
  * A copy of the whole state as it is at the call, deterministic to the byte, while writes go on.
  *
  * Holds up further compactions until the loop over its chunks has ended, or it is closed.
+ *
+ * @param aTurn Gives others their turn. Left out: waiting for the backend is all the turn they get.
  */
-export function snapshotStore(store: MvccStore): StoreSnapshot {
+export function snapshotStore(store: MvccStore, aTurn?: () => Promise<void>): StoreSnapshot {
   const scan = store.snapshot();
   return {
     applied: scan.applied,
-    chunks: snapshotChunks(store.backend, scan),
+    chunks: snapshotChunks(store.backend, scan, aTurn),
+    sizeBytes: async () => {
+      while (!scan.measure(MEASURE_STEP_ENTRIES)) await aTurn?.();
+      return scan.sizeBytes;
+    },
     close: () => scan.close(),
   };
 }
 
-async function* snapshotChunks(backend: Backend, scan: SnapshotScan): AsyncGenerator<Uint8Array> {
-  const pages = pagesOf(backend, [RECORDS_START, RECORDS_END], SNAPSHOT_CHUNK_ENTRIES);
+async function* snapshotChunks(
+  backend: Backend,
+  scan: SnapshotScan,
+  aTurn: (() => Promise<void>) | undefined,
+): AsyncGenerator<Uint8Array> {
+  // No page is read before it is wanted: that takes the loop's time too, when others may need it.
+  const pages = backend.iterate(RECORDS_START, RECORDS_END);
   try {
     for (;;) {
-      if (scan.wantsReadAhead) scan.readAhead((await pages.next()).value ?? []);
-      const chunk = scan.next(SNAPSHOT_CHUNK_ENTRIES, SNAPSHOT_CHUNK_BYTES);
+      await aTurn?.();
+      if (scan.wantsReadAhead) scan.readAhead(await pages.nextPage(SNAPSHOT_STEP_ENTRIES));
+      const chunk = scan.next(SNAPSHOT_STEP_ENTRIES, SNAPSHOT_CHUNK_BYTES);
       if (chunk === undefined) return;
       if (chunk.length > 0) yield chunk;
     }
   } finally {
     scan.close();
-    await pages.return(undefined);
+    await pages.close();
   }
 }
 

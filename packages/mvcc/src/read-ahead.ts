@@ -4,8 +4,8 @@
  *
  * What is not among them (records not yet written, or written after the reading began) is read one by one by the walker.
  */
-import { compareBytes } from '@etcd-ts/base';
 import type { BackendEntry, BackendIterator } from './backend.ts';
+import { recordMain, recordSub } from './revision.ts';
 
 /** See the file's head. */
 export class ReadAhead {
@@ -30,16 +30,15 @@ export class ReadAhead {
     this.#isAllRead = entries.length === 0;
   }
 
-  /** The record of this name, or undefined when it is not here. Names must ascend from call to call. */
-  take(name: Uint8Array): Uint8Array | undefined {
+  /** The record of this revision, or undefined when it is not here. Revisions must ascend from call to call. */
+  take(main: number, sub: number): Uint8Array | undefined {
     for (; this.#at < this.#entries.length; this.#at++) {
-      const entry = this.#entries[this.#at];
-      if (entry === undefined) return undefined;
-      const difference = compareBytes(entry[0], name);
+      const [name, record] = this.#entries[this.#at] as BackendEntry;
+      const difference = recordMain(name) - main || recordSub(name) - sub;
       if (difference > 0) return undefined;
       if (difference < 0) continue;
       this.#at++;
-      return entry[1];
+      return record;
     }
     return undefined;
   }

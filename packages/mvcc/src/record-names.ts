@@ -2,7 +2,7 @@
  * Names of many records, written one after another into large arrays: a database takes views of those for half of what
  * it costs to hand over small arrays of their own.
  */
-import { RECORD_NAME_BYTES, writeRecordName } from './revision.ts';
+import { recordNameBytes, writeRecordName } from './revision.ts';
 
 /** Bytes of one array: room for some hundred names. */
 const SLAB_BYTES: number = 8 << 10;
@@ -14,7 +14,7 @@ export class RecordNames {
 
   /** The name of a revision's record, as `recordName` makes it; the view stays as it is for ever. */
   make(main: number, sub: number, tombstone: boolean): Uint8Array {
-    const bytes = tombstone ? RECORD_NAME_BYTES + 1 : RECORD_NAME_BYTES;
+    const bytes = recordNameBytes(tombstone);
     if (this.#end + bytes > this.#slab.length) {
       this.#slab = new Uint8Array(SLAB_BYTES);
       this.#end = 0;

@@ -18,23 +18,29 @@ const TWO_32 = 0x1_0000_0000;
 
 /** The name of a revision's record. */
 export function recordName(main: number, sub: number, tombstone: boolean): Uint8Array {
-  const name = new Uint8Array(tombstone ? RECORD_NAME_BYTES + 1 : RECORD_NAME_BYTES);
+  const name = new Uint8Array(recordNameBytes(tombstone));
   writeRecordName(name, main, sub, tombstone);
   return name;
 }
 
-/** Writes such a name into an array of just its length. */
+/** Length of such a name. */
+export function recordNameBytes(tombstone: boolean): number {
+  return tombstone ? RECORD_NAME_BYTES + 1 : RECORD_NAME_BYTES;
+}
+
+/** Writes such a name into its place, which begins at `start`. */
 export function writeRecordName(
   into: Uint8Array,
   main: number,
   sub: number,
   tombstone: boolean,
+  start = 0,
 ): void {
-  into[0] = RECORD_PREFIX;
-  writeUint64(into, 1, main);
-  into[9] = SEPARATOR;
-  writeUint64(into, 10, sub);
-  if (tombstone) into[RECORD_NAME_BYTES] = TOMBSTONE_MARK;
+  into[start] = RECORD_PREFIX;
+  writeUint64(into, start + 1, main);
+  into[start + 9] = SEPARATOR;
+  writeUint64(into, start + 10, sub);
+  if (tombstone) into[start + RECORD_NAME_BYTES] = TOMBSTONE_MARK;
 }
 
 /** Where the records of all revisions lie in the backend: [start, end). */

@@ -12,8 +12,16 @@
  * nothing shows. Damage in transit is found by the checksum; lengths are bounded, so that a damaged one allocates
  * nothing absurd.
  */
-import { concatBytes, crc32c, EMPTY_BYTES, equalBytes, fromUtf8, utf8 } from '@etcd-ts/base';
-import { writeUint64 } from './revision.ts';
+import {
+  concatBytes,
+  crc32c,
+  crc32cWords,
+  EMPTY_BYTES,
+  equalBytes,
+  fromUtf8,
+  utf8,
+} from '@etcd-ts/base';
+import { recordNameBytes, writeRecordName, writeUint64 } from './revision.ts';
 
 /** Version of the format. */
 export const SNAPSHOT_FORMAT = 1;
@@ -26,6 +34,8 @@ const FRAME_HEADER = 1;
 const FRAME_META = 2;
 const FRAME_RECORD = 3;
 const FRAME_END = 4;
+const END_COUNT_BYTES = 8;
+const END_CRC_BYTES = 4;
 
 /** A snapshot that cannot be used, and why. The backend that it was being written to is to be thrown away. */
 export class SnapshotError extends Error {
@@ -38,43 +48,127 @@ export interface SnapshotItem {
   readonly value: Uint8Array;
 }
 
-/** Makes the frames of a snapshot. */
+/** Bytes of the frame of a name and a value, by the bytes of both together. */
+export function snapshotFrameBytes(contentBytes: number): number {
+  return FRAME_HEAD_BYTES + contentBytes;
+}
+
+/** Bytes of the first and the last frame together. */
+export const SNAPSHOT_ENDS_BYTES: number =
+  snapshotFrameBytes(TITLE.length + 1) + snapshotFrameBytes(END_COUNT_BYTES + END_CRC_BYTES);
+
+/** Room of a piece to begin with. It grows with what is written into it. */
+const FIRST_PIECE_BYTES = 4 << 10;
+/** A piece has as much room to begin with as the one before, but no more than this. */
+const NEXT_PIECE_BYTES_MAX = 256 << 10;
+
+/** Makes the frames of a snapshot, one behind the other, to be taken in pieces. */
 export class SnapshotWriter {
+  #piece: Piece = newPiece(FIRST_PIECE_BYTES);
+  #length = 0;
+  /** Bytes of the piece that the checksum covers. */
+  #summed = 0;
   #frames = 0;
   #crc = 0;
 
-  header(): Uint8Array {
-    return this.#frame(FRAME_HEADER, utf8(TITLE), new Uint8Array([SNAPSHOT_FORMAT]));
+  /** Bytes that were written and not yet taken. */
+  get length(): number {
+    return this.#length;
   }
 
-  meta(name: Uint8Array, value: Uint8Array): Uint8Array {
-    return this.#frame(FRAME_META, name, value);
+  /** The first frame. */
+  header(): void {
+    this.#frame(FRAME_HEADER, utf8(TITLE), new Uint8Array([SNAPSHOT_FORMAT]));
   }
 
-  record(name: Uint8Array, value: Uint8Array): Uint8Array {
-    return this.#frame(FRAME_RECORD, name, value);
+  meta(name: Uint8Array, value: Uint8Array): void {
+    this.#frame(FRAME_META, name, value);
   }
 
-  end(): Uint8Array {
-    const count = new Uint8Array(8);
+  /** The record of a revision. */
+  record(main: number, sub: number, tombstone: boolean, value: Uint8Array): void {
+    const nameBytes = recordNameBytes(tombstone);
+    const at = this.#begin(FRAME_RECORD, nameBytes, value.length);
+    writeRecordName(this.#piece.bytes, main, sub, tombstone, at);
+    this.#piece.bytes.set(value, at + nameBytes);
+  }
+
+  /** The last frame. */
+  end(): void {
+    this.#sum();
+    const count = new Uint8Array(END_COUNT_BYTES);
     writeUint64(count, 0, this.#frames);
-    const crc = new Uint8Array(4);
+    const crc = new Uint8Array(END_CRC_BYTES);
     new DataView(crc.buffer).setUint32(0, this.#crc);
-    return this.#frame(FRAME_END, count, crc);
+    this.#frame(FRAME_END, count, crc);
   }
 
-  #frame(type: number, name: Uint8Array, value: Uint8Array): Uint8Array {
-    const frame = new Uint8Array(FRAME_HEAD_BYTES + name.length + value.length);
-    const view = new DataView(frame.buffer);
-    frame[0] = type;
-    view.setUint32(1, name.length);
-    view.setUint32(5, value.length);
-    frame.set(name, FRAME_HEAD_BYTES);
-    frame.set(value, FRAME_HEAD_BYTES + name.length);
-    this.#frames++;
-    this.#crc = crc32c(frame, this.#crc);
-    return frame;
+  /** What was written since the last call. The caller's own from then on. */
+  take(): Uint8Array {
+    this.#sum();
+    const taken = this.#piece.bytes.subarray(0, this.#length);
+    this.#piece = newPiece(Math.min(this.#piece.bytes.length, NEXT_PIECE_BYTES_MAX));
+    this.#length = 0;
+    this.#summed = 0;
+    return taken;
   }
+
+  /** Takes what was written since into the checksum: in one go, which costs the half of frame by frame. */
+  #sum(): void {
+    const { bytes, words } = this.#piece;
+    const firstWord = Math.ceil(this.#summed / 4);
+    const lastWord = Math.floor(this.#length / 4);
+    if (firstWord < lastWord) {
+      this.#crc = crc32c(bytes, this.#crc, this.#summed, firstWord * 4);
+      this.#crc = crc32cWords(words, firstWord, lastWord, this.#crc);
+      this.#crc = crc32c(bytes, this.#crc, lastWord * 4, this.#length);
+    } else {
+      this.#crc = crc32c(bytes, this.#crc, this.#summed, this.#length);
+    }
+    this.#summed = this.#length;
+  }
+
+  #frame(type: number, name: Uint8Array, value: Uint8Array): void {
+    const at = this.#begin(type, name.length, value.length);
+    this.#piece.bytes.set(name, at);
+    this.#piece.bytes.set(value, at + name.length);
+  }
+
+  /** @returns where the name goes, the value right behind it. */
+  #begin(type: number, nameBytes: number, valueBytes: number): number {
+    const start = this.#length;
+    const end = start + snapshotFrameBytes(nameBytes + valueBytes);
+    if (end > this.#piece.bytes.length) this.#grow(end);
+    const { bytes, view } = this.#piece;
+    bytes[start] = type;
+    view.setUint32(start + 1, nameBytes);
+    view.setUint32(start + 5, valueBytes);
+    this.#length = end;
+    this.#frames++;
+    return start + FRAME_HEAD_BYTES;
+  }
+
+  #grow(needed: number): void {
+    const larger = newPiece(Math.max(needed, this.#piece.bytes.length * 2));
+    larger.bytes.set(this.#piece.bytes.subarray(0, this.#length));
+    this.#piece = larger;
+  }
+}
+
+/** Bytes on their way out: as bytes, as fields, as words for the checksum. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly words: Int32Array;
+}
+
+function newPiece(capacityBytes: number): Piece {
+  const buffer = new ArrayBuffer(Math.ceil(capacityBytes / 4) * 4);
+  return {
+    bytes: new Uint8Array(buffer),
+    view: new DataView(buffer),
+    words: new Int32Array(buffer),
+  };
 }
 
 /** Takes the bytes of a snapshot in any pieces and gives its items. */
@@ -129,9 +223,9 @@ export class SnapshotReader {
   }
 
   #end(count: Uint8Array, crc: Uint8Array): void {
-    if (count.length !== 8 || crc.length !== 4)
+    if (count.length !== END_COUNT_BYTES || crc.length !== END_CRC_BYTES)
       throw new SnapshotError('snapshot end is malformed');
-    const frames = new Uint8Array(8);
+    const frames = new Uint8Array(END_COUNT_BYTES);
     writeUint64(frames, 0, this.#frames);
     if (!equalBytes(frames, count)) {
       throw new SnapshotError(`snapshot has ${this.#frames} frames, its end says another number`);

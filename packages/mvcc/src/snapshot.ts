@@ -1,10 +1,10 @@
 /**
  * A copy of the whole state at one applied index, taken in slices while writes go on.
  *
- * Nothing is frozen: records never change, later ones have higher revisions, and the next compaction waits for it. Only
- * the named blobs are copied at the start.
+ * Nothing is frozen: records never change, later ones have higher revisions, and the next compaction waits for it. The
+ * named blobs are those of the start: one that is set anew is another array.
  */
-import { assert, concatBytes } from '@etcd-ts/base';
+import { EMPTY_BYTES } from '@etcd-ts/base';
 import type { BackendEntry } from './backend.ts';
 import { MvccError } from './errors.ts';
 import {
@@ -16,10 +16,16 @@ import {
   positionBytes,
 } from './meta-table.ts';
 import { ReadAhead } from './read-ahead.ts';
-import { recordName } from './revision.ts';
-import { SnapshotWriter } from './snapshot-format.ts';
+import type { LogEntry } from './revision-log.ts';
+import { SNAPSHOT_ENDS_BYTES, snapshotFrameBytes, SnapshotWriter } from './snapshot-format.ts';
 import type { PinnedRead, StoreState } from './store-state.ts';
 import type { AppliedPosition } from './write-behind.ts';
+
+/** Where a walk over the revisions goes on. */
+interface Place {
+  main: number;
+  sub: number;
+}
 
 /** See the file's head. */
 export class SnapshotScan {
@@ -30,13 +36,14 @@ export class SnapshotScan {
   readonly #pin: PinnedRead;
   readonly #compactRevision: number;
   readonly #writer = new SnapshotWriter();
-  /** Header and blobs: copied at the start, given out in pieces before the records. */
-  readonly #head: readonly Uint8Array[];
-  #headAt = 0;
+  /** The named blobs as they were at the start, given out before the records. */
+  readonly #blobs: readonly BackendEntry[];
+  #blobsAt = 0;
   readonly #ahead = new ReadAhead();
-  #main = 0;
-  #sub = 0;
+  readonly #place: Place = { main: 0, sub: 0 };
   #isEnded = false;
+  readonly #measured: Place = { main: 0, sub: 0 };
+  #sizeBytes: number;
 
   /** @internal */
   constructor(state: StoreState) {
@@ -46,39 +53,58 @@ export class SnapshotScan {
     this.#compactRevision = state.compactRevision;
     this.#pin = { revision: state.compactRevision, isCancelled: false, isSnapshot: true };
     state.pins.add(this.#pin);
-    this.#head = this.#headFrames();
+    this.#blobs = blobsOf(state);
+    this.#sizeBytes = SNAPSHOT_ENDS_BYTES;
+    for (const [name, value] of this.#blobs) {
+      this.#sizeBytes += snapshotFrameBytes(name.length + value.length);
+    }
+    this.#writer.header();
+  }
+
+  /**
+   * Counts the bytes of the whole copy without reading a record: the index knows them all.
+   *
+   * @param entriesMax Looks at about this many revisions.
+   * @returns true when all are counted, and {@link sizeBytes} says how many there are.
+   * @throws MvccError COMPACTED as {@link next}.
+   */
+  measure(entriesMax: number): boolean {
+    this.#assertPinned();
+    let left = entriesMax;
+    return this.#walk(this.#measured, (entry) => {
+      if (left-- <= 0) return false;
+      if (this.#isIn(entry)) this.#sizeBytes += snapshotFrameBytes(entry.bytes);
+      return true;
+    });
+  }
+
+  /** Bytes of all pieces together, once {@link measure} has said that all are counted. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
   }
 
   /**
    * The next piece.
    *
    * @param entriesMax Looks at about this many revisions.
-   * @param bytesMax Ends the piece early once it has this many bytes.
-   * @returns undefined after the end; may be empty before it.
+   * @param bytesMax Ends the piece once it has this many bytes.
+   * @returns undefined after the end; before it nothing while there are fewer bytes: they come with a later piece.
    * @throws MvccError COMPACTED when a compaction would not wait (`MvccStore.cancelReads`).
    */
   next(entriesMax: number, bytesMax: number): Uint8Array | undefined {
-    if (this.#pin.isCancelled) {
-      const through = this.#state.compactRevision;
-      throw new MvccError(
-        'COMPACTED',
-        `snapshot at ${this.revision}, compacted through ${through}`,
-      );
-    }
+    this.#assertPinned();
     if (this.#isEnded) return undefined;
-    const frames: Uint8Array[] = [];
-    let bytes = 0;
-    for (; this.#headAt < this.#head.length && bytes < bytesMax; this.#headAt++) {
-      const frame = this.#head[this.#headAt] as Uint8Array;
-      frames.push(frame);
-      bytes += frame.length;
+    const writer = this.#writer;
+    for (; this.#blobsAt < this.#blobs.length && writer.length < bytesMax; this.#blobsAt++) {
+      const [name, value] = this.#blobs[this.#blobsAt] as BackendEntry;
+      writer.meta(name, value);
     }
-    const isHeadDone = this.#headAt === this.#head.length;
-    if (isHeadDone && this.#addRecords(frames, entriesMax, bytesMax - bytes)) {
-      frames.push(this.#writer.end());
+    const hasBlobs = this.#blobsAt === this.#blobs.length;
+    if (hasBlobs && this.#addRecords(entriesMax, bytesMax)) {
+      writer.end();
       this.#isEnded = true;
     }
-    return concatBytes(frames);
+    return this.#isEnded || writer.length >= bytesMax ? writer.take() : EMPTY_BYTES;
   }
 
   /** True when the records read ahead are used up, and more may be given. */
@@ -97,47 +123,56 @@ export class SnapshotScan {
     this.#state.pins.delete(this.#pin);
   }
 
-  #headFrames(): Uint8Array[] {
-    const { meta, applied, compactRevision } = this.#state;
-    const blobs = new Map<string, Uint8Array>();
-    for (const name of meta.names('')) blobs.set(name, meta.get(name) ?? new Uint8Array(0));
-    blobs.set(META_APPLIED, positionBytes(applied));
-    if (compactRevision >= 0) {
-      blobs.set(META_COMPACT, numberBytes(compactRevision));
-      blobs.set(META_COMPACTED, numberBytes(compactRevision));
-    }
-    const frames = [this.#writer.header()];
-    for (const name of [...blobs.keys()].sort()) {
-      const value = blobs.get(name);
-      assert(value !== undefined, 'a blob has vanished');
-      frames.push(this.#writer.meta(metaName(name), value));
-    }
-    return frames;
+  /** @returns true when the last record is in. */
+  #addRecords(entriesMax: number, bytesMax: number): boolean {
+    const writer = this.#writer;
+    let left = entriesMax;
+    return this.#walk(this.#place, (entry) => {
+      if (left-- <= 0 || writer.length >= bytesMax || this.#ahead.isUsedUp) return false;
+      if (!this.#isIn(entry)) return true;
+      const { main, sub, tombstone } = entry;
+      const record = this.#ahead.take(main, sub) ?? this.#state.readRecord(main, sub, tombstone);
+      writer.record(main, sub, tombstone, record);
+      return true;
+    });
   }
 
-  /** @returns true when the last record is in. */
-  #addRecords(frames: Uint8Array[], entriesMax: number, bytesMax: number): boolean {
-    const { log, index } = this.#state;
-    let left = entriesMax;
-    let bytes = 0;
+  /** Visits the copy's revisions from a place on, until one is put off: the walk goes on there. @returns true at the end. */
+  #walk(place: Place, visit: (entry: LogEntry) => boolean): boolean {
     let isDone = true;
-    log.forEachFrom(this.#main, this.#sub, (entry) => {
-      const { main, sub, slot, tombstone } = entry;
-      if (main > this.revision) return false;
-      if (left-- <= 0 || bytes >= bytesMax || this.#ahead.isUsedUp) {
-        this.#main = main;
-        this.#sub = sub;
-        isDone = false;
-        return false;
-      }
-      if (!index.survives(slot, entry, this.#compactRevision)) return true;
-      const name = recordName(main, sub, tombstone);
-      const record = this.#ahead.take(name) ?? this.#state.readRecord(main, sub, tombstone);
-      const frame = this.#writer.record(name, record);
-      bytes += frame.length;
-      frames.push(frame);
-      return true;
+    this.#state.log.forEachFrom(place.main, place.sub, (entry) => {
+      if (entry.main > this.revision) return false;
+      if (visit(entry)) return true;
+      place.main = entry.main;
+      place.sub = entry.sub;
+      isDone = false;
+      return false;
     });
     return isDone;
   }
+
+  /** Of a pending compaction nothing shows: what it has still to drop is left out. */
+  #isIn(entry: LogEntry): boolean {
+    return this.#state.index.survives(entry.slot, entry, this.#compactRevision);
+  }
+
+  #assertPinned(): void {
+    if (!this.#pin.isCancelled) return;
+    const through = this.#state.compactRevision;
+    throw new MvccError('COMPACTED', `snapshot at ${this.revision}, compacted through ${through}`);
+  }
+}
+
+/** What the state has besides its records, as a backend holds it, in byte order. */
+function blobsOf({ meta, applied, compactRevision }: StoreState): BackendEntry[] {
+  const blobs = new Map<string, Uint8Array>();
+  for (const name of meta.names('')) blobs.set(name, meta.get(name) ?? EMPTY_BYTES);
+  blobs.set(META_APPLIED, positionBytes(applied));
+  if (compactRevision >= 0) {
+    blobs.set(META_COMPACT, numberBytes(compactRevision));
+    blobs.set(META_COMPACTED, numberBytes(compactRevision));
+  }
+  return [...blobs]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => [metaName(name), value]);
 }

@@ -21,7 +21,7 @@ import type {
   RangeRequest,
   RangeResult,
 } from './request.ts';
-import { RECORD_NAME_BYTES } from './revision.ts';
+import { recordNameBytes } from './revision.ts';
 import type { StoreState } from './store-state.ts';
 
 /** One change of a transaction, for the watchers. */
@@ -162,7 +162,7 @@ export class WriteTxn {
 
 /** What a record of this many bytes takes, its name included. */
 export function recordBytes(bytes: number, isDelete: boolean): number {
-  return RECORD_NAME_BYTES + (isDelete ? 1 : 0) + bytes;
+  return recordNameBytes(isDelete) + bytes;
 }
 
 /** What the record of a delete says: the key alone. */

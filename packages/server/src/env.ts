@@ -18,6 +18,7 @@ import type { Logger } from './logger.ts';
 import type { PeerTraffic } from './metrics/peer-traffic.ts';
 import type { NodePort } from './node-port.ts';
 import type { PeerTransport } from './peers/peer-transport.ts';
+import type { Sha256Digest } from './services/sha256.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { CallTracer } from './tracing/call-tracer.ts';
 
@@ -82,6 +83,8 @@ export interface Env {
   readonly listen: (options: ResolvedOptions, served: Served) => Promise<ClientListener>;
   /** Version of the program, when it is to pass for another one. @defaultValue ETCD_VERSION */
   readonly serverVersion?: string;
+  /** Begins a SHA-256 of a snapshot. @defaultValue one of our own, which is slow */
+  readonly newSha256?: () => Sha256Digest;
   /** Hashes passwords; without it users with a password can be neither added nor logged in. */
   readonly hasher?: PasswordHasher;
   /**

@@ -401,6 +401,7 @@ function servicePartsOf({ env, options, signedTokens }: RunningNodeParts): Servi
     options;
   return {
     random: env.random,
+    newSha256: env.newSha256,
     hasher: env.hasher,
     signedTokens,
     simpleTokenTtlMs: authTokenTtlSeconds * 1_000,

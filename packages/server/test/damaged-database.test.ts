@@ -2,15 +2,15 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { utf8 } from '@etcd-ts/base';
-import type { Backend, BackendOperation } from '@etcd-ts/mvcc';
+import type { BackendOperation } from '@etcd-ts/mvcc';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type BackendStore, DamagedDatabaseError } from '../src/env.ts';
+import { DamagedDatabaseError } from '../src/env.ts';
 import { EtcdNode } from '../src/etcd-node.ts';
 import { type Logger, silentLogger } from '../src/logger.ts';
-import { classicLevelBackends, memoryLevelBackends } from '../src/node/level-backends.ts';
+import { classicLevelBackends } from '../src/node/level-backends.ts';
 import { MemoryDisk } from '@etcd-ts/wal';
 import { Cluster } from './support/cluster.ts';
+import { WrappedBackends } from './support/wrapped-backends.ts';
 
 let folder: string;
 
@@ -26,42 +26,16 @@ function warnings(): { readonly logger: Logger; readonly said: string[] } {
 }
 
 /** Databases that lose the first record with a value, and keep all others. */
-class ForgetfulBackends implements BackendStore {
-  readonly #inner = memoryLevelBackends();
-  readonly #value: Uint8Array;
-  #hasLost = false;
-
-  constructor(value: string) {
-    this.#value = utf8(value);
-  }
-
-  list(): Promise<readonly string[]> {
-    return this.#inner.list();
-  }
-
-  remove(name: string): Promise<void> {
-    return this.#inner.remove(name);
-  }
-
-  async open(name: string): Promise<Backend> {
-    const inner = await this.#inner.open(name);
-    return {
-      get: (key) => inner.get(key),
-      iterate: (start, end) => inner.iterate(start, end),
-      sizeBytes: () => inner.sizeBytes(),
-      compactRange: (start, end) => inner.compactRange(start, end),
-      close: () => inner.close(),
-      sync: () => inner.sync(),
-      write: (operations) =>
-        inner.write([...operations].filter((operation) => !this.#isLost(operation))),
-    };
-  }
-
-  #isLost({ value }: BackendOperation): boolean {
-    if (this.#hasLost || value === undefined) return false;
-    this.#hasLost = Buffer.from(value).includes(Buffer.from(this.#value));
-    return this.#hasLost;
-  }
+function forgetfulBackends(value: string): WrappedBackends {
+  let hasLost = false;
+  const isLost = (operation: BackendOperation): boolean => {
+    if (hasLost || operation.value === undefined) return false;
+    hasLost = Buffer.from(operation.value).includes(value);
+    return hasLost;
+  };
+  return new WrappedBackends((operations, write) =>
+    write([...operations].filter((operation) => !isLost(operation))),
+  );
 }
 
 test('one that a batch is missing from is made again from the other members', async () => {
@@ -71,7 +45,7 @@ test('one that a batch is missing from is made again from the other members', as
     walSegmentBytes: 1_024,
     maxWals: 1,
   });
-  cluster.addMachine('c', { disk: new MemoryDisk(), backends: new ForgetfulBackends('forgotten') });
+  cluster.addMachine('c', { disk: new MemoryDisk(), backends: forgetfulBackends('forgotten') });
   await cluster.startAll();
   const client = cluster.client('a');
   for (let i = 0; i < 60; i++) await client.put(`k${i}`, i === 30 ? 'forgotten' : 'kept');

@@ -1,12 +1,10 @@
 /** A member that comes back while others write: one snapshot, and then the log, however much comes in meanwhile. */
-import type { Backend } from '@etcd-ts/mvcc';
 import { deferred } from '@etcd-ts/base';
 import { MemoryDisk } from '@etcd-ts/wal';
 import { afterEach, expect, test } from 'vitest';
-import type { BackendStore } from '../src/env.ts';
 import { type Logger, silentLogger } from '../src/logger.ts';
-import { memoryLevelBackends } from '../src/node/level-backends.ts';
 import { Cluster } from './support/cluster.ts';
+import { WrappedBackends } from './support/wrapped-backends.ts';
 
 const NAMES = ['a', 'b', 'c'] as const;
 let cluster: Cluster;
@@ -14,43 +12,25 @@ let cluster: Cluster;
 afterEach(() => cluster.close());
 
 /** Databases whose writes wait at a gate, when it is shut. */
-class GatedBackends implements BackendStore {
-  readonly #inner = memoryLevelBackends();
+class GatedBackends extends WrappedBackends {
   #gate = Promise.resolve();
   /** Writes that have come to the shut gate. */
   waiting = 0;
+
+  constructor() {
+    super(async (operations, write) => {
+      this.waiting += 1;
+      await this.#gate;
+      this.waiting -= 1;
+      await write(operations);
+    });
+  }
 
   /** Shuts the gate; gives what opens it. */
   shut(): () => void {
     const { promise, resolve } = deferred<void>();
     this.#gate = promise;
     return resolve;
-  }
-
-  list(): Promise<readonly string[]> {
-    return this.#inner.list();
-  }
-
-  remove(name: string): Promise<void> {
-    return this.#inner.remove(name);
-  }
-
-  async open(name: string): Promise<Backend> {
-    const inner = await this.#inner.open(name);
-    return {
-      get: (key) => inner.get(key),
-      iterate: (start, end) => inner.iterate(start, end),
-      sizeBytes: () => inner.sizeBytes(),
-      compactRange: (start, end) => inner.compactRange(start, end),
-      close: () => inner.close(),
-      sync: () => inner.sync(),
-      write: async (operations) => {
-        this.waiting += 1;
-        await this.#gate;
-        this.waiting -= 1;
-        await inner.write(operations);
-      },
-    };
   }
 }
 

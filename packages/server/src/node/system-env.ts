@@ -19,6 +19,7 @@ import { Credentials } from '../tls/node/credentials.ts';
 import { tlsWarnings } from '../tls/tls-options.ts';
 import { StartError } from '../start-error.ts';
 import { classicLevelBackends, memoryLevelBackends } from './level-backends.ts';
+import { nativeSha256 } from './native-sha256.ts';
 import { nameResolver } from './name-resolver.ts';
 import { connectRegistry } from './registry-client.ts';
 import { serveNode } from './serve-node.ts';
@@ -49,6 +50,7 @@ export function systemEnv(options: ResolvedOptions): Env {
     prepare: () => checkTls(options, tls, log),
     peers: (resolved, traffic) => transportOf(resolved, { clock, traffic, tls: tls.peer }),
     listen: (resolved, served) => serveNode(resolved, served, { clock, tls: tls.client }),
+    newSha256: nativeSha256,
     hasher,
     openTokens: (settings) => JwtTokens.open(settings),
     names: nameResolver(),

@@ -3,13 +3,20 @@
  * SHA-256 of both (etcd etcdutl/snapshot: hasChecksum). Its length says whether the checksum is there.
  */
 import { concatBytes, EMPTY_BYTES, equalBytes } from '@etcd-ts/base';
-import { Sha256 } from '../services/sha256.ts';
+import { Sha256, type Sha256Digest } from '../services/sha256.ts';
 import { RestoreError } from './restore-error.ts';
 
 /** Bytes of the checksum. */
 export const BACKUP_HASH_BYTES = 32;
 /** What the length without the checksum is a multiple of. */
 export const BACKUP_PAGE_BYTES = 512;
+
+/** How a backup is read. */
+export interface BackupReading {
+  readonly skipHashCheck: boolean;
+  /** @defaultValue one of our own, which is slow */
+  readonly hash?: Sha256Digest | undefined;
+}
 
 /**
  * The state's bytes, as they come; the checksum is compared when they have all come.
@@ -19,9 +26,8 @@ export const BACKUP_PAGE_BYTES = 512;
  */
 export async function* backupContent(
   file: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  { skipHashCheck }: { readonly skipHashCheck: boolean },
+  { skipHashCheck, hash = new Sha256() }: BackupReading,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const hash = new Sha256();
   let tail: Uint8Array = EMPTY_BYTES;
   let bytes = 0;
   for await (const piece of file) {

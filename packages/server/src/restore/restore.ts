@@ -19,6 +19,7 @@ import { type Logger, silentLogger } from '../logger.ts';
 import { type ClusterOptions, resolveCluster } from '../options/cluster-options.ts';
 import { type MemberOptions, resolveMember } from '../options/member-options.ts';
 import { databaseName, removeDatabases } from '../state/databases.ts';
+import type { Sha256Digest } from '../services/sha256.ts';
 import { backupContent } from './backup-file.ts';
 import { RestoreError } from './restore-error.ts';
 
@@ -46,6 +47,8 @@ export interface RestoreOptions
 export interface RestorePlaces {
   readonly disk: Disk;
   readonly backends: BackendStore;
+  /** See `Env.newSha256`. */
+  readonly newSha256?: () => Sha256Digest;
 }
 
 /** A member that was restored; start it with the same name, directories and URLs. */
@@ -73,7 +76,7 @@ export async function restoreBackup(
   const cluster = clusterOf(options);
   const layout = layoutOf(resolveMember(options));
   await assertEmpty(options, layout, places);
-  const content = backupContent(backup, { skipHashCheck });
+  const content = backupContent(backup, { skipHashCheck, hash: places.newSha256?.() });
   const restored = await restoreState(content, cluster, bumpRevision, places);
   await beginLog(restored, cluster, layout, places.disk);
   const { revision, compactRevision } = restored;

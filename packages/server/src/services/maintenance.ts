@@ -15,6 +15,7 @@ import { hashKv } from './hash-kv.ts';
 import { headerNow, stamp } from './header.ts';
 import { expectKind } from './kv.ts';
 import type { QuotaGuard } from './quota-guard.ts';
+import { Sha256, type Sha256Digest } from './sha256.ts';
 import { sendSnapshot } from './snapshot.ts';
 import { withPatch } from './version.ts';
 import { storageVersion } from './version-monitor.ts';
@@ -22,11 +23,18 @@ import { storageVersion } from './version-monitor.ts';
 /** Something that is done around other work. */
 export type Around = (work: () => Promise<void>) => Promise<void>;
 
+/** What the service needs beside its node. */
+export interface MaintenanceParts {
+  readonly whileDefragmenting: Around;
+  /** See `Env.newSha256`. */
+  readonly newSha256?: (() => Sha256Digest) | undefined;
+}
+
 /** The handlers of etcdserverpb.Maintenance. */
 export function maintenanceHandlers(
   node: NodePort,
   quota: QuotaGuard,
-  whileDefragmenting: Around = (work) => work(),
+  { whileDefragmenting, newSha256 = () => new Sha256() }: MaintenanceParts,
 ): Handlers {
   return {
     'etcdserverpb.Maintenance/Alarm': async (request) => {
@@ -53,7 +61,7 @@ export function maintenanceHandlers(
     'etcdserverpb.Maintenance/Snapshot': async (requests, context, responses) => {
       for await (const _ of requests) {
         await timed(node, node.metrics.backendSnapshotSeconds, () =>
-          sendSnapshot(node, { signal: context.signal, responses }),
+          sendSnapshot(node, { signal: context.signal, responses, hash: newSha256() }),
         );
       }
     },

@@ -27,11 +27,14 @@ import { watchedForSlowness } from './slow-requests.ts';
 import { CatchUp } from './watch/catch-up.ts';
 import { ServingState } from './serving-state.ts';
 import { answerVersion, MEMBER_VERSION } from './version-monitor.ts';
+import type { Sha256Digest } from './sha256.ts';
 import { watchHandlers } from './watch/watch.ts';
 
 /** What the services need of a node's surroundings. */
 export interface ServiceParts extends TokenParts {
   readonly random: Random;
+  /** See `Env.newSha256`. */
+  readonly newSha256?: (() => Sha256Digest) | undefined;
   /** Without it users with a password can be neither added nor logged in. */
   readonly hasher?: PasswordHasher | undefined;
   /** How often the members' data is compared; never where nothing is said. */
@@ -58,7 +61,15 @@ export class Services {
   /** Begins at once: leases are watched over, an unfinished compaction goes on. */
   constructor(
     node: NodePort,
-    { random, hasher, checks, retention, stopGrpcServiceOnDefrag, ...tokens }: ServiceParts,
+    {
+      random,
+      hasher,
+      newSha256,
+      checks,
+      retention,
+      stopGrpcServiceOnDefrag,
+      ...tokens
+    }: ServiceParts,
   ) {
     this.#node = node;
     this.corruption = new CorruptionMonitor(node, checks);
@@ -90,7 +101,7 @@ export class Services {
           ...lease,
           ...watchHandlers(node, catchUp, identity),
           ...clusterHandlers(node, this.#leader),
-          ...maintenanceHandlers(node, quota, whileDefragmenting),
+          ...maintenanceHandlers(node, quota, { whileDefragmenting, newSha256 }),
           ...lockHandlers(recipes),
           ...electionHandlers(recipes),
           ...authHandlers({ node, identity, hasher, random }),

@@ -1,4 +1,4 @@
-/** SHA-256 (FIPS 180-4) over bytes that come piece by piece. */
+/** SHA-256 (FIPS 180-4) over bytes that come piece by piece, for surroundings that bring none of their own. */
 import { concatBytes } from '@etcd-ts/base';
 
 const BLOCK_BYTES = 64;
@@ -26,7 +26,15 @@ function rotate(word: number, bits: number): number {
 }
 
 /** A digest in the making. */
-export class Sha256 {
+export interface Sha256Digest {
+  /** Takes more bytes. */
+  update(bytes: Uint8Array): void;
+  /** The digest of everything taken; nothing may be taken afterwards. */
+  digest(): Uint8Array;
+}
+
+/** {@link Sha256Digest} without any machine's help: a twentieth as quick as the machine's own. */
+export class Sha256 implements Sha256Digest {
   readonly #state: Uint32Array = BEGIN.slice();
   readonly #words: Uint32Array = new Uint32Array(64);
   #rest: Uint8Array = new Uint8Array(0);

@@ -5,12 +5,12 @@
  * The bytes are the store's own snapshot format, padded with zeros to whole pages as a database file is: etcd's tools
  * know by the length whether the checksum is there. Two members give the same bytes for the same state.
  */
-import { deferred } from '@etcd-ts/base';
+import { assert, deferred } from '@etcd-ts/base';
 import { snapshotStore } from '@etcd-ts/mvcc';
 import { EtcdError, type ResponseSink, type SnapshotResponse } from '@etcd-ts/protocol';
 import type { NodePort } from '../node-port.ts';
-import { Sha256 } from './sha256.ts';
-import { nextTurn } from './turns.ts';
+import type { Sha256Digest } from './sha256.ts';
+import { idleTurn } from './turns.ts';
 import { storageVersion } from './version-monitor.ts';
 
 /** Bytes of a chunk (etcd snapshotSendBufferSize). */
@@ -24,6 +24,7 @@ const PAGE_BYTES = 512;
 export interface SnapshotTarget {
   readonly signal: AbortSignal;
   readonly responses: ResponseSink<SnapshotResponse>;
+  readonly hash: Sha256Digest;
 }
 
 /**
@@ -31,63 +32,42 @@ export interface SnapshotTarget {
  *
  * @throws EtcdError what kept the state from being read to its end.
  */
-export async function sendSnapshot(
-  node: NodePort,
-  { signal, responses }: SnapshotTarget,
-): Promise<void> {
-  const { store } = node.state;
-  // Twice the same copy: how much is left must be known with the first chunk, and a copy is never held in memory.
-  const [sizing, sending] = [snapshotStore(store), snapshotStore(store)];
+export async function sendSnapshot(node: NodePort, target: SnapshotTarget): Promise<void> {
+  const copy = snapshotStore(node.state.store, () => idleTurn(node.clock));
   try {
-    const contentBytes = await sizeOf(sizing.chunks, signal);
-    await send(node, { signal, responses }, sending.chunks, contentBytes);
+    // How much is left must be known with the first chunk.
+    const contentBytes = await copy.sizeBytes();
+    if (target.signal.aborted) return;
+    await send(node, target, copy.chunks, contentBytes);
   } finally {
-    sizing.close();
-    sending.close();
+    copy.close();
   }
-}
-
-async function sizeOf(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number> {
-  let bytes = 0;
-  for await (const piece of chunks) {
-    bytes += piece.length;
-    if (signal.aborted) break;
-  }
-  return bytes;
 }
 
 async function send(
   node: NodePort,
-  { signal, responses }: SnapshotTarget,
+  { signal, responses, hash }: SnapshotTarget,
   chunks: AsyncIterable<Uint8Array>,
   contentBytes: number,
 ): Promise<void> {
-  let leftBytes = contentBytes;
-  const padding = new Uint8Array((PAGE_BYTES - (leftBytes % PAGE_BYTES)) % PAGE_BYTES);
-  leftBytes += padding.length;
-  const hash = new Sha256();
+  const padding = new Uint8Array((PAGE_BYTES - (contentBytes % PAGE_BYTES)) % PAGE_BYTES);
+  let leftBytes = contentBytes + padding.length;
+  const version = storageVersion(node);
   const sendBlob = async (blob: Uint8Array): Promise<void> => {
-    const response = {
-      header: undefined,
-      remainingBytes: leftBytes,
-      blob,
-      version: storageVersion(node),
-    };
+    const response = { header: undefined, remainingBytes: leftBytes, blob, version };
     if (!responses.send(response)) await drainedInTime(node, responses);
   };
   for await (const piece of withPadding(chunks, padding)) {
+    hash.update(piece);
     for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
       const blob = piece.subarray(at, at + CHUNK_BYTES);
-      hash.update(blob);
       leftBytes -= blob.length;
       await sendBlob(blob);
       if (signal.aborted) return;
     }
-    await nextTurn(node.clock);
   }
-  const digest = hash.digest();
-  leftBytes = 0;
-  await sendBlob(digest);
+  assert(leftBytes === 0, () => `the snapshot has ${-leftBytes} bytes more than were counted`);
+  await sendBlob(hash.digest());
 }
 
 async function* withPadding(

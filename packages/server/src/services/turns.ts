@@ -6,6 +6,25 @@ export function nextTurn(clock: Clock): Promise<void> {
   return new Promise((resolve) => clock.soon(resolve));
 }
 
+/** A turn in which others took less than this was theirs for the asking: nobody wanted it. */
+const EMPTY_TURN_MS = 0.05;
+/** When others want every turn, long work takes its step after so much of their time. */
+const OTHERS_MS = 2;
+
+/**
+ * Resolves when long work may take another short step: in a turn that nobody else wants, or, when there is none, after
+ * others had four times what a step takes. So it hides between requests, and is never starved by them.
+ */
+export async function idleTurn(clock: Clock): Promise<void> {
+  for (let othersMs = 0; othersMs < OTHERS_MS;) {
+    const beganMs = clock.monotonicMs();
+    await nextTurn(clock);
+    const turnMs = clock.monotonicMs() - beganMs;
+    if (turnMs < EMPTY_TURN_MS) return;
+    othersMs += turnMs;
+  }
+}
+
 /** Resolves after so many milliseconds, or at once when the signal is aborted. Never rejects. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

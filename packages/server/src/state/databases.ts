@@ -14,6 +14,7 @@ import type { ReplicatedState } from '../apply/replicated-state.ts';
 import { type BackendStore, DamagedDatabaseError } from '../env.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
+import { idleTurn } from '../services/turns.ts';
 import { inTurns, type SnapshotSource } from '../snapshot/snapshot-source.ts';
 
 /** A database that is open. */
@@ -146,14 +147,15 @@ export class Databases {
 
   /** A copy of the state as it is now; it may be read while writes go on. */
   snapshot(state: ReplicatedState): Promise<SnapshotSource> {
-    const copy = snapshotStore(state.store);
+    const { clock } = this.#parts;
+    const copy = snapshotStore(state.store, () => idleTurn(clock));
     const { applied, chunks } = copy;
     const { confState } = state;
     this.#readers += 1;
     let open = true;
     return Promise.resolve({
       meta: { index: applied.index, term: applied.term, confState },
-      chunks: inTurns(chunks, this.#parts.clock),
+      chunks,
       close: async () => {
         if (!open) return;
         open = false;

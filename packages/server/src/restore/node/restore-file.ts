@@ -4,6 +4,7 @@ import { access } from 'node:fs/promises';
 import { NodeDisk } from '@etcd-ts/wal/node';
 import { layoutOf } from '../../bootstrap/storage.ts';
 import { classicLevelBackends } from '../../node/level-backends.ts';
+import { nativeSha256 } from '../../node/native-sha256.ts';
 import { resolveMember } from '../../options/member-options.ts';
 import { restoreBackup, type Restored, type RestoreOptions } from '../restore.ts';
 
@@ -24,6 +25,10 @@ export async function restoreBackupFile(file: string, options: RestoreOptions): 
   return restoreBackup(
     createReadStream(file, { highWaterMark: READ_BYTES }),
     { ...options, dataDir },
-    { disk: new NodeDisk(), backends: classicLevelBackends(databaseDirectory) },
+    {
+      disk: new NodeDisk(),
+      backends: classicLevelBackends(databaseDirectory),
+      newSha256: nativeSha256,
+    },
   );
 }
