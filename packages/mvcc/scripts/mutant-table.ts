@@ -627,8 +627,8 @@ const STORAGE: readonly Mutant[] = [
     name: 'a snapshot shows what a pending compaction has yet to drop',
     area: 'storage',
     file: 'snapshot.ts',
-    find: '      if (!index.survives(slot, entry, this.#compactRevision)) return true;\n',
-    replace: '',
+    find: 'return this.#state.index.survives(entry.slot, entry, this.#compactRevision);',
+    replace: 'return entry.main > 0;',
   },
   {
     name: 'a snapshot lets compactions go on',
