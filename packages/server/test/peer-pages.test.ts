@@ -1,6 +1,7 @@
 /** What a peer URL says to plain HTTP, and to peers that are none. */
 import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { clusterId, memberId } from '@etcd-ts/base';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../src/logger.ts';
@@ -82,6 +83,18 @@ describe('pages', () => {
     expect((await fetch(url('/nothing'))).status).toBe(404);
     expect((await fetch(url('/version'), { method: 'POST' })).status).toBe(405);
   });
+
+  test.each(['//', '///', '//[', 'http://[', '/%', '*', '?', 'https://a:b'])(
+    'a request for %s is answered, and the member goes on',
+    async (target) => {
+      const socket = connect(transport.addresses[0]?.port ?? 0, '127.0.0.1');
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      let text = '';
+      for await (const part of socket) text += String(part);
+      expect(text).toMatch(/^HTTP\/1\.1 (?:404 Not Found|400 Bad Request)\r\n/);
+      expect((await fetch(url('/version'))).status).toBe(200);
+    },
+  );
 });
 
 describe('a connection that is refused', () => {

@@ -1,6 +1,7 @@
 /** What a peer URL answers to plain HTTP: who this member is and whether it is well (etcd's api/etcdhttp/peer.go). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { idToHex } from '@etcd-ts/base';
+import { requestPath } from '../../listeners/request-path.ts';
 import type { LocalPeer, PeerFacts } from '../peer-transport.ts';
 
 /** Answers one request. */
@@ -10,16 +11,17 @@ export function servePeerPage(
   local: LocalPeer,
   facts: PeerFacts,
 ): void {
-  const { pathname } = new URL(request.url ?? '/', 'http://peer');
+  // Whatever a stranger sends as a target, down to one that is no URL at all.
+  const path = requestPath(request.url ?? '/')?.path;
   response.setHeader('X-Etcd-Cluster-ID', idToHex(local.clusterId));
-  if (pathname !== '/members' && pathname !== '/version' && pathname !== '/health') {
+  if (path !== '/members' && path !== '/version' && path !== '/health') {
     return answer(response, 404, 'text/plain; charset=utf-8', '404 page not found\n');
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('Allow', 'GET');
     return answer(response, 405, 'text/plain; charset=utf-8', 'Method Not Allowed\n');
   }
-  switch (pathname) {
+  switch (path) {
     case '/members':
       return answer(response, 200, 'application/json', `${membersJson(facts)}\n`);
     case '/version':
