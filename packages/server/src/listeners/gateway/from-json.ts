@@ -4,7 +4,7 @@
  * Unknown names and unknown enum names are passed over, as etcd's gateway is told to.
  */
 import type { Field, MessageCodec } from '@etcd-ts/protocol';
-import type { JsonMember, JsonValue } from './json-value.ts';
+import { type JsonMember, type JsonValue, lineAndColumn } from './json-value.ts';
 
 /** The JSON is not such a message; the message text is protojson's. */
 export class JsonMappingError extends Error {
@@ -28,10 +28,13 @@ const INTEGERS = {
   enum: [-(1n << 31n), (1n << 31n) - 1n],
 } as const;
 
-const NUMBER_PARTS = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
+const NUMBER_PARTS = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
 /** Powers of ten beyond this are no 64-bit integer; keeps `1e999999999` from being written out. */
 const MAX_EXPONENT = 40;
+
+/** Digits beyond this are no 64-bit integer; turning millions of them into a number would hold up everybody. */
+const MAX_DIGITS = 100;
 
 /**
  * Reads a message.
@@ -50,9 +53,7 @@ export function messageFromJson<Message>(
 }
 
 function describe({ at, text: what, isSyntax }: Problem, text: string): string {
-  const before = text.slice(0, at).split('\n');
-  const column = Array.from(before.at(-1) as string).length + 1;
-  return `proto: ${isSyntax === true ? 'syntax error ' : ''}(line ${before.length}:${column}): ${what}`;
+  return `proto: ${isSyntax === true ? 'syntax error ' : ''}${lineAndColumn(text, at)}: ${what}`;
 }
 
 function readMessage(codec: MessageCodec<unknown>, value: JsonValue): Result<unknown> {
@@ -131,7 +132,7 @@ function readOne(field: Field, value: JsonValue): Result<unknown> {
       return bytes === undefined ? invalid(field, value) : { value: bytes };
     }
     case 'enum':
-      if (value.kind === 'string') return { value: field.enum?.[value.text] };
+      if (value.kind === 'string') return { value: numberOfName(field, value.text) };
       return readInteger(field, value, INTEGERS.enum);
     case 'int32':
     case 'uint32':
@@ -139,6 +140,11 @@ function readOne(field: Field, value: JsonValue): Result<unknown> {
     case 'uint64':
       return readInteger(field, value, INTEGERS[field.kind]);
   }
+}
+
+/** The number of an enum's name; undefined for a name that it does not have, be it one that every object has. */
+function numberOfName({ enum: names = {} }: Field, name: string): number | undefined {
+  return Object.hasOwn(names, name) ? names[name] : undefined;
 }
 
 function readInteger(
@@ -156,14 +162,23 @@ function readInteger(
 function exactInteger(text: string): bigint | undefined {
   const parts = NUMBER_PARTS.exec(text);
   if (parts === null) return undefined;
-  const [, sign, whole, fraction = '', power = '0'] = parts;
+  const [, sign, whole = '', decimals = '', power = '0'] = parts;
+  const fraction = withoutZerosBehind(decimals);
+  if (whole === '0' && fraction === '') return 0n;
   if (Math.abs(Number(power)) > MAX_EXPONENT) return undefined;
+  if (whole.length + fraction.length > MAX_DIGITS) return undefined;
   const scale = Number(power) - fraction.length;
   let digits = BigInt(`${whole}${fraction}`);
   if (scale >= 0) digits *= 10n ** BigInt(scale);
   else if (digits % 10n ** BigInt(-scale) === 0n) digits /= 10n ** BigInt(-scale);
   else return undefined;
   return sign === '-' ? -digits : digits;
+}
+
+function withoutZerosBehind(digits: string): string {
+  let end = digits.length;
+  while (digits[end - 1] === '0') end -= 1;
+  return digits.slice(0, end);
 }
 
 function fromBase64(text: string): Uint8Array | undefined {

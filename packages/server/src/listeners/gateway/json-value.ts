@@ -4,6 +4,7 @@
  *
  * Messages are those of Go's encoding/json, which reads the values in etcd.
  */
+import { must } from '@etcd-ts/base';
 
 /** A value with where it stands, as an offset in the text. */
 export type JsonValue =
@@ -36,8 +37,16 @@ export const MAX_JSON_DEPTH = 1_000;
 
 const SPACE = /[ \t\r\n]*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+// Two patterns in turn, not one with a choice in it: that one would keep a way back for every character, and a long
+// string would break the stack of the engine.
 // oxlint-disable-next-line no-control-regex -- JSON strings may hold every character but these
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const PLAIN_CHARACTERS = /[^"\\\u0000-\u001f]*/y;
+const ESCAPES = /(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})){0,1000}/y;
+/** An escape for the first half of a surrogate pair without its second, or the second without its first. */
+const HALF_CHARACTER =
+  /\\u(?:d[89ab]..(?!\\ud[c-f]..)|d[c-f]..(?<!\\ud[89ab]..\\u....))/i;
+/** Characters of an escape like `\\ud800`. */
+const ESCAPE_LENGTH = 6;
 const LITERALS = ['true', 'false', 'null'] as const;
 
 /**
@@ -55,6 +64,12 @@ export function readJson(
   if (scanner.isAtEnd) return undefined;
   const value = scanner.value(0);
   return { value, end: scanner.at };
+}
+
+/** Where an offset is, for messages: `(line 1:7)`, both from 1 on. */
+export function lineAndColumn(text: string, at: number): string {
+  const before = text.slice(0, at).split('\n');
+  return `(line ${before.length}:${Array.from(before.at(-1) as string).length + 1})`;
 }
 
 class Scanner {
@@ -84,12 +99,27 @@ class Scanner {
     const literal = LITERALS.find((each) => each.startsWith(first));
     if (literal !== undefined) return this.#literal(literal);
     if (first === '-' || (first >= '0' && first <= '9')) {
-      const raw = this.#match(NUMBER);
-      if (raw !== undefined) return { kind: 'number', at, raw };
+      return { kind: 'number', at, raw: this.#number() };
+    }
+    throw this.#unexpected('looking for beginning of value');
+  }
+
+  #number(): string {
+    const raw = this.#match(NUMBER);
+    if (raw === undefined) {
       this.at += 1;
       throw this.#unexpected('in numeric literal');
     }
-    throw this.#unexpected('looking for beginning of value');
+    const next = this.#text[this.at];
+    if (next === '.' && !/[.eE]/.test(raw)) {
+      this.at += 1;
+      throw this.#unexpected('after decimal point in numeric literal');
+    }
+    if ((next === 'e' || next === 'E') && !/[eE]/.test(raw)) {
+      this.at += /[+-]/.test(this.#text[this.at + 1] ?? '') ? 2 : 1;
+      throw this.#unexpected('in exponent of numeric literal');
+    }
+    return raw;
   }
 
   #members(depth: number): JsonMember[] {
@@ -129,30 +159,37 @@ class Scanner {
 
   #string(): Extract<JsonValue, { kind: 'string' }> {
     const at = this.at;
-    const raw = this.#match(STRING);
-    if (raw !== undefined) return { kind: 'string', at, raw, text: JSON.parse(raw) as string };
-    this.#skipSoundCharacters();
-    throw this.#unexpected(
-      this.#text[this.at - 1] === '\\' ? 'in string escape code' : 'in string literal',
-    );
+    this.at += 1;
+    do this.#match(PLAIN_CHARACTERS);
+    while (this.#match(ESCAPES) !== '');
+    if (this.#text[this.at] !== '"') throw this.#brokenString();
+    this.at += 1;
+    const raw = this.#text.slice(at, this.at);
+    const text = JSON.parse(raw) as string;
+    if (!text.isWellFormed()) throw this.#halfCharacter(raw, at);
+    return { kind: 'string', at, raw, text };
   }
 
-  /** Goes to the character at which a broken string breaks. */
-  #skipSoundCharacters(): void {
+  /** The error of a string with half a surrogate pair: protojson takes what follows for the other half, and it is not. */
+  #halfCharacter(raw: string, at: number): JsonError {
+    const half = must(HALF_CHARACTER.exec(raw), 'half a character');
+    const from = at + half.index + ESCAPE_LENGTH;
+    const other = this.#text.slice(from, from + ESCAPE_LENGTH);
+    if (other.length < ESCAPE_LENGTH) return new JsonError('proto: unexpected EOF');
+    const what = `syntax error ${lineAndColumn(this.#text, at)}: invalid escape code`;
+    return new JsonError(`proto: ${what} ${JSON.stringify(other)} in string`);
+  }
+
+  /** The error of a string that breaks here, at an escape or at a character that it may not hold. */
+  #brokenString(): JsonError {
+    if (this.#text[this.at] !== '\\') return this.#unexpected('in string literal');
     this.at += 1;
-    for (; !this.isAtEnd; this.at++) {
-      const character = this.#text[this.at] as string;
-      if (character < ' ') return;
-      if (character !== '\\') continue;
-      this.at += 1;
-      const escaped = this.#text[this.at];
-      if (escaped === undefined || !'"\\/bfnrtu'.includes(escaped)) return;
-      if (escaped !== 'u') continue;
-      for (let digit = 0; digit < 4; digit++) {
-        this.at += 1;
-        if (!/^[0-9a-fA-F]$/.test(this.#text[this.at] ?? '')) return;
-      }
+    if (this.#text[this.at] === 'u') {
+      do this.at += 1;
+      while (/^[0-9a-fA-F]$/.test(this.#text[this.at] ?? ''));
+      return this.#unexpected('in \\u hexadecimal character escape');
     }
+    return this.#unexpected('in string escape code');
   }
 
   #literal(raw: (typeof LITERALS)[number]): JsonValue {

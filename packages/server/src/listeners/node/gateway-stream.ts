@@ -1,6 +1,7 @@
 import { EtcdError, MessageQueue, type ResponseSink, type StreamHandler } from '@etcd-ts/protocol';
 import { httpStatus } from '../gateway/http-status.ts';
-import { JsonError, readJson } from '../gateway/json-value.ts';
+import { JsonPieces } from '../gateway/json-pieces.ts';
+import { JsonError } from '../gateway/json-value.ts';
 import { messageToJson } from '../gateway/to-json.ts';
 import {
   ANSWER_HEADERS,
@@ -23,7 +24,7 @@ export class GatewayStream {
   readonly #call: GatewayCall;
   readonly #requests = new MessageQueue<unknown>(GATEWAY_STREAM_REQUESTS);
   /** What came and is no whole JSON value yet. */
-  #pending = '';
+  readonly #pending = new JsonPieces();
   #hasEnded = false;
 
   constructor(call: GatewayCall) {
@@ -66,11 +67,12 @@ export class GatewayStream {
 
   #onText(text: string): void {
     if (this.#hasEnded) return;
-    this.#pending += text;
+    this.#pending.add(text);
     try {
       this.#takeRequests();
       const { maxJsonBytes } = this.#call.limits;
-      if (this.#pending.length > maxJsonBytes) throw tooLarge(this.#pending.length, maxJsonBytes);
+      const { length } = this.#pending.text;
+      if (length > maxJsonBytes) throw tooLarge(length, maxJsonBytes);
     } catch (error) {
       this.#fail(error);
     }
@@ -79,10 +81,9 @@ export class GatewayStream {
   #takeRequests(): void {
     const { wire } = this.#call;
     for (;;) {
-      const read = this.#readOne();
+      const read = this.#pending.next();
       if (read === undefined) return;
-      const message = decodeRequest(this.#call, read.value, this.#pending);
-      this.#pending = this.#pending.slice(read.end);
+      const message = decodeRequest(this.#call, read.value, read.text);
       this.#call.counted.received();
       if (this.#requests.push(message)) continue;
       wire.pause();
@@ -90,19 +91,10 @@ export class GatewayStream {
     }
   }
 
-  #readOne(): ReturnType<typeof readJson> {
-    try {
-      return readJson(this.#pending);
-    } catch (error) {
-      if (error instanceof JsonError && error.isIncomplete) return undefined;
-      throw error;
-    }
-  }
-
   /** The end of what the client sends is the end of the requests; the answers go on. */
   #onRequestsEnd(): void {
     if (this.#hasEnded) return;
-    if (this.#pending.trim() !== '') this.#fail(new JsonError('unexpected EOF'));
+    if (this.#pending.text.trim() !== '') this.#fail(new JsonError('unexpected EOF'));
     else this.#requests.end();
   }
 

@@ -5,6 +5,7 @@ import { isLargeRange, jsonPieces } from '../large-answer.ts';
 import type { ListenerContext } from '../call-context.ts';
 import { JsonMappingError, messageFromJson } from '../gateway/from-json.ts';
 import { httpStatus } from '../gateway/http-status.ts';
+import { JsonPieces } from '../gateway/json-pieces.ts';
 import { JsonError, type JsonValue, readJson } from '../gateway/json-value.ts';
 import type { JsonWire } from '../gateway/json-wire.ts';
 import { messageToJson } from '../gateway/to-json.ts';
@@ -129,15 +130,15 @@ function readRequest({ wire, limits }: GatewayCall): Promise<string> {
   return new Promise((resolve, reject) => {
     let parts: string[] = [];
     let bytes = 0;
+    const value = new JsonPieces();
     wire.read({
       text: (part, partBytes) => {
         bytes += partBytes;
         if (bytes <= limits.maxJsonBytes) parts.push(part);
         else parts = [];
         if (!wire.endsWithValue) return;
-        const text = parts.join('');
-        parts = [text];
-        if (bytes > limits.maxJsonBytes || !isIncomplete(text)) finish();
+        value.add(part);
+        if (bytes > limits.maxJsonBytes || hasEnded(value)) finish();
       },
       end: finish,
       broken: () => reject(new EtcdError('CANCELED')),
@@ -149,12 +150,13 @@ function readRequest({ wire, limits }: GatewayCall): Promise<string> {
   });
 }
 
-/** Whether more text may make a value of it. */
-function isIncomplete(text: string): boolean {
+/** Whether there is a value, or something that will never be one. */
+function hasEnded(value: JsonPieces): boolean {
   try {
-    return readJson(text) === undefined;
-  } catch (error) {
-    return error instanceof JsonError && error.isIncomplete;
+    return value.next() !== undefined;
+  } catch {
+    // Told when it is read for good.
+    return true;
   }
 }
 
