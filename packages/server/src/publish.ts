@@ -1,10 +1,38 @@
 import { EtcdError } from '@etcd-ts/protocol';
+import { socketAddress } from './bootstrap/urls.ts';
 import type { NodePort } from './node-port.ts';
 import type { ResolvedOptions } from './options.ts';
 import { pause } from './services/turns.ts';
 
 /** A publication that failed is tried again after so long, in milliseconds. */
 export const PUBLISH_RETRY_MS = 200;
+
+/** What a member tells of itself. */
+export interface Attributes {
+  readonly name: string;
+  readonly clientUrls: readonly string[];
+}
+
+/**
+ * A member's attributes by its options. Where the system chose the port, it is in the URL that is listened on.
+ *
+ * @param listening The URLs that are listened on, for each of `listenClientUrls`.
+ */
+export function attributesOf(
+  {
+    name,
+    advertiseClientUrls,
+    listenClientUrls,
+  }: Pick<ResolvedOptions, 'name' | 'advertiseClientUrls' | 'listenClientUrls'>,
+  listening: readonly string[],
+): Attributes {
+  const clientUrls = advertiseClientUrls.map((url) => {
+    const address = socketAddress(url);
+    if ('path' in address || address.port !== 0) return url;
+    return listening[listenClientUrls.indexOf(url)] ?? url;
+  });
+  return { name, clientUrls };
+}
 
 /**
  * Tells the cluster through the log how this member is called and where its clients reach it (etcd
@@ -14,12 +42,9 @@ export const PUBLISH_RETRY_MS = 200;
  */
 export async function publishMember(
   node: NodePort,
-  options: ResolvedOptions,
+  { name, clientUrls }: Attributes,
   signal: AbortSignal,
 ): Promise<void> {
-  const { name, advertiseClientUrls: clientUrls } = options;
-  // The node is not connected yet in the turn in which it is made.
-  await pause(node.clock, 0, signal);
   for (;;) {
     signal.throwIfAborted();
     try {

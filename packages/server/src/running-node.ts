@@ -6,7 +6,7 @@
  * - Whatever fails it for good (disk, database, broken invariant) ends it once, and says why.
  * - After `stop` or `kill` has resolved nothing of it is left: no timer, socket, lock or file handle.
  */
-import type { ClusterId, MemberId } from '@etcd-ts/base';
+import { type ClusterId, type Deferred, deferred, type MemberId } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { ConfigChange, NodeId } from '@etcd-ts/raft';
 import { CommandCodec } from './apply/command-codec.ts';
@@ -26,7 +26,7 @@ import type { NodePort, NodeStatus } from './node-port.ts';
 import type { ResolvedOptions } from './options.ts';
 import { PeerDesk } from './peers/peer-desk.ts';
 import type { PeerTransport } from './peers/peer-transport.ts';
-import { publishMember } from './publish.ts';
+import { attributesOf, publishMember } from './publish.ts';
 import { ConfigChanges } from './requests/config-changes.ts';
 import { Deadlines } from './requests/deadlines.ts';
 import { Proposals } from './requests/proposals.ts';
@@ -90,6 +90,7 @@ export class RunningNode implements NodePort {
   readonly #changes: ConfigChanges;
   readonly #listeners = new Set<(status: NodeStatus) => void>();
   readonly #ending = new AbortController();
+  readonly #started: Deferred<void> = deferred();
   readonly #versions: VersionMonitor;
   #described: { readonly of: ConsensusStatus; readonly as: NodeStatus } | undefined;
   #doors: ClientListener | undefined;
@@ -158,7 +159,9 @@ export class RunningNode implements NodePort {
       takeSnapshot: () => this.#host.takeSnapshot(),
       removed: () => this.#removed(),
     });
-    this.published = publishMember(this, options, this.#ending.signal);
+    this.published = this.#started.promise.then(() =>
+      publishMember(this, attributesOf(options, this.clientUrls), this.#ending.signal),
+    );
     this.published.catch(() => undefined);
   }
 
@@ -188,6 +191,7 @@ export class RunningNode implements NodePort {
       throw error;
     }
     node.#consensus.start(node.#host);
+    node.#started.resolve();
     if (node.#isLoneVoter()) node.#consensus.campaign();
     return node;
   }
@@ -292,7 +296,9 @@ export class RunningNode implements NodePort {
 
   /** Ends what callers wait for. */
   #endRequests(): void {
-    this.#ending.abort(new EtcdError('STOPPED', { mayHaveApplied: false }));
+    const stopped = new EtcdError('STOPPED', { mayHaveApplied: false });
+    this.#ending.abort(stopped);
+    this.#started.reject(stopped);
     this.#versions.stop();
     this.services.stop();
     this.#proposals.stop();

@@ -31,6 +31,24 @@ async function started(options: EtcdNodeOptions): Promise<EtcdNode> {
 
 const ANY_PORT = 'http://127.0.0.1:0';
 
+describe('what a member tells of itself', () => {
+  test('has the ports that the system has chosen', async () => {
+    const node = await started({
+      listenClientUrls: [ANY_PORT, ANY_PORT.replace('127.0.0.1', '127.0.0.2')],
+    });
+    const [member] = await node.client().cluster.members();
+    expect(member?.clientURLs).toEqual(node.clientUrls);
+    for (const url of node.clientUrls) expect(url).not.toMatch(/:0$/);
+  });
+
+  test('is what was said, where something was said', async () => {
+    const advertiseClientUrls = ['http://outside:1', ANY_PORT];
+    const node = await started({ listenClientUrls: [ANY_PORT], advertiseClientUrls });
+    const [member] = await node.client().cluster.members();
+    expect(member?.clientURLs).toEqual(['http://outside:1', ...node.clientUrls]);
+  });
+});
+
 describe('HTTP on ports of its own', () => {
   test('gRPC is served on the one, HTTP on the other, and neither on both', async () => {
     const node = await started({

@@ -58,17 +58,21 @@ describe('JSON in pieces', () => {
   test('is the same values as in one piece, at every cut', () => {
     const one = fc.oneof(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 })), fc.string());
     fc.assert(
-      fc.property(fc.array(one, { maxLength: 4 }), fc.infiniteStream(fc.nat(12)), (values, cuts) => {
-        const text = values.map((value) => JSON.stringify(value)).join(' \n');
-        const pieces: string[] = [];
-        for (let at = 0; at < text.length; ) {
-          const length = 1 + (cuts.next().value as number);
-          pieces.push(text.slice(at, (at += length)));
-        }
-        expect(read(pieces)).toEqual(read([text]));
-        expect(read(pieces)).toMatchObject({ rest: '' });
-        expect(read(pieces).values).toHaveLength(values.length);
-      }),
+      fc.property(
+        fc.array(one, { maxLength: 4 }),
+        fc.infiniteStream(fc.nat(12)),
+        (values, cuts) => {
+          const text = values.map((value) => JSON.stringify(value)).join(' \n');
+          const pieces: string[] = [];
+          for (let at = 0; at < text.length;) {
+            const length = 1 + (cuts.next().value as number);
+            pieces.push(text.slice(at, (at += length)));
+          }
+          expect(read(pieces)).toEqual(read([text]));
+          expect(read(pieces)).toMatchObject({ rest: '' });
+          expect(read(pieces).values).toHaveLength(values.length);
+        },
+      ),
       { numRuns: 300 },
     );
   });

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { duplexPair } from 'node:stream';
 import {
   EtcdError,
   type Handlers,
@@ -194,6 +196,21 @@ describe('the gateway over a WebSocket', () => {
     const page =
       'GET /page HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket';
     expect(await raw(`${page}\r\n\r\n${close}`)).toMatch(/^HTTP\/1.1 200 OK/);
+  });
+
+  test('a connection that asks for upgrade after upgrade has no more listeners than before', async () => {
+    const [near, far] = duplexPair();
+    http.accept(far);
+    const ask = async (): Promise<number> => {
+      near.write('GET /page HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: none\r\n\r\n');
+      await once(near, 'data');
+      return far.eventNames().reduce((sum, name) => sum + far.listenerCount(name), 0);
+    };
+    await ask();
+    const after = await ask();
+    for (let i = 0; i < 20; i++) expect(await ask()).toBe(after);
+    near.destroy();
+    far.destroy();
   });
 
   test('a host that is not ours gets no WebSocket', async () => {

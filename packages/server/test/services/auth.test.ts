@@ -16,6 +16,7 @@ import {
 } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
 import { ReplicatedState } from '../../src/apply/replicated-state.ts';
+import type { PasswordHasher } from '../../src/auth/password-hasher.ts';
 import { failure, harness, op } from './harness.ts';
 import {
   type AuthHarness,
@@ -27,6 +28,7 @@ import {
   User,
   WRITE,
 } from './secured.ts';
+import { SURROUNDINGS } from './surroundings.ts';
 
 describe('logging in', () => {
   test('gives a token of sixteen letters and the index of its entry', async () => {
@@ -45,6 +47,32 @@ describe('logging in', () => {
     await root.call('etcdserverpb.Auth/AuthDisable', {});
     const late = nobody.call('etcdserverpb.Auth/Authenticate', { name: 'root', password: 'root' });
     expect(await failure(late)).toBe('AUTH_NOT_ENABLED');
+  });
+
+  test('goes by the password as it is in the end, however often users change meanwhile', async () => {
+    const { hash, matches, close } = SURROUNDINGS.hasher as PasswordHasher;
+    let meanwhile: () => Promise<unknown> = () => Promise.resolve();
+    const hasher: PasswordHasher = {
+      hash,
+      close,
+      matches: async (...given) => {
+        const doesMatch = await matches(...given);
+        await meanwhile();
+        return doesMatch;
+      },
+    };
+    const { root, login } = await secured([], { hasher });
+    let compared = 0;
+    meanwhile = async () => {
+      compared += 1;
+      if (compared < 8) await root.call('etcdserverpb.Auth/RoleAdd', { name: `r${compared}` });
+      const change = AuthUserChangePasswordRequest.fromPartial({ name: 'alice', password: 'new' });
+      if (compared === 8) await root.call('etcdserverpb.Auth/UserChangePassword', change);
+    };
+    expect(await failure(login('alice', 'alice'))).toBe('AUTH_FAILED');
+    expect(compared).toBe(9);
+    const alice = await login('alice', 'new');
+    expect(await failure(alice.range('k'))).toBe('PERMISSION_DENIED');
   });
 
   test('a user without a password cannot log in with one', async () => {

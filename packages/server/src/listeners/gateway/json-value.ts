@@ -43,8 +43,7 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const PLAIN_CHARACTERS = /[^"\\\u0000-\u001f]*/y;
 const ESCAPES = /(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})){0,1000}/y;
 /** An escape for the first half of a surrogate pair without its second, or the second without its first. */
-const HALF_CHARACTER =
-  /\\u(?:d[89ab]..(?!\\ud[c-f]..)|d[c-f]..(?<!\\ud[89ab]..\\u....))/i;
+const HALF_CHARACTER = /\\u(?:d[89ab]..(?!\\ud[c-f]..)|d[c-f]..(?<!\\ud[89ab]..\\u....))/i;
 /** Characters of an escape like `\\ud800`. */
 const ESCAPE_LENGTH = 6;
 const LITERALS = ['true', 'false', 'null'] as const;

@@ -51,6 +51,8 @@ export class HttpServer {
   readonly #parts: HttpServerParts;
   readonly #http: Server;
   readonly #stalled: StalledRequests;
+  /** Connections whose breaking is listened for: one may ask for an upgrade as often as it likes. */
+  readonly #upgrading = new WeakSet<Duplex>();
 
   constructor(parts: HttpServerParts) {
     this.#parts = parts;
@@ -106,13 +108,16 @@ export class HttpServer {
 
   /** A WebSocket of the gateway; anything else that somebody wants to upgrade to is passed over, as in Go. */
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', () => socket.destroy());
+    if (!this.#upgrading.has(socket)) socket.on('error', () => socket.destroy());
+    this.#upgrading.add(socket);
     const target = requestPath(request.url ?? '/');
     const { gateway } = this.#parts;
     const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
     const isOurs = isWebSocket && target !== undefined && gateway?.has(target.path) === true;
     if (!isOurs || this.#refusal(request, target.path) !== undefined) {
       socket.unshift(withoutUpgrade(request, head));
+      // node:http leaves these two when it gives a connection away, and adds them anew.
+      socket.removeAllListeners('pause').removeAllListeners('resume');
       return this.accept(socket);
     }
     gateway.upgrade(request, socket, head, target.path);

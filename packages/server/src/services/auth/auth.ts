@@ -17,8 +17,6 @@ import { demand, type Identity } from './identity.ts';
 
 /** No password fits it: what is left of a password that was changed to nothing. */
 const UNUSABLE_HASH = new Uint8Array(0);
-/** A login is tried again this often when users change while its password is compared. */
-const MAX_LOGIN_TRIES = 5;
 
 /** What the service needs beside its node. */
 export interface AuthParts {
@@ -60,8 +58,8 @@ function switchHandlers(parts: AuthParts): Handlers {
       const { enabled, revision } = node.state.auth;
       return { header: headerNow(node), enabled, authRevision: revision };
     },
-    'etcdserverpb.Auth/Authenticate': async ({ name, password }) => {
-      const token = await authenticate(parts, name, password);
+    'etcdserverpb.Auth/Authenticate': async ({ name, password }, { signal }) => {
+      const token = await authenticate(parts, { name, password }, signal);
       return { header: headerNow(node), token };
     },
   };
@@ -144,11 +142,20 @@ function hasherOf({ hasher }: AuthParts): PasswordHasher {
   throw new EtcdError('UNIMPLEMENTED', { message: 'this member hashes no passwords' });
 }
 
-/** @throws EtcdError AUTH_NOT_ENABLED, AUTH_FAILED, NO_PASSWORD_USER. */
-async function authenticate(parts: AuthParts, name: string, password: string): Promise<string> {
+/**
+ * Gives a token to whoever knows the password. What was compared must still be the password when the token begins to
+ * count, so a login starts anew when users or roles have changed meanwhile, for as long as the caller waits.
+ *
+ * @throws EtcdError AUTH_NOT_ENABLED, AUTH_FAILED, NO_PASSWORD_USER.
+ */
+async function authenticate(
+  parts: AuthParts,
+  { name, password }: { readonly name: string; readonly password: string },
+  signal: AbortSignal,
+): Promise<string> {
   const { node, identity, random } = parts;
   await node.readBarrier();
-  for (let tries = 1; ; tries++) {
+  for (;;) {
     const { auth } = node.state;
     if (!auth.enabled) throw new EtcdError('AUTH_NOT_ENABLED');
     const { revision } = auth;
@@ -158,9 +165,9 @@ async function authenticate(parts: AuthParts, name: string, password: string): P
     if (!(await hasherOf(parts).matches(password, toLatin1(user.passwordHash)))) {
       throw new EtcdError('AUTH_FAILED');
     }
+    if (signal.aborted) throw EtcdError.from(signal.reason);
     const isOutdated = (): boolean => node.state.auth.revision !== revision;
-    // The password was compared with what may have been changed meanwhile.
-    if (isOutdated() && tries < MAX_LOGIN_TRIES) continue;
+    if (isOutdated()) continue;
     if (identity.signedTokens !== undefined) {
       return identity.signedTokens.issue({ username: name, authRevision: revision });
     }
@@ -170,6 +177,6 @@ async function authenticate(parts: AuthParts, name: string, password: string): P
       prefix: simpleTokenPrefix(random),
     };
     const { token } = expectKind(await node.propose({ kind: 'auth', change }), 'auth');
-    if (!isOutdated() || tries >= MAX_LOGIN_TRIES) return token;
+    if (!isOutdated()) return token;
   }
 }
