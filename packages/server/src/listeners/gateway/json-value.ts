@@ -165,7 +165,7 @@ class Scanner {
     this.at += 1;
     const raw = this.#text.slice(at, this.at);
     const text = JSON.parse(raw) as string;
-    if (!text.isWellFormed()) throw this.#halfCharacter(raw, at);
+    if (/\p{Surrogate}/u.test(text)) throw this.#halfCharacter(raw, at);
     return { kind: 'string', at, raw, text };
   }
 
