@@ -80,8 +80,8 @@ const STORE: readonly Mutant[] = [
     name: 'a plan pins nothing',
     area: 'store',
     file: 'range-plan.ts',
-    find: '    state.pins.add(this.#pin);\n',
-    replace: '',
+    find: 'this.#pin = state.pins.add(revision);',
+    replace: 'this.#pin = state.pins.add(Infinity);',
   },
   {
     name: 'a key made again goes on with its old version number',
@@ -125,6 +125,48 @@ const STORE: readonly Mutant[] = [
     find: 'if (end !== undefined && key >= end) return false;',
     replace: 'if (end !== undefined && key > end) return false;',
   },
+  {
+    name: 'of two equals a sort in steps puts the later one first',
+    area: 'store',
+    file: 'stepped-sort.ts',
+    find: 'compare(left as T, right as T) <= 0);',
+    replace: 'compare(left as T, right as T) < 0);',
+  },
+  {
+    name: 'a sort in steps loses the run that has no neighbour',
+    area: 'store',
+    file: 'stepped-sort.ts',
+    find: 'this.#runs = [...this.#merged, ...this.#runs];',
+    replace: 'this.#runs = [...this.#merged];',
+  },
+  {
+    name: 'more of a sorted range in steps is told of what was kept',
+    area: 'store',
+    file: 'stepped-range.ts',
+    find: '(this.#sort?.size ?? this.#kvs.length) > limit;',
+    replace: 'this.#kvs.length > limit;',
+  },
+  {
+    name: 'a range in steps keeps the values that only its order needs',
+    area: 'store',
+    file: 'stepped-range.ts',
+    find: 'this.#emptiesLast = request.keysOnly && needsValues(request);',
+    replace: 'this.#emptiesLast = false;',
+  },
+  {
+    name: 'who waits for the readers hears of the first that ends',
+    area: 'store',
+    file: 'read-pins.ts',
+    find: '    if (this.#pins.size > 0) return;\n',
+    replace: '',
+  },
+  {
+    name: 'a broken pin says nothing',
+    area: 'store',
+    file: 'read-pins.ts',
+    find: 'if (this.#broken !== undefined) throw',
+    replace: 'if (this.#broken === undefined) return;\n    if (this.isSnapshot) throw',
+  },
 ];
 
 const TXN: readonly Mutant[] = [
@@ -147,7 +189,7 @@ const TXN: readonly Mutant[] = [
   {
     name: 'the value of an absent key is unequal to any',
     area: 'txn',
-    file: 'txn.ts',
+    file: 'compare.ts',
     find: 'if (compare.target === TARGET_VALUE) return false;',
     replace: 'if (compare.target === TARGET_VALUE) return compare.result === RESULT_NOT_EQUAL;',
   },
@@ -634,8 +676,8 @@ const STORAGE: readonly Mutant[] = [
     name: 'a snapshot lets compactions go on',
     area: 'storage',
     file: 'snapshot.ts',
-    find: '    state.pins.add(this.#pin);\n',
-    replace: '',
+    find: "state.pins.add(state.compactRevision, 'snapshot');",
+    replace: "state.pins.add(Infinity, 'snapshot');",
   },
   {
     name: 'a damaged snapshot is taken for whole',

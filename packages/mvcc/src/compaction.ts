@@ -33,8 +33,7 @@ export class Compaction {
   get isHeld(): boolean {
     if (this.wantsCheckpoint) return true;
     const target = this.#walk?.target ?? this.#state.compactRevision;
-    for (const pin of this.#state.pins) if (pin.revision < target) return true;
-    return false;
+    return this.#state.pins.hasBelow(target);
   }
 
   /**

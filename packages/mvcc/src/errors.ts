@@ -8,6 +8,7 @@
  * - `EMPTY_KEY`, `VALUE_PROVIDED`, `LEASE_PROVIDED`, `TOO_MANY_OPS`, `DUPLICATE_KEY`, `INVALID_SORT_OPTION`: the
  *   request contradicts itself (see `validation.ts`).
  * - `WATCH_EMPTY_RANGE`: a watch on a range that holds no key.
+ * - `CLOSED`: the backend was closed, or another took its place, before a read over several turns had ended.
  */
 export type MvccErrorCode =
   | 'COMPACTED'
@@ -20,7 +21,8 @@ export type MvccErrorCode =
   | 'TOO_MANY_OPS'
   | 'DUPLICATE_KEY'
   | 'INVALID_SORT_OPTION'
-  | 'WATCH_EMPTY_RANGE';
+  | 'WATCH_EMPTY_RANGE'
+  | 'CLOSED';
 
 /** etcd's text of each code, to the letter, without the `etcdserver: ` that its gRPC layer puts before most. */
 const MESSAGES: Readonly<Record<MvccErrorCode, string>> = {
@@ -35,6 +37,7 @@ const MESSAGES: Readonly<Record<MvccErrorCode, string>> = {
   DUPLICATE_KEY: 'duplicate key given in txn request',
   INVALID_SORT_OPTION: 'invalid sort option',
   WATCH_EMPTY_RANGE: 'mvcc: watcher range is empty',
+  CLOSED: 'the store was closed while it was read',
 };
 
 /** A request that the store refuses, having changed nothing. `message` is etcd's, `detail` has the numbers. */

@@ -12,11 +12,12 @@ import { MvccError } from './errors.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { recordName } from './revision.ts';
 import type { LogEntry } from './revision-log.ts';
-import type { PinnedRead, StoreState } from './store-state.ts';
+import type { ReadPin } from './read-pins.ts';
+import type { StoreState } from './store-state.ts';
 
 const BUCKET = utf8('key');
-/** A step ends once the records that it hashed have this many bytes: 512 KiB, about a millisecond. */
-export const HASH_STEP_BYTES_MAX: number = 512 << 10;
+/** A step ends once the records that it hashed have this many bytes: 64 KiB, some tenths of a millisecond. */
+export const HASH_STEP_BYTES_MAX: number = 64 << 10;
 
 /** What {@link HashKvScan} found. */
 export interface StoreHash {
@@ -35,7 +36,7 @@ export class HashKvScan {
   /** -1 before the first compaction. */
   readonly compactRevision: number;
   readonly #state: StoreState;
-  readonly #pin: PinnedRead;
+  readonly #pin: ReadPin;
   readonly #ahead = new ReadAhead();
   #crc: number = crc32c(BUCKET);
   #main = 0;
@@ -55,8 +56,7 @@ export class HashKvScan {
     this.#state = state;
     this.hashRevision = revision === 0 ? state.revision : revision;
     this.compactRevision = state.compactRevision;
-    this.#pin = { revision: this.compactRevision, isCancelled: false };
-    state.pins.add(this.#pin);
+    this.#pin = state.pins.add(this.compactRevision);
   }
 
   /** True when the records read ahead are used up, and more may be given. */
@@ -74,16 +74,10 @@ export class HashKvScan {
    * used up.
    *
    * @returns true when it is done.
-   * @throws MvccError COMPACTED when the pin was broken.
+   * @throws MvccError COMPACTED, CLOSED when the hash was broken off.
    */
   step(entriesMax: number): boolean {
-    if (this.#pin.isCancelled) {
-      const through = this.#state.compactRevision;
-      throw new MvccError(
-        'COMPACTED',
-        `revision ${this.hashRevision}, compacted through ${through}`,
-      );
-    }
+    this.check();
     let left = entriesMax;
     let bytes = 0;
     let isDone = true;
@@ -103,6 +97,12 @@ export class HashKvScan {
     return isDone;
   }
 
+  /** @throws MvccError COMPACTED, CLOSED when the hash was broken off. */
+  check(): void {
+    const { hashRevision } = this;
+    this.#pin.check(() => `hash through revision ${hashRevision}`);
+  }
+
   /** The checksum, unsigned 32 bits. Only after `step` has returned true. */
   get hash(): number {
     assert(this.#isDone, 'the hash is asked for before it is done');
@@ -111,7 +111,7 @@ export class HashKvScan {
 
   /** Lets compactions go on. Harmless when called again. */
   close(): void {
-    this.#state.pins.delete(this.#pin);
+    this.#pin.release();
   }
 
   #add(entry: LogEntry): void {

@@ -24,7 +24,8 @@ import {
 import type { VersionRef } from './key-index.ts';
 import { pageAhead } from './read-ahead.ts';
 import { readUint64, writeUint64 } from './revision.ts';
-import type { PinnedRead, StoreState } from './store-state.ts';
+import type { ReadPin } from './read-pins.ts';
+import type { StoreState } from './store-state.ts';
 
 /** First byte of the names of pages and of their head: `i`. */
 const INDEX_PREFIX = 0x69;
@@ -65,14 +66,13 @@ export interface CheckpointOptions {
 export class IndexCheckpoint {
   readonly #state: StoreState;
   readonly #through: number;
-  readonly #pin: PinnedRead;
+  readonly #pin: ReadPin;
 
   /** What is applied now is what the pages will tell of. @internal */
   constructor(state: StoreState) {
     this.#state = state;
     this.#through = state.revision;
-    this.#pin = { revision: -1, isCancelled: false };
-    state.pins.add(this.#pin);
+    this.#pin = state.pins.add(-1);
   }
 
   /**
@@ -107,7 +107,7 @@ export class IndexCheckpoint {
 
   /** Compactions may go on. Harmless when called again. */
   close(): void {
-    this.#state.pins.delete(this.#pin);
+    this.#pin.release();
   }
 
   /** @returns undefined when a compaction would not wait. */
@@ -121,7 +121,7 @@ export class IndexCheckpoint {
     let entries = 0;
     let batch: BackendOperation[] = [];
     for (let next: VersionRef | undefined = from; next !== undefined;) {
-      if (this.#pin.isCancelled) return undefined;
+      if (this.#pin.isBroken) return undefined;
       const page = makePage(this.#state, next, this.#through, pageEntriesMax);
       next = page.next;
       batch.push({ key: pageName(generation, pages), value: page.bytes });

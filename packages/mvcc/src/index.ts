@@ -48,6 +48,8 @@ export {
 } from './open-store.ts';
 export type { RangePlan } from './range-plan.ts';
 export type { SnapshotScan } from './snapshot.ts';
+export type { SteppedRange, SteppedRead } from './stepped-range.ts';
+export type { SteppedTxn } from './stepped-txn.ts';
 export { SnapshotError } from './snapshot-format.ts';
 export { MvccStore, type MvccStoreOptions } from './store.ts';
 export {

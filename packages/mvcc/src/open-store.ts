@@ -213,35 +213,45 @@ async function* snapshotChunks(
   }
 }
 
-/** Versions hashed in one turn. */
-const HASH_STEP_ENTRIES = 512;
+/** Records asked of the backend at once for a hash. */
+const HASH_PAGE_ENTRIES = 256;
+/** Versions hashed in one step: some tenths of a millisecond. */
+const HASH_STEP_ENTRIES = 64;
 
 /**
  * HashKV of the history through a revision (0: the current one), while writes go on.
  *
  * Holds up further compactions until it has ended.
  *
- * @param aTurn Gives others their turn. Left out: waiting for the backend is all the turn they get.
- * @throws MvccError FUTURE_REVISION; COMPACTED also when a compaction would not wait (`MvccStore.cancelReads`).
+ * @param afterStep Called after each step, of some tenths of a millisecond; gives what to wait for when it is others' turn.
+ * Left out: waiting for the backend is all the turn they get.
+ * @throws MvccError FUTURE_REVISION; COMPACTED also when a compaction would not wait (`MvccStore.cancelReads`); CLOSED
+ * when the backend had to be closed (`MvccStore.endReads`).
  */
 export async function hashStore(
   store: MvccStore,
   revision: number,
-  aTurn?: () => Promise<void>,
+  afterStep?: () => Promise<void> | undefined,
 ): Promise<StoreHash> {
   const scan = store.hashKv(revision);
-  const pages = pagesOf(store.backend, [RECORDS_START, RECORDS_END], HASH_STEP_ENTRIES);
+  const pages = pagesOf(store.backend, [RECORDS_START, RECORDS_END], HASH_PAGE_ENTRIES);
   try {
     for (let isDone = false; !isDone;) {
       if (scan.wantsReadAhead) scan.readAhead((await pages.next()).value ?? []);
       isDone = scan.step(HASH_STEP_ENTRIES);
-      await aTurn?.();
+      const turn = afterStep?.();
+      if (turn !== undefined) await turn;
     }
     const { hash, hashRevision, compactRevision } = scan;
     return { hash, hashRevision, compactRevision };
+  } catch (error) {
+    // A backend that was closed meanwhile says so in words of its own.
+    scan.check();
+    throw error;
   } finally {
-    scan.close();
+    // In this order: once nobody reads any more the backend may be closed.
     await pages.return(undefined);
+    scan.close();
   }
 }
 

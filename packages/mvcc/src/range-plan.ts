@@ -1,30 +1,33 @@
 /**
- * A range read in slices, at one revision, while writes and compactions go on: for ranges too large for one turn.
+ * A range read in slices, in key order, at one revision, while writes and compactions go on: for ranges too large for one
+ * turn.
  *
  * The plan pins its revision: a compaction above it waits until the plan is closed, or breaks it
  * (`MvccStore.cancelReads`).
  */
-import { MvccError } from './errors.ts';
 import { type KeyRange, keyRange } from './key-range.ts';
 import type { KeyValue } from './key-value.ts';
-import { fetchLimit, finishRange, needsValues, type Read, readRevision, take } from './range.ts';
-import type { RangeRequest, RangeResult } from './request.ts';
-import type { PinnedRead, StoreState } from './store-state.ts';
+import { fetchLimit, needsValues, type Read, readRevision, take } from './range.ts';
+import type { ReadPin } from './read-pins.ts';
+import type { RangeRequest } from './request.ts';
+import type { StoreState } from './store-state.ts';
 
 /** Index entries looked at in one slice, for each key-value asked for: bounds slices that find little. */
 const SCANNED_PER_ENTRY = 16;
 
+/** The store as a reader found it when it began. */
+export interface Seen {
+  readonly revision: number;
+  readonly compactRevision: number;
+}
+
 /**
- * See the file's head. Use:
+ * See the file's head. Use, for a request without sort and limit:
  *
  *     const plan = store.rangePlan(request);
  *     try {
- *       const kvs = [];
- *       for (let slice; (slice = plan.next(256, 1 << 20)) !== undefined; ) { kvs.push(...slice); await aTurn(); }
- *       return plan.finish(kvs);
+ *       for (let slice; (slice = plan.next(256, 1 << 20)) !== undefined; ) { send(slice); await aTurn(); }
  *     } finally { plan.close(); }
- *
- * A request without sort, filter and limit may also be passed on slice by slice.
  */
 export class RangePlan {
   /** For the response's header: the store's revision when the plan was made. */
@@ -32,24 +35,27 @@ export class RangePlan {
   readonly #read: Read;
   readonly #range: KeyRange;
   readonly #fetchMax: number;
-  readonly #pin: PinnedRead;
+  readonly #pin: ReadPin;
   /** The count, when the index could tell at the start: the plan then stops at its limit. */
   readonly #countAtStart: number | undefined;
   #resumeAt: string | undefined;
   #count = 0;
 
-  /** @throws MvccError FUTURE_REVISION, COMPACTED. @internal */
-  constructor(state: StoreState, request: RangeRequest) {
-    const revision = readRevision(state, request.revision, state.revision);
-    this.headerRevision = state.revision;
+  /**
+   * @param seen The store as it is read; what that reaches must be pinned if it is not that of now.
+   * @throws MvccError FUTURE_REVISION, COMPACTED.
+   * @internal
+   */
+  constructor(state: StoreState, request: RangeRequest, seen: Seen = state) {
+    const revision = readRevision(seen, request.revision, seen.revision);
+    this.headerRevision = seen.revision;
     this.#read = { state, request, revision, needsValues: needsValues(request) };
     this.#range = keyRange(request.key, request.rangeEnd);
     this.#resumeAt = this.#range.start;
     this.#fetchMax = request.countOnly ? 0 : fetchLimit(request);
     const isNewest = revision >= state.index.newestRevision;
     this.#countAtStart = isNewest ? state.index.countLive(this.#range) : undefined;
-    this.#pin = { revision, isCancelled: false };
-    state.pins.add(this.#pin);
+    this.#pin = state.pins.add(revision);
   }
 
   /** The revision that is read. */
@@ -68,13 +74,10 @@ export class RangePlan {
    * @param entriesMax At most this many.
    * @param bytesMax Ends the slice early once its keys and values have this many bytes.
    * @returns undefined at the end.
-   * @throws MvccError COMPACTED when the pin was broken.
+   * @throws MvccError COMPACTED, CLOSED when the pin was broken.
    */
   next(entriesMax: number, bytesMax: number): KeyValue[] | undefined {
-    if (this.#pin.isCancelled) {
-      const through = this.#read.state.compactRevision;
-      throw new MvccError('COMPACTED', `revision ${this.revision}, compacted through ${through}`);
-    }
+    this.#pin.check(() => `range at revision ${this.revision}`);
     if (this.#resumeAt === undefined || this.#isFetched) return undefined;
     const kvs: KeyValue[] = [];
     let bytes = 0;
@@ -107,14 +110,8 @@ export class RangePlan {
     return this.#countAtStart !== undefined && this.#count >= this.#fetchMax;
   }
 
-  /** The answer, from everything that `next` returned, after its end. */
-  finish(read: readonly KeyValue[]): RangeResult {
-    const { request } = this.#read;
-    return { revision: this.headerRevision, ...finishRange(request, read), count: this.count };
-  }
-
   /** Lets compactions go on. Harmless when called again. */
   close(): void {
-    this.#read.state.pins.delete(this.#pin);
+    this.#pin.release();
   }
 }

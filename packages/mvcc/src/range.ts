@@ -25,7 +25,11 @@ const TARGET_VALUE = 4;
  * @param current The newest revision that the reader may see: inside a transaction that has written, its own.
  * @throws MvccError FUTURE_REVISION, COMPACTED.
  */
-export function readRevision(state: StoreState, requested: number, current: number): number {
+export function readRevision(
+  state: Pick<StoreState, 'compactRevision'>,
+  requested: number,
+  current: number,
+): number {
   if (requested > current) {
     throw new MvccError('FUTURE_REVISION', `revision ${requested}, the current one is ${current}`);
   }
@@ -102,11 +106,12 @@ export function take(read: Read, slot: number, into: KeyValue[]): void {
     : read.needsValues
       ? state.readNewest(slot)
       : withoutValue(state, slot);
-  if (kv !== undefined && passes(request, kv)) into.push(kv);
+  // What is read of the past has its value; a plan's slices may go out as they are.
+  if (kv !== undefined && passes(request, kv)) into.push(read.needsValues ? kv : emptied(kv));
 }
 
 /** Sorts and cuts what was read, as the request wants it. */
-export function finishRange(
+function finishRange(
   request: RangeRequest,
   read: readonly KeyValue[],
 ): { kvs: KeyValue[]; more: boolean } {
@@ -146,7 +151,8 @@ function withoutValue(state: StoreState, slot: number): KeyValue {
   };
 }
 
-function emptied(kv: KeyValue): KeyValue {
+/** The same without its value. */
+export function emptied(kv: KeyValue): KeyValue {
   return kv.value.length === 0 ? kv : { ...kv, value: EMPTY_BYTES };
 }
 
@@ -174,11 +180,17 @@ function isSorted(request: RangeRequest): boolean {
 
 /** Ties stay in key order; etcd leaves their order open (Go's sort.Sort). */
 function sorted(request: RangeRequest, kvs: readonly KeyValue[]): KeyValue[] {
+  const order = orderOf(request);
+  return order === undefined ? [...kvs] : kvs.toSorted(order);
+}
+
+/** The order that the request wants; undefined: that of the keys, in which they are read. */
+export function orderOf(request: RangeRequest): ((a: KeyValue, b: KeyValue) => number) | undefined {
   const compare = isSorted(request) ? COMPARE[request.sortTarget] : undefined;
-  if (compare === undefined) return [...kvs];
-  if (request.sortOrder === ORDER_DESCEND) return kvs.toSorted((a, b) => compare(b, a));
+  if (compare === undefined) return undefined;
+  if (request.sortOrder === ORDER_DESCEND) return (a, b) => compare(b, a);
   const isInOrder = request.sortTarget === TARGET_KEY && request.sortOrder === ORDER_ASCEND;
-  return isInOrder ? [...kvs] : kvs.toSorted(compare);
+  return isInOrder ? undefined : compare;
 }
 
 /** By sort target: key, version, create revision, mod revision, value. */

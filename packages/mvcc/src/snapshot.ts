@@ -6,7 +6,6 @@
  */
 import { EMPTY_BYTES } from '@etcd-ts/base';
 import type { BackendEntry } from './backend.ts';
-import { MvccError } from './errors.ts';
 import {
   META_APPLIED,
   META_COMPACT,
@@ -18,7 +17,8 @@ import {
 import { ReadAhead } from './read-ahead.ts';
 import type { LogEntry } from './revision-log.ts';
 import { SNAPSHOT_ENDS_BYTES, snapshotFrameBytes, SnapshotWriter } from './snapshot-format.ts';
-import type { PinnedRead, StoreState } from './store-state.ts';
+import type { ReadPin } from './read-pins.ts';
+import type { StoreState } from './store-state.ts';
 import type { AppliedPosition } from './write-behind.ts';
 
 /** Where a walk over the revisions goes on. */
@@ -33,7 +33,7 @@ export class SnapshotScan {
   readonly applied: AppliedPosition;
   readonly revision: number;
   readonly #state: StoreState;
-  readonly #pin: PinnedRead;
+  readonly #pin: ReadPin;
   readonly #compactRevision: number;
   readonly #writer = new SnapshotWriter();
   /** The named blobs as they were at the start, given out before the records. */
@@ -51,8 +51,7 @@ export class SnapshotScan {
     this.applied = state.applied;
     this.revision = state.revision;
     this.#compactRevision = state.compactRevision;
-    this.#pin = { revision: state.compactRevision, isCancelled: false, isSnapshot: true };
-    state.pins.add(this.#pin);
+    this.#pin = state.pins.add(state.compactRevision, 'snapshot');
     this.#blobs = blobsOf(state);
     this.#sizeBytes = SNAPSHOT_ENDS_BYTES;
     for (const [name, value] of this.#blobs) {
@@ -69,7 +68,7 @@ export class SnapshotScan {
    * @throws MvccError COMPACTED as {@link next}.
    */
   measure(entriesMax: number): boolean {
-    this.#assertPinned();
+    this.#checkPin();
     let left = entriesMax;
     return this.#walk(this.#measured, (entry) => {
       if (left-- <= 0) return false;
@@ -89,10 +88,10 @@ export class SnapshotScan {
    * @param entriesMax Looks at about this many revisions.
    * @param bytesMax Ends the piece once it has this many bytes.
    * @returns undefined after the end; before it nothing while there are fewer bytes: they come with a later piece.
-   * @throws MvccError COMPACTED when a compaction would not wait (`MvccStore.cancelReads`).
+   * @throws MvccError COMPACTED when a compaction would not wait (`MvccStore.cancelReads`); CLOSED.
    */
   next(entriesMax: number, bytesMax: number): Uint8Array | undefined {
-    this.#assertPinned();
+    this.#checkPin();
     if (this.#isEnded) return undefined;
     const writer = this.#writer;
     for (; this.#blobsAt < this.#blobs.length && writer.length < bytesMax; this.#blobsAt++) {
@@ -120,7 +119,7 @@ export class SnapshotScan {
   /** Lets compactions go on; nothing comes after it. Harmless when called again. */
   close(): void {
     this.#isEnded = true;
-    this.#state.pins.delete(this.#pin);
+    this.#pin.release();
   }
 
   /** @returns true when the last record is in. */
@@ -156,10 +155,8 @@ export class SnapshotScan {
     return this.#state.index.survives(entry.slot, entry, this.#compactRevision);
   }
 
-  #assertPinned(): void {
-    if (!this.#pin.isCancelled) return;
-    const through = this.#state.compactRevision;
-    throw new MvccError('COMPACTED', `snapshot at ${this.revision}, compacted through ${through}`);
+  #checkPin(): void {
+    this.#pin.check(() => `snapshot at revision ${this.revision}`);
   }
 }
 

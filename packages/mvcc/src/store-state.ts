@@ -13,6 +13,7 @@ import type { LeaseAttachments } from './lease-attachments.ts';
 import { MetaTable } from './meta-table.ts';
 import { decodeRecord } from './record.ts';
 import { QuietKeys } from './quiet-keys.ts';
+import { ReadPins } from './read-pins.ts';
 import { RecordCache } from './record-cache.ts';
 import { recordName } from './revision.ts';
 import { RevisionLog } from './revision-log.ts';
@@ -31,16 +32,6 @@ export interface StoreConfig {
   readonly hashSeed: number;
 }
 
-/** A reader that goes on over several turns. */
-export interface PinnedRead {
-  /** The lowest revision that it reads at: compactions above it wait for its end. */
-  readonly revision: number;
-  /** The pin was broken: whatever it reads from now on may be gone. */
-  isCancelled: boolean;
-  /** A copy of everything, which may take its time. */
-  readonly isSnapshot?: true;
-}
-
 /** See the file's head. */
 export class StoreState {
   readonly index: KeyIndex;
@@ -54,7 +45,7 @@ export class StoreState {
   readonly dirty: WriteBehind;
   readonly meta: MetaTable;
   readonly hash: StateHash = new StateHash();
-  readonly pins: Set<PinnedRead> = new Set();
+  readonly pins: ReadPins = new ReadPins();
   readonly backend: Backend;
   readonly leases: LeaseAttachments;
   /** Main revision of the newest transaction; 1 in an empty store. Monotonic. */

@@ -28,7 +28,9 @@ import type {
   TxnResult,
 } from './request.ts';
 import { SnapshotScan } from './snapshot.ts';
-import { type PinnedRead, type StoreConfig, StoreState } from './store-state.ts';
+import { SteppedRange } from './stepped-range.ts';
+import { SteppedTxn } from './stepped-txn.ts';
+import { type StoreConfig, StoreState } from './store-state.ts';
 import { checkPath, choosePath, executePath } from './txn.ts';
 import { WatchHub } from './watch-hub.ts';
 import type { AppliedPosition, FlushBatch, WriteBehind } from './write-behind.ts';
@@ -147,9 +149,19 @@ export class MvccStore {
     return readRange(this.#state, request, this.#state.revision);
   }
 
-  /** Reads a large range in slices. Close the plan. @throws MvccError COMPACTED, FUTURE_REVISION. */
+  /** Reads a large range in key order, to be passed on slice by slice. Close it. @throws MvccError COMPACTED, FUTURE_REVISION. */
   rangePlan(request: RangeRequest): RangePlan {
     return new RangePlan(this.#state, request);
+  }
+
+  /** Reads a large range in steps. Close it. @throws MvccError COMPACTED, FUTURE_REVISION. */
+  steppedRange(request: RangeRequest): SteppedRange {
+    return new SteppedRange(this.#state, request);
+  }
+
+  /** Does a transaction that has nothing but ranges in steps. Close it. */
+  steppedTxn(request: TxnRequest): SteppedTxn {
+    return new SteppedTxn(this.#state, request);
   }
 
   /** Puts one key. @throws MvccError LEASE_NOT_FOUND, KEY_NOT_FOUND. */
@@ -232,33 +244,44 @@ export class MvccStore {
     return this.#compaction.dropped;
   }
 
-  /** Plans, hashes and snapshots that read at a revision of their own now. */
+  /** What reads over several turns now, at a revision of its own: ranges, transactions, hashes, snapshots. */
   get openReadCount(): number {
     return this.#state.pins.size;
   }
 
-  /** True while a plan, hash or snapshot below the compact revision holds the dropping up. */
+  /** True while such a read below the compact revision holds the dropping up. */
   get isCompactionHeld(): boolean {
     return this.#compaction.isPending && this.#compaction.isHeld;
   }
 
   /**
-   * Breaks the plans, hashes and snapshots that hold a compaction up: their next step throws COMPACTED. For a caller
-   * who has waited for them long enough.
+   * Breaks the reads that hold a compaction up: their next step throws COMPACTED. For a caller who has waited for them
+   * long enough.
    *
    * @param which `reads` spares the snapshots.
    * @returns how many there were.
    */
   cancelReads(which: 'reads' | 'all' = 'all'): number {
-    const held: PinnedRead[] = [...this.#state.pins].filter(
-      ({ revision, isSnapshot }) =>
-        revision < this.#state.compactRevision && (which === 'all' || isSnapshot !== true),
+    const { compactRevision, pins } = this.#state;
+    return pins.break(
+      'COMPACTED',
+      ({ revision, isSnapshot }) => revision < compactRevision && (which === 'all' || !isSnapshot),
     );
-    for (const pin of held) {
-      pin.isCancelled = true;
-      this.#state.pins.delete(pin);
-    }
-    return held.length;
+  }
+
+  /**
+   * Breaks what reads over several turns: its next step throws CLOSED. For whoever is about to close the backend.
+   *
+   * @param which `reads` spares the snapshots.
+   * @returns how many there were.
+   */
+  endReads(which: 'reads' | 'all' = 'all'): number {
+    return this.#state.pins.break('CLOSED', ({ isSnapshot }) => which === 'all' || !isSnapshot);
+  }
+
+  /** Calls back once nothing reads over several turns any more: now, or in the turn in which the last of it ends. */
+  whenUnread(callback: () => void): void {
+    this.#state.pins.whenNone(callback);
   }
 
   /** etcd's checksum of the history through a revision (0: the current one). Close it. @throws MvccError COMPACTED, FUTURE_REVISION. */

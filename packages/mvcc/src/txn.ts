@@ -6,10 +6,12 @@
  * the path: the branch taken here and in each nested transaction of that branch. Then the operations on the path are
  * checked. Only then are they executed, in order, each seeing what came before; by then none can fail.
  */
-import { assert, compareBytes, EMPTY_BYTES, toLatin1 } from '@etcd-ts/base';
+import { assert, toLatin1 } from '@etcd-ts/base';
 import { BTree } from './btree.ts';
+import { type Comparable, holdsOf, holdsOfAbsent } from './compare.ts';
 import { MvccError } from './errors.ts';
 import { isSingleKey, keyRange } from './key-range.ts';
+import type { Seen } from './range-plan.ts';
 import type {
   Compare,
   DeleteRangeRequest,
@@ -21,16 +23,6 @@ import type {
 } from './request.ts';
 import type { StoreState } from './store-state.ts';
 import { checkIgnored, checkLease, type WriteTxn } from './write-txn.ts';
-
-const RESULT_EQUAL = 0;
-const RESULT_GREATER = 1;
-const RESULT_LESS = 2;
-const RESULT_NOT_EQUAL = 3;
-const TARGET_VERSION = 0;
-const TARGET_CREATE = 1;
-const TARGET_MOD = 2;
-const TARGET_VALUE = 3;
-const TARGET_LEASE = 4;
 
 /** The branch taken by a transaction, and by each nested one in it, by the operation's place. */
 export interface TxnPath {
@@ -149,27 +141,31 @@ function nestedPath(path: TxnPath, i: number): TxnPath {
   return nested;
 }
 
-/**
- * Unlike a range outside, 0 alone means current: a negative revision is compacted, and the revision that this
- * transaction will make is a future one.
- */
 function checkRanges(state: StoreState, path: TxnPath): void {
   path.ops.forEach((op, i) => {
     if (op.request?.$case === 'requestTxn') checkRanges(state, nestedPath(path, i));
-    if (op.request?.$case !== 'requestRange') return;
-    const { revision } = op.request.value;
-    if (revision === 0) return;
-    if (revision > state.revision) {
-      throw new MvccError(
-        'FUTURE_REVISION',
-        `revision ${revision}, the current one is ${state.revision}`,
-      );
-    }
-    if (revision < state.compactRevision) {
-      const through = state.compactRevision;
-      throw new MvccError('COMPACTED', `revision ${revision}, compacted through ${through}`);
-    }
+    if (op.request?.$case === 'requestRange') checkRangeRevision(state, op.request.value.revision);
   });
+}
+
+/**
+ * Unlike a range outside, 0 alone means current: a negative revision is compacted, and the revision that this
+ * transaction will make is a future one.
+ *
+ * @throws MvccError FUTURE_REVISION, COMPACTED.
+ */
+export function checkRangeRevision(seen: Seen, revision: number): void {
+  if (revision === 0) return;
+  if (revision > seen.revision) {
+    throw new MvccError(
+      'FUTURE_REVISION',
+      `revision ${revision}, the current one is ${seen.revision}`,
+    );
+  }
+  if (revision < seen.compactRevision) {
+    const through = seen.compactRevision;
+    throw new MvccError('COMPACTED', `revision ${revision}, compacted through ${through}`);
+  }
 }
 
 /** Every key of the compare's range must satisfy it; an empty range is as one absent key. */
@@ -177,83 +173,48 @@ function holds(state: StoreState, compare: Compare): boolean {
   const { index } = state;
   if (isSingleKey(compare.rangeEnd)) {
     const slot = index.find(compare.key);
-    return slot >= 0 && index.isLive(slot) ? holdsOf(state, compare, slot) : holdsOfAbsent(compare);
+    return slot >= 0 && index.isLive(slot)
+      ? holdsOf(compare, new Newest(state, slot))
+      : holdsOfAbsent(compare);
   }
   let found = false;
   let all = true;
   index.scan(keyRange(compare.key, compare.rangeEnd), (slot) => {
     if (!index.isLive(slot)) return true;
     found = true;
-    all = holdsOf(state, compare, slot);
+    all = holdsOf(compare, new Newest(state, slot));
     return all;
   });
   return found ? all : holdsOfAbsent(compare);
 }
 
-/** An absent key has no value, so that a compare of values never holds; everything else of it is zero. */
-function holdsOfAbsent(compare: Compare): boolean {
-  if (compare.target === TARGET_VALUE) return false;
-  const { target } = compare;
-  return satisfies(
-    compare.result,
-    target === TARGET_LEASE ? order(0n, wantedLease(compare)) : order(0, wantedNumber(compare)),
-  );
-}
+/** The newest version of a live key, each part looked up when it is asked for. */
+class Newest implements Comparable {
+  readonly #state: StoreState;
+  readonly #slot: number;
 
-function holdsOf(state: StoreState, compare: Compare, slot: number): boolean {
-  const { index } = state;
-  switch (compare.target) {
-    case TARGET_VERSION:
-      return satisfies(compare.result, order(index.versionOf(slot), wantedNumber(compare)));
-    case TARGET_CREATE:
-      return satisfies(compare.result, order(index.createOf(slot), wantedNumber(compare)));
-    case TARGET_MOD:
-      return satisfies(compare.result, order(index.mainOf(slot), wantedNumber(compare)));
-    case TARGET_LEASE:
-      return satisfies(compare.result, order(index.leaseOf(slot), wantedLease(compare)));
-    case TARGET_VALUE: {
-      const union = compare.targetUnion;
-      const wanted = union?.$case === 'value' ? union.value : EMPTY_BYTES;
-      return satisfies(compare.result, compareBytes(state.readNewest(slot).value, wanted));
-    }
-    default:
-      return satisfies(compare.result, 0);
+  constructor(state: StoreState, slot: number) {
+    this.#state = state;
+    this.#slot = slot;
   }
-}
 
-const NUMBER_CASES: Readonly<Record<number, string>> = {
-  [TARGET_VERSION]: 'version',
-  [TARGET_CREATE]: 'createRevision',
-  [TARGET_MOD]: 'modRevision',
-};
+  get createRevision(): number {
+    return this.#state.index.createOf(this.#slot);
+  }
 
-/** What a number is compared with; 0 when the request says nothing, or speaks of another target. */
-function wantedNumber(compare: Compare): number {
-  const union = compare.targetUnion;
-  if (union === undefined || union.$case !== NUMBER_CASES[compare.target]) return 0;
-  return typeof union.value === 'number' ? union.value : 0;
-}
+  get modRevision(): number {
+    return this.#state.index.mainOf(this.#slot);
+  }
 
-function wantedLease(compare: Compare): bigint {
-  return compare.targetUnion?.$case === 'lease' ? compare.targetUnion.value : 0n;
-}
+  get version(): number {
+    return this.#state.index.versionOf(this.#slot);
+  }
 
-function order<T extends number | bigint>(a: T, b: T): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
+  get value(): Uint8Array {
+    return this.#state.readNewest(this.#slot).value;
+  }
 
-/** An operator that etcd does not know holds. */
-function satisfies(result: number, difference: number): boolean {
-  switch (result) {
-    case RESULT_EQUAL:
-      return difference === 0;
-    case RESULT_GREATER:
-      return difference > 0;
-    case RESULT_LESS:
-      return difference < 0;
-    case RESULT_NOT_EQUAL:
-      return difference !== 0;
-    default:
-      return true;
+  get lease(): bigint {
+    return this.#state.index.leaseOf(this.#slot);
   }
 }

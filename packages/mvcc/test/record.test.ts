@@ -71,7 +71,9 @@ describe('a record', () => {
     });
     fc.assert(
       fc.property(record, (kv) => {
-        expect(decodeRecord(encodeRecord(kv))).toEqual(kv);
+        const { key, value, ...numbers } = decodeRecord(encodeRecord(kv));
+        expect(numbers).toEqual({ ...kv, key: undefined, value: undefined });
+        expect([Buffer.compare(key, kv.key), Buffer.compare(value, kv.value)]).toEqual([0, 0]);
       }),
       { numRuns: 300 },
     );

@@ -9,6 +9,7 @@ import {
   type RequestOp,
   restoreSnapshot,
   snapshotStore,
+  type SteppedRead,
   type TxnRequest,
 } from '@etcd-ts/mvcc';
 import { ModelRefusal, StoreModel } from '@etcd-ts/mvcc/testing';
@@ -90,12 +91,16 @@ const compare = fc
     )[union === 6 ? target : union],
   }));
 
+const rangeOp = rangeRequest.map((value): RequestOp => ({
+  request: { $case: 'requestRange', value },
+}));
+
 const { txn: txnRequest } = fc.letrec<{ txn: TxnRequest; op: RequestOp }>((tie) => ({
   op: fc.oneof(
     { maxDepth: 2 },
     putRequest.map((value): RequestOp => ({ request: { $case: 'requestPut', value } })),
     deleteRequest.map((value): RequestOp => ({ request: { $case: 'requestDeleteRange', value } })),
-    rangeRequest.map((value): RequestOp => ({ request: { $case: 'requestRange', value } })),
+    rangeOp,
     tie('txn').map((value) => opTxn(value)),
   ),
   txn: fc.record({
@@ -105,12 +110,20 @@ const { txn: txnRequest } = fc.letrec<{ txn: TxnRequest; op: RequestOp }>((tie) 
   }),
 }));
 
+/** A transaction that reads, and changes nothing. */
+const readRequest = fc.record({
+  compare: fc.array(compare, { maxLength: 2 }),
+  success: fc.array(rangeOp, { maxLength: 3 }),
+  failure: fc.array(rangeOp, { maxLength: 2 }),
+});
+
 /** What may happen to a store; the last four change nothing that anybody sees. */
 const step = fc.oneof(
   { weight: 6, arbitrary: putRequest.map((request) => ({ kind: 'put', request }) as const) },
   { weight: 2, arbitrary: deleteRequest.map((request) => ({ kind: 'delete', request }) as const) },
   { weight: 6, arbitrary: rangeRequest.map((request) => ({ kind: 'range', request }) as const) },
   { weight: 4, arbitrary: txnRequest.map((request) => ({ kind: 'txn', request }) as const) },
+  { weight: 3, arbitrary: readRequest.map((request) => ({ kind: 'txn', request }) as const) },
   { weight: 1, arbitrary: revision.map((at) => ({ kind: 'compact', at }) as const) },
   {
     weight: 1,
@@ -147,6 +160,10 @@ function outcome(work: () => unknown): unknown {
   }
 }
 
+function isRead({ success, failure }: TxnRequest): boolean {
+  return [...success, ...failure].every(({ request }) => request?.$case === 'requestRange');
+}
+
 class Pair {
   store: MvccStore;
   readonly model = new StoreModel();
@@ -179,10 +196,19 @@ class Pair {
           () => store.range(each.request),
           () => model.range(each.request),
         );
-        this.sameBySlices(each.request);
+        this.sameInSteps(
+          () => store.steppedRange(each.request),
+          () => store.range(each.request),
+        );
         break;
       case 'txn':
         if (checkTxn(each.request, 128) !== undefined) break;
+        if (isRead(each.request)) {
+          this.sameInSteps(
+            () => store.steppedTxn(each.request),
+            () => store.txn(each.request),
+          );
+        }
         this.same(
           () => store.txn(each.request),
           () => model.txn(each.request),
@@ -206,15 +232,18 @@ class Pair {
     expect(outcome(ours)).toEqual(outcome(theirs));
   }
 
-  sameBySlices(request: Parameters<MvccStore['range']>[0]): void {
-    const sliced = outcome(() => {
-      const plan = this.store.rangePlan(request);
-      const kvs = [];
-      for (let slice; (slice = plan.next(2, 3)) !== undefined;) kvs.push(...slice);
-      plan.close();
-      return plan.finish(kvs);
+  sameInSteps(begin: () => SteppedRead<unknown>, inOneGo: () => unknown): void {
+    const inSteps = outcome(() => {
+      const read = begin();
+      try {
+        while (!read.step(2, 3));
+        return read.result;
+      } finally {
+        read.close();
+      }
     });
-    expect(sliced).toEqual(outcome(() => this.store.range(request)));
+    expect(inSteps).toEqual(outcome(inOneGo));
+    expect(this.store.openReadCount).toBe(0);
   }
 
   async unseen(kind: 'compactStep' | 'flush' | 'reopen' | 'copy'): Promise<void> {
