@@ -68,7 +68,7 @@ export const GENERIC_ERRORS = {
   UNAVAILABLE: {
     status: 'UNAVAILABLE',
     message: 'unavailable',
-    when: 'no connection, or it broke; `mayHaveApplied` of the error tells which',
+    when: 'no connection, or it broke (`mayHaveApplied` of the error tells which); a long read whose database was replaced or closed',
     mayHaveApplied: true,
   },
   DATA_LOSS: {

@@ -15,12 +15,15 @@ const CODES = {
   INVALID_SORT_OPTION: 'INVALID_SORT_OPTION',
   // Only ever the text of a watch's cancel reason.
   WATCH_EMPTY_RANGE: 'INVALID_ARGUMENT',
+  // To be tried again: here a moment later, or at another member.
+  CLOSED: 'UNAVAILABLE',
 } as const satisfies Record<MvccErrorCode, ErrorCode>;
 
 /** The operational error that a refusal of the store is for the caller. */
 export function storeError(error: MvccError): EtcdError {
   const { code, detail } = error;
-  const message = code === 'WATCH_EMPTY_RANGE' ? { message: error.message } : {};
+  const isOwnText = code === 'WATCH_EMPTY_RANGE' || code === 'CLOSED';
+  const message = isOwnText ? { message: error.message } : {};
   return new EtcdError(CODES[code], { ...message, detail, cause: error });
 }
 

@@ -99,7 +99,7 @@ export async function openStorage(
       await recovered.wal.close().catch((error: unknown) => {
         if (!isRevoked) throw error;
       });
-      await recovered.databases.close();
+      await recovered.databases.close(recovered.state);
       await lock.release();
     };
     const revoke = async (): Promise<void> => {

@@ -21,7 +21,7 @@ import { type Deferred, deferred } from '@etcd-ts/base';
 import type { CallMetrics, CountedCall } from '../metrics/call-metrics.ts';
 import type { AnswerBudget, AnswerHolder } from './answer-budget.ts';
 import type { ListenerContext } from './call-context.ts';
-import { framePieces, isLargeRange } from './large-answer.ts';
+import { framePieces, largeAnswer } from './large-answer.ts';
 
 /** Requests that wait on one stream before the client's flow-control window is left to close. */
 export const GRPC_STREAM_REQUESTS = 64;
@@ -180,8 +180,9 @@ export class GrpcCall implements StreamUser {
   #answer(response: unknown): void {
     if (this.#hasEnded) return;
     const { rpc, turn } = this.#parts;
-    if (isLargeRange(rpc.name, response)) {
-      framePieces(response, turn).then(
+    const large = largeAnswer(rpc.name, response);
+    if (large !== undefined) {
+      framePieces(large, turn).then(
         (pieces) => this.#deliver(pieces),
         (error: unknown) => this.fail(EtcdError.from(error)),
       );

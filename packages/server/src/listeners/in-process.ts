@@ -25,8 +25,10 @@ import { deferred } from '@etcd-ts/base';
 import type { Clock } from '../clock.ts';
 import { CallMetrics } from '../metrics/call-metrics.ts';
 import { abortError } from '../requests/abort.ts';
+import { nextTurn } from '../services/turns.ts';
 import { ListenerContext } from './call-context.ts';
 import { InProcessStream } from './in-process-stream.ts';
+import { copyInPieces, largeAnswer } from './large-answer.ts';
 
 /** Calls that one channel has open at a time; one more fails with RESOURCE_EXHAUSTED. */
 export const MAX_IN_PROCESS_CALLS = 1_000_000;
@@ -43,6 +45,7 @@ interface OpenCall {
 export class InProcessChannel implements Channel {
   readonly #handlers: Handlers;
   readonly #metrics: CallMetrics;
+  readonly #clock: Clock;
   readonly #deadlines: CallDeadlines;
   readonly #open = new Set<OpenCall>();
   #isClosed = false;
@@ -51,6 +54,7 @@ export class InProcessChannel implements Channel {
   constructor(handlers: Handlers, clock: Clock, metrics: CallMetrics = new CallMetrics()) {
     this.#handlers = handlers;
     this.#metrics = metrics;
+    this.#clock = clock;
     this.#deadlines = new CallDeadlines(clock);
   }
 
@@ -77,7 +81,7 @@ export class InProcessChannel implements Channel {
     const release = this.#track({ cancel }, options);
     answer?.then(outcome.resolve, outcome.reject);
     try {
-      const response = rpc.response.copy(await outcome.promise);
+      const response = await this.#copied(method, await outcome.promise);
       counted.sent();
       counted.ended();
       return response;
@@ -118,6 +122,17 @@ export class InProcessChannel implements Channel {
     for (const call of this.#open) call.cancel(closedError());
     this.#deadlines.close();
     return Promise.resolve();
+  }
+
+  /** Large answers take their turns. */
+  #copied<Method extends UnaryMethodName>(
+    method: Method,
+    response: ResponseOf<Method>,
+  ): ResponseOf<Method> | Promise<ResponseOf<Method>> {
+    const large = largeAnswer(method, response);
+    if (large === undefined) return RPC_TABLE[method].response.copy(response);
+    // The copy of a message is the same message.
+    return copyInPieces(large, () => nextTurn(this.#clock)) as Promise<ResponseOf<Method>>;
   }
 
   /** Throws for calls that never reach their handler. */

@@ -22,8 +22,7 @@ import {
 import type { Authoriser } from '../apply/authorise.ts';
 import type { Command, CommandResult } from '../apply/command.ts';
 import { putCostBytes, txnCostBytes } from '../apply/quota.ts';
-import { txnResponse } from '../apply/responses.ts';
-import { orThrow, storeError } from '../apply/store-error.ts';
+import { storeError } from '../apply/store-error.ts';
 import { countTxn } from '../metrics/count-applied.ts';
 import type { NodePort } from '../node-port.ts';
 import { demand, type Identity } from './auth/identity.ts';
@@ -31,7 +30,7 @@ import type { CompactionDriver } from './compaction-driver.ts';
 import { headerAt, stamp } from './header.ts';
 import { LargeRanges } from './large-ranges.ts';
 import type { QuotaGuard } from './quota-guard.ts';
-import { readRange, streamRange } from './range-reader.ts';
+import { readRange, readTxn, streamRange } from './range-reader.ts';
 
 /** What the service needs beside its node. */
 export interface KvParts {
@@ -64,7 +63,7 @@ export function kvHandlers(parts: KvParts): Handlers {
       const result = await propose(parts, { kind: 'deleteRange', request }, context);
       return stamp(node, expectKind(result, 'deleteRange').response);
     },
-    'etcdserverpb.KV/Txn': (request, context) => txn(parts, request, context),
+    'etcdserverpb.KV/Txn': (request, context) => txn({ ...parts, large }, request, context),
     'etcdserverpb.KV/Compact': async (request, context) => {
       const result = await propose(parts, { kind: 'compact', request }, context);
       const { revision } = expectKind(result, 'compact');
@@ -130,11 +129,11 @@ async function put(
 }
 
 async function txn(
-  parts: KvParts,
+  parts: KvParts & { readonly large: LargeRanges },
   request: TxnRequest,
   context: CallContext,
 ): Promise<TxnResponse> {
-  const { node, identity } = parts;
+  const { node, identity, large } = parts;
   await makeRoom(parts, txnCostBytes(request), context, (caller) => caller.txn(request));
   refuse(checkTxn(request, node.limits.maxTxnOps));
   const ranges = rangesOf(request);
@@ -144,7 +143,7 @@ async function txn(
     const mayBeStale = ranges.length > 0 && ranges.every((one) => one.serializable);
     if (!mayBeStale) await node.readBarrier();
     if (identity.isRequired) demand(identity.authoriser(caller).txn(request));
-    const response = orThrow(() => txnResponse(node.state.store.txn(request)));
+    const response = await readTxn(node, request, { large, context });
     countTxn(node.metrics, request, response);
     return stamp(node, response);
   }

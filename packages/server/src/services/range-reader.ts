@@ -1,67 +1,103 @@
 /**
- * Reads ranges of any size without holding the loop: small ones in one go, large ones in slices at one revision, with a
- * turn for everybody else between two slices.
+ * Reads ranges, and transactions of ranges, of any size without holding the loop: in short steps at one revision, with a
+ * turn for everybody else after about a millisecond of them.
  */
-import type {
-  CallContext,
-  KeyValue,
-  RangeRequest,
-  RangeResponse,
-  RangeStreamResponse,
-  ResponseSink,
+import type { RangePlan, SteppedRead } from '@etcd-ts/mvcc';
+import {
+  type CallContext,
+  EtcdError,
+  type KeyValue,
+  type RangeRequest,
+  type RangeResponse,
+  type RangeStreamResponse,
+  type ResponseSink,
+  type TxnRequest,
+  type TxnResponse,
 } from '@etcd-ts/protocol';
-import { rangeResponse } from '../apply/responses.ts';
+import { rangeResponse, txnResponse } from '../apply/responses.ts';
 import { orThrow } from '../apply/store-error.ts';
 import type { NodePort } from '../node-port.ts';
 import { headerAt } from './header.ts';
 import type { LargeRanges } from './large-ranges.ts';
-import { nextTurn } from './turns.ts';
+import { nextTurn, stepTurns } from './turns.ts';
 
-/** Most entries read in one turn. */
-const SLICE_ENTRIES = 1_000;
-/** Most bytes read in one turn, but for a single larger entry. */
-const SLICE_BYTES = 1 << 20;
-/** Slices after which a range counts as large. */
-const LARGE_RANGE_SLICES = 2;
+/** Entries handled in one step: less than a millisecond, also where each is read from the disk. */
+const STEP_ENTRIES = 64;
+/** Bytes read in one step, but for a single larger entry. */
+const STEP_BYTES = 64 << 10;
+/** Steps after which a read counts as large: some 2,000 entries, or 2 MiB. */
+const LARGE_READ_STEPS = 32;
+/** Most entries of a stream's message. */
+const MESSAGE_ENTRIES = 1_000;
+/** Most bytes of it, but for a single larger entry. */
+const MESSAGE_BYTES = 1 << 20;
 /** Keys in the first message of a stream, so that the reader has something early (etcd 3.7). */
 const FIRST_CHUNK_ENTRIES = 10;
 /** RangeRequest.sortTarget and sortOrder. */
 const KEY = 0;
 const DESCEND = 2;
 
-/** What large ranges wait for. */
+/** What large reads wait for. */
 export interface RangeTurns {
   readonly large: LargeRanges;
-  /** The caller's; asked for by large ranges alone. */
+  /** The caller's; asked for by large reads alone. */
   readonly context: Pick<CallContext, 'signal'>;
 }
 
 /**
  * Answers a range request; header with the revision alone.
  *
- * @throws EtcdError COMPACTED, FUTURE_REV; the signal's reason for a large one that is not wanted any more.
+ * @throws EtcdError COMPACTED, FUTURE_REV; UNAVAILABLE when the database was closed meanwhile; the signal's reason for a
+ * large one that is not wanted any more.
  */
 export async function readRange(
   node: NodePort,
   request: RangeRequest,
-  { large, context }: RangeTurns,
+  turns: RangeTurns,
 ): Promise<RangeResponse> {
   const { store } = node.state;
   if (isSmall(request, store.revision)) return rangeResponse(orThrow(() => store.range(request)));
-  const plan = orThrow(() => store.rangePlan(request));
+  const read = orThrow(() => store.steppedRange(request));
+  return rangeResponse(await inSteps(node, read, turns));
+}
+
+/**
+ * Answers a transaction of ranges alone; header with the revision alone. All of it is read at one revision.
+ *
+ * @throws EtcdError as {@link readRange}.
+ */
+export async function readTxn(
+  node: NodePort,
+  request: TxnRequest,
+  turns: RangeTurns,
+): Promise<TxnResponse> {
+  const { store } = node.state;
+  if (isSmallTxn(request, store.revision)) return txnResponse(orThrow(() => store.txn(request)));
+  return txnResponse(await inSteps(node, store.steppedTxn(request), turns));
+}
+
+/** Reads to the end, with turns for everybody else in between, and closes the read. */
+async function inSteps<T>(
+  node: NodePort,
+  read: SteppedRead<T>,
+  { large, context }: RangeTurns,
+): Promise<T> {
+  const afterStep = stepTurns(node.clock);
   let leave: (() => void) | undefined;
   try {
-    const kvs: KeyValue[] = [];
-    for (let slices = 1; ; slices++) {
-      const slice = orThrow(() => plan.next(SLICE_ENTRIES, SLICE_BYTES));
-      if (slice === undefined) return rangeResponse(plan.finish(kvs));
-      for (const kv of slice) kvs.push(kv);
-      if (slices === LARGE_RANGE_SLICES) leave = await large.enter(context.signal);
-      await nextTurn(node.clock);
+    for (let steps = 1; ; steps++) {
+      if (orThrow(() => read.step(STEP_ENTRIES, STEP_BYTES))) return read.result;
+      if (steps === LARGE_READ_STEPS) leave = await large.enter(context.signal);
+      const turn = afterStep();
+      if (turn === undefined) continue;
+      await turn;
+      if (leave !== undefined && context.signal.aborted) {
+        throw EtcdError.from(context.signal.reason);
+      }
     }
   } finally {
     leave?.();
-    plan.close();
+    read.close();
   }
 }
 
@@ -91,22 +127,24 @@ export async function streamRange(
   if (!isPassedOn(request)) {
     const whole = await readRange(node, request, { large: target.large, context: target });
     const { kvs, more, count } = whole;
-    for (let at = 0; ; at += SLICE_ENTRIES) {
-      const part = kvs.slice(at, at + SLICE_ENTRIES);
-      if (at + SLICE_ENTRIES >= kvs.length) {
+    for (let at = 0; ;) {
+      const end = messageEnd(kvs, at);
+      const part = kvs.slice(at, end);
+      if (end >= kvs.length) {
         const header = { ...full, revision: whole.header?.revision ?? 0 };
         target.responses.send({ rangeResponse: { header, kvs: part, more, count } });
         return;
       }
       if (!(await sendPart(node, part, target))) return;
+      at = end;
     }
   }
   const plan = orThrow(() => node.state.store.rangePlan(request));
-  const bytesMax = Math.min(SLICE_BYTES, node.limits.maxRequestBytes);
+  const bytesMax = Math.min(MESSAGE_BYTES, node.limits.maxRequestBytes);
   try {
     let part = orThrow(() => plan.next(FIRST_CHUNK_ENTRIES, bytesMax)) ?? [];
     for (;;) {
-      const next = orThrow(() => plan.next(SLICE_ENTRIES, bytesMax));
+      const next = await nextPart(node, plan, bytesMax);
       if (next === undefined) {
         const header = { ...full, revision: plan.headerRevision };
         const last = { header, kvs: part, more: false, count: plan.count };
@@ -119,6 +157,37 @@ export async function streamRange(
   } finally {
     plan.close();
   }
+}
+
+/** Where the message that begins with this entry ends. */
+function messageEnd(kvs: readonly KeyValue[], start: number): number {
+  let at = start;
+  for (let bytes = 0; at < kvs.length && at < start + MESSAGE_ENTRIES; at++) {
+    if (bytes >= MESSAGE_BYTES) break;
+    bytes += (kvs[at]?.key.length ?? 0) + (kvs[at]?.value.length ?? 0);
+  }
+  return at;
+}
+
+/** The entries of a plan's next message, read in steps; undefined at the end. */
+async function nextPart(
+  node: NodePort,
+  plan: RangePlan,
+  bytesMax: number,
+): Promise<KeyValue[] | undefined> {
+  const afterStep = stepTurns(node.clock);
+  const part: KeyValue[] = [];
+  for (let bytes = 0; part.length < MESSAGE_ENTRIES && bytes < bytesMax;) {
+    const slice = orThrow(() => plan.next(STEP_ENTRIES, Math.min(STEP_BYTES, bytesMax - bytes)));
+    if (slice === undefined) return part.length === 0 ? undefined : part;
+    for (const kv of slice) {
+      part.push(kv);
+      bytes += kv.key.length + kv.value.length;
+    }
+    const turn = afterStep();
+    if (turn !== undefined) await turn;
+  }
+  return part;
 }
 
 /** Sends a message that is not the last. False: nobody listens any more. */
@@ -149,13 +218,18 @@ function isInKeyOrder(request: RangeRequest): boolean {
   );
 }
 
-/**
- * One key; or now, a count, or a page in key order: the store answers it in one go. Of the past a count has to look at
- * every key of the range.
- */
+/** One key, or what is counted now: of the past a count has to look at every key of the range. */
 function isSmall(request: RangeRequest, current: number): boolean {
   if (request.rangeEnd.length === 0) return true;
-  if (request.revision > 0 && request.revision < current) return false;
-  if (request.countOnly) return true;
-  return request.limit > 0 && request.limit <= SLICE_ENTRIES && isInKeyOrder(request);
+  return request.countOnly && (request.revision <= 0 || request.revision >= current);
+}
+
+/** Everything in it is small. */
+function isSmallTxn({ compare, success, failure }: TxnRequest, current: number): boolean {
+  return (
+    compare.every(({ rangeEnd }) => rangeEnd.length === 0) &&
+    [...success, ...failure].every(
+      ({ request }) => request?.$case === 'requestRange' && isSmall(request.value, current),
+    )
+  );
 }

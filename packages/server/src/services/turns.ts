@@ -25,6 +25,28 @@ export async function idleTurn(clock: Clock): Promise<void> {
   }
 }
 
+/** How long the steps of one worker may hold the loop, but for what the last of them goes beyond. */
+const TURN_MS = 1;
+/** Steps after which a turn ends in any case: in a simulation no time passes within one. */
+const TURN_STEPS = 16;
+
+/**
+ * Turns for one worker that works in short steps: to be called after each. Gives what to wait for when it is everybody
+ * else's turn.
+ */
+export function stepTurns(clock: Clock): () => Promise<void> | undefined {
+  let beganMs = clock.monotonicMs();
+  let steps = 0;
+  return () => {
+    steps += 1;
+    if (steps < TURN_STEPS && clock.monotonicMs() - beganMs < TURN_MS) return undefined;
+    return nextTurn(clock).then(() => {
+      beganMs = clock.monotonicMs();
+      steps = 0;
+    });
+  };
+}
+
 /** Resolves after so many milliseconds, or at once when the signal is aborted. Never rejects. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -8,7 +8,13 @@
  * - Which one counts after a crash follows from their content and the log alone (`chooseDatabase`).
  */
 import { assert } from '@etcd-ts/base';
-import { type Backend, readApplied, restoreSnapshot, snapshotStore } from '@etcd-ts/mvcc';
+import {
+  type Backend,
+  type MvccStore,
+  readApplied,
+  restoreSnapshot,
+  snapshotStore,
+} from '@etcd-ts/mvcc';
 import type { LogIndex, SnapshotMeta } from '@etcd-ts/raft';
 import type { ReplicatedState } from '../apply/replicated-state.ts';
 import { type BackendStore, DamagedDatabaseError } from '../env.ts';
@@ -125,6 +131,15 @@ export interface DatabaseParts {
   readonly clock: Clock;
 }
 
+/** How long a database that is not the state any more is kept for those who still read it: snapshots are, to their end. */
+const RETIRED_READS_MS = 60_000;
+
+/** A database that is not the state any more. */
+interface Retired extends Database {
+  readonly store: MvccStore;
+  isUnread: boolean;
+}
+
 /** The databases of a running node. */
 export class Databases {
   readonly #parts: DatabaseParts;
@@ -133,7 +148,8 @@ export class Databases {
   #incoming: (Database & { readonly index: LogIndex }) | undefined;
   /** Snapshots being read; the database that they read is not closed before they end. */
   #readers = 0;
-  #retired: Database[] = [];
+  #retired: Retired[] = [];
+  #removing: Promise<void> = Promise.resolve();
 
   constructor(parts: DatabaseParts, current: Database) {
     this.#parts = parts;
@@ -180,7 +196,10 @@ export class Databases {
     this.#incoming = { ...database, index: meta.index };
   }
 
-  /** The log begins behind the snapshot: its database becomes the state, the old one goes. */
+  /**
+   * The log begins behind the snapshot: its database becomes the state. The old one goes when nobody reads it any more:
+   * who began to read goes on at the revision at which he began, for {@link RETIRED_READS_MS} at most.
+   */
   async install(meta: SnapshotMeta, state: ReplicatedState): Promise<void> {
     const incoming = this.#incoming;
     assert(
@@ -188,10 +207,11 @@ export class Databases {
       () => `snapshot ${meta.index} is to be installed, received was ${incoming?.index}`,
     );
     this.#incoming = undefined;
+    const { store } = state;
     await state.replace(incoming.backend);
-    this.#retired.push(this.#current);
+    this.#retire(this.#current, store);
     this.#current = incoming;
-    await this.#removeRetired();
+    await this.#removing;
   }
 
   /** Throws away what was received. */
@@ -202,16 +222,34 @@ export class Databases {
     await removeDatabases(this.#store, [incoming]);
   }
 
-  /** Closes everything. */
-  async close(): Promise<void> {
-    const all = [this.#current, this.#incoming, ...this.#retired];
+  /** Closes everything; who reads over several turns hears of it with his next step. */
+  async close({ store }: ReplicatedState): Promise<void> {
+    const retired = this.#retired;
+    this.#retired = [];
+    for (const { store: old } of retired) old.endReads();
+    store.endReads();
+    await this.#removing.catch(() => undefined);
+    const all = [this.#current, this.#incoming, ...retired];
     for (const database of all) await database?.backend.close();
+  }
+
+  #retire(database: Database, store: MvccStore): void {
+    const retired: Retired = { ...database, store, isUnread: false };
+    this.#retired.push(retired);
+    const timer = this.#parts.clock.after(RETIRED_READS_MS, () => store.endReads('reads'));
+    store.whenUnread(() => {
+      timer.cancel();
+      retired.isUnread = true;
+      this.#removing = this.#removeRetired();
+      // Who waits for it is told; after that, what cannot be removed now is removed at the next start.
+      this.#removing.catch(() => undefined);
+    });
   }
 
   async #removeRetired(): Promise<void> {
     if (this.#readers > 0) return;
-    const retired = this.#retired;
-    this.#retired = [];
-    await removeDatabases(this.#store, retired);
+    const unread = this.#retired.filter(({ isUnread }) => isUnread);
+    this.#retired = this.#retired.filter(({ isUnread }) => !isUnread);
+    await removeDatabases(this.#store, unread);
   }
 }

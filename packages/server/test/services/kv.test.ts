@@ -1,6 +1,6 @@
 import { memberId, utf8 } from '@etcd-ts/base';
 import { Compare, RequestOp } from '@etcd-ts/protocol';
-import type { RangeResponse } from '@etcd-ts/protocol';
+import type { RangeResponse, TxnResponse } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
 import { failure, harness, keysOf, op, valueIs } from './harness.ts';
 import { turns } from './manual-clock.ts';
@@ -12,6 +12,7 @@ const EQUAL = 0;
 const NOT_EQUAL = 3;
 const MOD = 3;
 const DESCEND = 2;
+const VALUE = 4;
 
 describe('headers', () => {
   test('a put, delete or txn is answered with the revision at which it wrote', async () => {
@@ -202,6 +203,41 @@ describe('transactions', () => {
     await put('a');
     await txn({ compare: [valueIs('a', EQUAL, '')], success: [op.range('a')] });
     expect(node.proposed.map(({ kind }) => kind)).toEqual(['put']);
+  });
+
+  test('of large ranges and compares gives others their turn, and sees one revision', async () => {
+    const { put, del, txn } = await harness();
+    for (let i = 0; i < 1_500; i++) await put(`k${String(i).padStart(4, '0')}`, String(i % 7));
+    const compare = [{ ...valueIs('k', NOT_EQUAL, '7'), ...ALL }];
+    const sorted = op.range('k', { ...ALL, sortOrder: DESCEND, sortTarget: VALUE, limit: 1_400 });
+    const past = op.range('k', { ...ALL, revision: 800, countOnly: true });
+    let answer: TxnResponse | undefined;
+    const reading = txn({ compare, success: [sorted, op.range('k', ALL), past] }).then(
+      (response) => (answer = response),
+    );
+    await turns(1);
+    await put('k0000', '7');
+    await del('k0001');
+    expect(answer).toBeUndefined();
+    await reading;
+    expect(answer).toMatchObject({ succeeded: true, header: { revision: 1_501 } });
+    const [first, second, third] = (answer?.responses ?? []).map(({ response }) =>
+      response?.$case === 'responseRange' ? response.value : undefined,
+    );
+    expect(first).toMatchObject({ count: 1_500, more: true });
+    expect(first?.kvs).toHaveLength(1_400);
+    expect(first?.kvs[0]?.value).toEqual(utf8('6'));
+    expect([second?.kvs.length, third?.count]).toEqual([1_500, 799]);
+    expect(second?.kvs[0]?.value).toEqual(utf8('0'));
+  });
+
+  test('of large ranges are refused like small ones', async () => {
+    const { put, txn } = await harness();
+    await put('a');
+    const future = op.range('a', { ...ALL, revision: 9 });
+    expect(await failure(txn({ success: [op.range('a', ALL), future] }))).toBe('FUTURE_REV');
+    const other = txn({ compare: [valueIs('a', NOT_EQUAL, '')], success: [future] });
+    expect((await other).succeeded).toBe(false);
   });
 
   test('that only read serializably need no barrier; with one linearizable range they do', async () => {

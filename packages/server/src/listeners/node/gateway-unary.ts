@@ -1,7 +1,7 @@
 import { EtcdError, type MethodName, type Rpc, Status, type UnaryHandler } from '@etcd-ts/protocol';
 import type { CountedCall } from '../../metrics/call-metrics.ts';
 import { type AnswerBudget, SMALL_ANSWER_BYTES } from '../answer-budget.ts';
-import { isLargeRange, jsonPieces } from '../large-answer.ts';
+import { jsonPieces, largeAnswer } from '../large-answer.ts';
 import type { ListenerContext } from '../call-context.ts';
 import { JsonMappingError, messageFromJson } from '../gateway/from-json.ts';
 import { httpStatus } from '../gateway/http-status.ts';
@@ -53,9 +53,11 @@ export async function answerUnary(
     const request = decodeRequest(call, readJson(text)?.value ?? NOTHING, text);
     counted.received();
     const message = await Promise.race([handler(request, context), cancelled(context)]);
-    const body = isLargeRange(rpc.name, message)
-      ? await jsonPieces(message, turn)
-      : messageToJson(rpc.response as never, message as never);
+    const large = largeAnswer(rpc.name, message);
+    const body =
+      large === undefined
+        ? messageToJson(rpc.response as never, message as never)
+        : await jsonPieces(large, turn);
     waitFor(call, body);
     counted.sent();
     counted.ended();
