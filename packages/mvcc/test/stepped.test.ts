@@ -16,9 +16,7 @@ let store: MvccStore;
 /** Revisions: b 2, a 3, c 4, a 5 (again), d 6. */
 beforeEach(async () => {
   store = await openStore(memoryBackend());
-  for (const [key, value] of ['b3', 'a9', 'c2', 'a1', 'd0'].map((text) => [...text])) {
-    store.put(put(key ?? '', value));
-  }
+  for (const text of ['b3', 'a9', 'c2', 'a1', 'd0']) store.put(put(text.charAt(0), text.slice(1)));
 });
 
 const keys = ({ kvs }: RangeResult): string =>
