@@ -315,9 +315,9 @@ const mvcc: readonly Mutant[] = [
   {
     name: 'a transaction compares creation in place of modification',
     area: 'mvcc',
-    file: 'mvcc/src/txn.ts',
-    find: 'order(index.mainOf(slot), wantedNumber(compare))',
-    replace: 'order(index.createOf(slot), wantedNumber(compare))',
+    file: 'mvcc/src/compare.ts',
+    find: 'order(kv.modRevision, wantedNumber(compare))',
+    replace: 'order(kv.createRevision, wantedNumber(compare))',
     profile: 'calm',
   },
   {
