@@ -13,16 +13,24 @@ const machine = (seed: number) => {
   const image = new DiskImage();
   const times = { meanSyncUs: 100, meanReadUs: 10 };
   const power = world.random('power');
+  const complaints: string[] = [];
   const boot = () => {
     const process = new SimProcess(world, 'p');
     const losePower = (): void => {
       process.kill();
       image.losePower(power);
     };
-    const disk = new SimDisk({ image, process, random: world.random('disk'), times, losePower });
+    const disk = new SimDisk({
+      image,
+      process,
+      random: world.random('disk'),
+      times,
+      losePower,
+      complain: (invariant) => void complaints.push(invariant),
+    });
     return { process, disk, losePower };
   };
-  return { world, image, boot };
+  return { world, image, boot, complaints };
 };
 const contentOf = async (disk: SimDisk, path: string): Promise<Uint8Array> => {
   const file = await disk.open(path, 'read');
@@ -33,6 +41,47 @@ const contentOf = async (disk: SimDisk, path: string): Promise<Uint8Array> => {
 const sectors = (count: number, fill: number): Uint8Array => new Uint8Array(count * 512).fill(fill);
 
 describe('the simulated disk', () => {
+  it.each([
+    { name: 'syncs once more (DK3)', fails: 'sync', next: 'sync', found: ['DK3'] },
+    {
+      name: 'writes on after a sync that failed (DK3)',
+      fails: 'sync',
+      next: 'write',
+      found: ['DK3'],
+    },
+    {
+      name: 'writes on where there was no room (DK4)',
+      fails: 'write',
+      next: 'write',
+      found: ['DK4'],
+    },
+    { name: 'only goes on running (DK3)', fails: 'sync', next: 'sleep', found: ['DK3'] },
+    { name: 'ends', fails: 'sync', next: 'end', found: [] },
+  ])('tells of a process that fails to write and $name', async ({ fails, next, found }) => {
+    const { world, image, boot, complaints } = machine(1);
+    const { disk, process } = boot();
+    await drive(world, async () => {
+      await disk.makeDirectory('/d');
+      const file = await disk.open('/d/f', 'create');
+      const write = (): void => file.write(0, sectors(1, 1));
+      if (fails === 'write') {
+        image.freeBytes = 0;
+        expect(write).toThrow('ENOSPC');
+        image.freeBytes = 1_000_000;
+      } else {
+        write();
+        image.failsNextSync = true;
+        await expect(file.sync()).rejects.toThrow('EIO');
+      }
+      if (next === 'sync') await file.sync();
+      if (next === 'write') write();
+      if (next === 'end') process.kill();
+      if (next !== 'sleep' && next !== 'end') expect(complaints).toEqual(found);
+      await new Promise<void>((resolve) => void world.schedule(6_000_000, 'later', resolve));
+    });
+    expect([...new Set(complaints)]).toEqual(found);
+  });
+
   it('keeps what was synced over a power loss, and any sectors of the rest', async () => {
     const kept = new Set<string>();
     for (let seed = 0; seed < 40; seed++) {

@@ -1,4 +1,6 @@
+import { EtcdError } from '@etcd-ts/protocol';
 import type { Entry, Message } from '@etcd-ts/raft';
+import type { NodePort } from '@etcd-ts/server';
 import { describe, expect, it } from 'vitest';
 import { Ghost, type State } from '../src/cluster/ghost.ts';
 import { resolveUnknown } from '../src/cluster/resolve-unknown.ts';
@@ -14,6 +16,8 @@ class FakeState {
   hash = 'a';
   /** Planted: so many revisions too many with the next command. */
   extraRevisions = 0;
+  /** Planted: it refuses the next command. */
+  refusal: EtcdError | undefined;
   leases = new Map<bigint, string[]>();
   lessor = {
     exists: (id: bigint) => this.leases.has(id),
@@ -29,7 +33,7 @@ class FakeState {
       if ((this.leases.get(id)?.length ?? 0) > 0) this.store.revision++;
       this.leases.delete(id);
     }
-    return {};
+    return this.refusal ?? {};
   }
   applyEmpty(index: number): void {
     this.appliedIndex = index;
@@ -56,6 +60,8 @@ const setUp = () => {
   const found = (): string[] => ghost.findings.violations.map((each) => each.invariant);
   return { ghost, member, found };
 };
+/** What of a node the ghost looks at. */
+const memberIn = (state: FakeState) => ({ memberId: 12n, state, status: () => status(1, false) });
 const command = (value: string) => ({ ...put('k', value), kind: 'put' as const });
 const entry = (index: number, value: string, term = 1) => ({
   index,
@@ -182,14 +188,57 @@ describe('the ghost', () => {
     const expired = { kind: 'leaseRevokeExpired', ids: [5n, 6n], term: 1, asOfIndex: 0 };
     state.apply({ index: 1, term: 1, command: expired });
     expect(ghost.leaseEndings).toMatchObject([
-      { leaseId: 5n, expired: true, revision: 2, hadKeys: true },
-      { leaseId: 6n, expired: true, revision: 2, hadKeys: false },
+      { leaseId: 5n, expired: true, revision: 2, keys: ['k'] },
+      { leaseId: 6n, expired: true, revision: 2, keys: [] },
     ]);
     expect(found()).toEqual([]);
     state.leases.set(7n, ['k', 'l']);
     state.extraRevisions = 1;
     state.apply({ index: 2, term: 1, command: { ...expired, ids: [7n] } });
     expect(found()).toContain('L3');
+  });
+
+  it('sees a lease that the command of a deposed leader ended (L4)', () => {
+    const { member, found } = setUp();
+    const state = member(1);
+    state.leases.set(5n, []);
+    const expired = { kind: 'leaseRevokeExpired', ids: [5n], term: 1, asOfIndex: 0 };
+    state.apply({ index: 1, term: 2, command: expired });
+    expect(found()).toEqual(['L4']);
+  });
+
+  it('sees an entry that one member refuses and another does not (AU3)', () => {
+    const { member, found } = setUp();
+    member(1).apply(entry(1, 'x'));
+    const other = member(2);
+    other.refusal = new EtcdError('PERMISSION_DENIED');
+    other.apply(entry(1, 'x'));
+    expect(found()).toEqual(['AU3']);
+  });
+
+  it('sees a read that is served before its member has what was committed (R10)', async () => {
+    const { ghost, member, found } = setUp();
+    member(1).apply(entry(1, 'x'));
+    const reader = { ...memberIn(new FakeState()), readBarrier: () => Promise.resolve() };
+    ghost.join(2, reader as unknown as NodePort);
+    await reader.readBarrier();
+    expect(found()).toEqual(['R10']);
+  });
+
+  it('accepts a read that waits until its member has it', async () => {
+    const { ghost, member, found } = setUp();
+    member(1).apply(entry(1, 'x'));
+    const state = new FakeState();
+    const reader = {
+      ...memberIn(state),
+      readBarrier: () => {
+        state.appliedIndex = 1;
+        return Promise.resolve();
+      },
+    };
+    ghost.join(2, reader as unknown as NodePort);
+    await reader.readBarrier();
+    expect(found()).toEqual([]);
   });
 });
 
@@ -232,6 +281,11 @@ describe('what the log says of unknown outcomes', () => {
   it('sees what happened although its client was told otherwise (K5)', () => {
     const failed = operation(1, 'a', { kind: 'failed', code: 'UNAVAILABLE' });
     expect(judge([failed], ['a']).found).toEqual(['K5']);
+  });
+
+  it('sees what happened although its client was told that he may not (AU4)', () => {
+    const refused = operation(1, 'a', { kind: 'failed', code: 'PERMISSION_DENIED' });
+    expect(judge([refused], ['a']).found).toEqual(['AU4']);
   });
 
   it('sees what nobody asked for (K5)', () => {

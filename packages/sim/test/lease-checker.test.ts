@@ -37,7 +37,7 @@ const expiry = (atUs: number, revision = 5): LeaseEnding => ({
   expired: true,
   atUs,
   revision,
-  hadKeys: true,
+  keys: ['k'],
 });
 const judge = (operations: Operation[], more: Partial<LeaseEvidence> = {}): string[] =>
   checkLeases({

@@ -1,20 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { generatePlan, type Plan, type Run, runPlan } from '../src/index.ts';
+import { type Run, runPlan } from '../src/index.ts';
 import { beginAdminFault } from '../src/faults/admin.ts';
 import type { Scene } from '../src/faults/scene.ts';
-import type { PlannedFault } from '../src/plan/planned-fault.ts';
+import { quietPlan } from './fixtures/quiet-plan.ts';
 
-/** Three members that have written enough for their disks to go wrong, and exactly these faults. */
-const quiet = (safetyMs: number, faults: readonly PlannedFault[] = []): Plan => {
-  const steps = Array.from({ length: 100 }, (_, i) => ({
-    atMs: 500 + 20 * i,
-    do: 'put' as const,
-    key: i % 3,
-    leased: false,
-  }));
-  const clients = [{ id: 1, member: 1, timeoutMs: 500, steps }];
-  return { ...generatePlan(3, 'light'), clients, faults, safetyMs };
-};
 const found = (violations: readonly { readonly invariant: string }[]): string[] => [
   ...new Set(violations.map((each) => each.invariant)),
 ];
@@ -22,7 +11,7 @@ const damage = { kind: 'damage', target: 2, what: 'unreadable' } as const;
 
 describe('a healed cluster', { timeout: 60_000 }, () => {
   it('is found wanting when a member does not come back (LV1)', async () => {
-    const { violations } = await runPlan(quiet(1_000), {
+    const { violations } = await runPlan(quietPlan(1_000), {
       watch: ({ cluster }: Run) =>
         cluster.world.schedule(900_000, 'planted', () => cluster.member(2).process?.pause()),
     });
@@ -31,7 +20,7 @@ describe('a healed cluster', { timeout: 60_000 }, () => {
   });
 
   it('is found wanting when leaders go on changing although all is well (LV2)', async () => {
-    const { violations } = await runPlan(quiet(1_000), {
+    const { violations } = await runPlan(quietPlan(1_000), {
       watch: ({ cluster }: Run) => {
         for (const [i, atMs] of [4_000, 5_500, 7_000, 8_500].entries()) {
           cluster.world.schedule(atMs * 1000, 'planted', () => {
@@ -46,7 +35,7 @@ describe('a healed cluster', { timeout: 60_000 }, () => {
 
   it('replaces a member whose log is refused, whatever else the operator has begun', async () => {
     const { violations, coverage } = await runPlan(
-      quiet(12_000, [
+      quietPlan(12_000, [
         { atMs: 500, forMs: 7_500, kind: 'grow', asLearner: false, handsOver: false },
         // The machine that was added goes before this one comes back and says what is wrong with its disk.
         { atMs: 7_600, forMs: 1_000, ...damage },
@@ -62,7 +51,7 @@ describe('a healed cluster', { timeout: 60_000 }, () => {
 
   it('keeps its sound members while the disk of another one has gone bad', async () => {
     const { violations, coverage } = await runPlan(
-      quiet(8_000, [
+      quietPlan(8_000, [
         { atMs: 3_000, forMs: 2_000, ...damage },
         { atMs: 4_000, forMs: 100, kind: 'replace', target: 3, asLearner: false },
       ]),

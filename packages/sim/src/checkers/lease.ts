@@ -1,5 +1,6 @@
 /**
- * Leases (L1, L2, L5, L7). What the end of a lease deletes (L3, L6) the replay of the key-value history judges.
+ * Leases (L1, L2, L5, L7). That an end deletes its keys (L3) the replay of the key-value history judges, which keys those
+ * are (L6) `attachment.ts`.
  *
  * Time here is true time: a node's clock may go faster by at most the drift that the run allows, and a change of leader
  * may let an answer of the deposed leader stand for as long as that node did not know.
@@ -18,8 +19,8 @@ export interface LeaseEnding {
   readonly atUs: number;
   /** The store's revision after it. */
   readonly revision: number;
-  /** It had keys, so that the revision is its own. */
-  readonly hadKeys: boolean;
+  /** Those that went with it, ascending; with any, the revision is its own. */
+  readonly keys: readonly string[];
 }
 
 /** What leases are judged by. */
@@ -99,7 +100,7 @@ function checkEnding(
     if (ending.expired && renewal.returnedUs <= ending.atUs) {
       checkNotEarly(evidence, story, ending, renewal, findings);
     }
-    if (renewal === story.grant || !ending.hadKeys) continue;
+    if (renewal === story.grant || ending.keys.length === 0) continue;
     const revision = renewal.outcome.kind === 'ok' ? responseRevision(renewal.outcome.response) : 0;
     if (revision >= ending.revision) {
       findings.add(

@@ -5,6 +5,7 @@
  * What always holds: the ghost only looks; nothing that a member does depends on it.
  */
 import { toLatin1 } from '@etcd-ts/base';
+import { EtcdError } from '@etcd-ts/protocol';
 import type { ConfState, Entry, Message } from '@etcd-ts/raft';
 import type { NodePort, NodeStatus, Served } from '@etcd-ts/server';
 import type { LeaseEnding } from '../checkers/lease.ts';
@@ -32,6 +33,8 @@ export interface GhostEntry {
   /** It made that revision, or several up to it. */
   readonly wrote: boolean;
   readonly command: GhostCommand | undefined;
+  /** What became of it: `ok`, or the error's code. */
+  readonly verdict: string;
   readonly atUs: number;
 }
 
@@ -53,6 +56,8 @@ export interface GhostListener {
 export type Tracer = (kind: string, ...values: readonly number[]) => void;
 
 const BOOTSTRAP = 'bootstrap';
+/** The verdict on what was not refused. */
+const DONE = 'ok';
 
 /** Configurations of a member that are remembered: messages under the last one may be on their way out. */
 const MAX_CONFIGS = 3;
@@ -79,6 +84,8 @@ export class Ghost {
   readonly promises: Promises;
   readonly claims: RaftClaims;
   snapshotsInstalled = 0;
+  /** How far each machine's member had come when the lies of its disk came out. */
+  readonly lostToLies: Map<number, number> = new Map();
   /** Whoever wants to hear. */
   readonly listeners: GhostListener[] = [];
   /** Called when an entry is applied anywhere for the first time. */
@@ -135,20 +142,21 @@ export class Ghost {
     state.apply = (entry) => {
       const before = this.#before(state, entry.command, entry.term);
       const result = apply(entry);
-      this.#applied(member, state, entry, before);
+      const verdict = EtcdError.is(result) ? result.code : DONE;
+      this.#applied(member, state, entry, { ...before, verdict });
       return result;
     };
     const applyEmpty = state.applyEmpty.bind(state);
     state.applyEmpty = (index, term) => {
       applyEmpty(index, term);
-      this.#recorded(member, state, { index, term }, 'empty', undefined, state.store.revision);
+      this.#recorded(member, state, { index, term }, { kind: 'empty' }, state.store.revision);
     };
     const applyConfig = state.applyConfig.bind(state);
     state.applyConfig = (entry) => {
       applyConfig(entry);
       this.#configured(member, state.confState);
       const steps = entry.change.steps.map((step) => `${step.op} ${step.node}`).join();
-      this.#recorded(member, state, entry, `config ${steps}`, undefined, state.store.revision);
+      this.#recorded(member, state, entry, { kind: `config ${steps}` }, state.store.revision);
     };
     state.observe({
       replaced: () => {
@@ -224,14 +232,18 @@ export class Ghost {
   #before(state: State, command: GhostCommand, term: number): LeasesBefore {
     const ids = endedBy(command, term);
     const spared = sparedBy(command, term).filter((id) => state.lessor.exists(id));
-    const leases = ids.map((id) => ({
-      id,
-      keys: state.lessor.exists(id) ? state.lessor.keysOf(id).length : -1,
-    }));
+    const leases = ids
+      .filter((id) => state.lessor.exists(id))
+      .map((id) => ({ id, keys: [...state.lessor.keysOf(id)].sort() }));
     return { revision: state.store.revision, leases, spared };
   }
 
-  #applied(member: number, state: State, entry: Applied, before: LeasesBefore): void {
+  #applied(
+    member: number,
+    state: State,
+    entry: Applied,
+    before: LeasesBefore & { readonly verdict: string },
+  ): void {
     const isFirst = entry.index > this.lastIndex;
     const { command } = entry;
     if (isFirst && before.spared.length > 0) {
@@ -241,18 +253,19 @@ export class Ghost {
       if (state.lessor.exists(id)) continue;
       this.#add('L4', `entry ${entry.index}, of a leader that was deposed, ended lease ${id}`);
     }
-    this.#recorded(member, state, entry, command.kind, command, before.revision);
+    const what = { kind: command.kind, command, verdict: before.verdict };
+    this.#recorded(member, state, entry, what, before.revision);
     if (!isFirst) return;
     let { revision } = before;
     for (const { id, keys } of before.leases) {
-      if (keys < 0 || state.lessor.exists(id)) continue;
-      if (keys > 0) revision++;
+      if (state.lessor.exists(id)) continue;
+      if (keys.length > 0) revision++;
       this.leaseEndings.push({
         leaseId: id,
         expired: entry.command.kind === 'leaseRevokeExpired',
         atUs: this.#nowUs(),
         revision,
-        hadKeys: keys > 0,
+        keys,
       });
     }
     if (before.leases.length > 0 && revision !== state.store.revision) {
@@ -267,8 +280,7 @@ export class Ghost {
     member: number,
     state: State,
     at: { readonly index: number; readonly term: number },
-    kind: string,
-    command: GhostCommand | undefined,
+    { kind, command, verdict = DONE }: Recorded,
     revisionBefore: number,
   ): void {
     const stateHash = state.stateHash();
@@ -285,13 +297,22 @@ export class Ghost {
       const atUs = this.#nowUs();
       const { index, term } = at;
       const decidedBy = Math.max(term, this.#nodes.get(member)?.status().term ?? term);
-      this.entries[index] = { term, decidedBy, kind, stateHash, revision, wrote, command, atUs };
+      const entry = { term, decidedBy, kind, stateHash, revision, wrote, command, verdict, atUs };
+      this.entries[index] = entry;
       this.onFirstApply?.(index, term, this.#configs.get(member) ?? []);
       return;
     }
-    if (known.term === at.term && known.kind === kind && known.stateHash === stateHash) return;
+    const isEqual = known.term === at.term && known.kind === kind && known.verdict === verdict;
+    if (isEqual && known.stateHash === stateHash) return;
     const isSame =
       known.term === at.term && printOf(known.command, known.kind) === printOf(command, kind);
+    if (isSame && known.verdict !== verdict) {
+      this.#add(
+        'AU3',
+        `entry ${at.index} (${kind}): member ${member} says ${verdict}, another said ${known.verdict}`,
+      );
+      return;
+    }
     if (isSame) {
       this.#add(
         'R11',
@@ -322,6 +343,7 @@ export class Ghost {
         revision: state.store.revision,
         wrote: false,
         command: undefined,
+        verdict: DONE,
         atUs: this.#nowUs(),
       };
       return;
@@ -361,9 +383,16 @@ function hashOfPayload({ payload }: Entry): number {
   return payload.kind === 'command' ? hashBytes(payload.data) : payload.kind.length;
 }
 
+/** What was applied, and what became of it. */
+interface Recorded {
+  readonly kind: string;
+  readonly command?: GhostCommand;
+  readonly verdict?: string;
+}
+
 interface LeasesBefore {
   readonly revision: number;
-  readonly leases: readonly { readonly id: bigint; readonly keys: number }[];
+  readonly leases: readonly { readonly id: bigint; readonly keys: readonly string[] }[];
   /** Leases that the command names and may not end. */
   readonly spared: readonly bigint[];
 }

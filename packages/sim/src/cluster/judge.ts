@@ -1,7 +1,9 @@
 /** Puts the evidence of a run before every checker. */
+import { checkAttachments } from '../checkers/attachment.ts';
 import { checkBank } from '../checkers/bank.ts';
 import { checkCaches } from '../checkers/cache.ts';
 import { checkCompaction } from '../checkers/compaction.ts';
+import { checkDisappearance } from '../checkers/disappearance.ts';
 import { checkHeaderRevisions } from '../checkers/header-revisions.ts';
 import { checkLeases } from '../checkers/lease.ts';
 import { checkLists } from '../checkers/list.ts';
@@ -74,6 +76,12 @@ export function judge({ plan, cluster, recorder, notes, calmSinceUs }: RunEviden
       calmSinceUs,
       endUs: world.nowUs,
       scanSlackUs: EXPIRY_SLACK_US,
+    }),
+    ...checkAttachments(operations, ghost.leaseEndings, model),
+    ...checkDisappearance({
+      operations,
+      watches: recorder.watches(),
+      endings: ghost.leaseEndings,
     }),
     ...checkLocks(notes.holds, model, plan.faults.length === 0 && plan.network.lossChance === 0),
     ...checkBank(operations),

@@ -3,16 +3,16 @@
  * to where they belong.
  */
 import { utf8 } from '@etcd-ts/base';
+import { CLOSING_CLIENT, EVERYTHING } from '../history/closing.ts';
 import type { HistoryRecorder } from '../history/recorder.ts';
 import type { Plan } from '../plan/plan.ts';
 import { RecordedConnection } from '../workload/connection.ts';
 import { rangeRequest } from '../workload/wire.ts';
+import { checkAtRest } from './bounds.ts';
 import type { Operator } from './operator.ts';
 import { sleepIn } from './run-plan.ts';
 import type { SimCluster } from './sim-cluster.ts';
 
-/** The client of the liveness phase; no plan has one of this number. */
-export const CLOSING_CLIENT = 0;
 const POLL_MS = 200;
 const CALL_TIMEOUT_MS = 8_000;
 /** A transfer that was asked for before may come yet; nothing else makes an election when all is well. */
@@ -63,7 +63,24 @@ export async function awaitRecovery(
       );
     }
   }
+  checkWhatLiesCost(cluster);
+  await checkAtRest(cluster, plan);
   return calmSinceUs;
+}
+
+/** What a lying disk has lost has come back from the others (DK5). */
+function checkWhatLiesCost({ ghost, present, world }: SimCluster): void {
+  for (const { number, node } of present) {
+    const index = ghost.lostToLies.get(number) ?? 0;
+    const applied = node?.status().appliedIndex ?? 0;
+    if (applied >= index) continue;
+    ghost.findings.add(
+      'DK5',
+      `the disk of member ${number} lied, and it had applied ${index}; now all is well, and it has ${applied}`,
+      [],
+      world.nowUs,
+    );
+  }
 }
 
 function needsCalming({ faults }: Plan): boolean {
@@ -95,7 +112,7 @@ async function everyMemberServes(cluster: SimCluster, recorder: HistoryRecorder)
       CALL_TIMEOUT_MS,
     );
     if (put.kind !== 'ok') return false;
-    const request = rangeRequest('key/', { rangeEnd: utf8('key0') });
+    const request = rangeRequest(EVERYTHING, { rangeEnd: utf8(EVERYTHING) });
     const read = await recorded.call({ kind: 'range', request }, CALL_TIMEOUT_MS);
     return read.kind === 'ok';
   });

@@ -32,7 +32,7 @@ export function resolveUnknown(
     claim(asked.itemsOf(value), items, unknownRevisions, findings);
   }
   const leaseEnds = ghost.leaseEndings
-    .filter((ending) => ending.hadKeys)
+    .filter(({ keys }) => keys.length > 0)
     .map(({ leaseId, revision }) => ({ leaseId, revision }));
   return { unknownRevisions, leaseEnds };
 }
@@ -67,8 +67,9 @@ function claim(
       first.outcome.kind === 'failed'
         ? `its client was told that nothing happened (${first.outcome.code})`
         : 'it was asked for less often';
+    const isRefused = first.outcome.kind === 'failed' && isAuthError(first.outcome.code);
     findings.add(
-      'K5',
+      isRefused ? 'AU4' : 'K5',
       `${nameOf(first)} made revision ${revision} (all: ${revisions.join(', ')}), but ${how}`,
       asked.map((each) => each.id),
     );
@@ -84,6 +85,13 @@ function writesByContent(ghost: Ghost): ContentMap<number> {
     if (isWrite(kind)) written.itemsOf(contentOf(kind, entry.command)).push(entry.revision);
   }
   return written;
+}
+
+/** The caller was told that he may not. */
+function isAuthError(code: string): boolean {
+  return ['PERMISSION_DENIED', 'USER_EMPTY', 'INVALID_AUTH_TOKEN', 'AUTH_OLD_REVISION'].includes(
+    code,
+  );
 }
 
 function isWrite(kind: string): boolean {

@@ -13,6 +13,7 @@ import { type Notes, SimClient } from '../workload/sim-client.ts';
 import { WatchStream } from '../workload/watch-stream.ts';
 import { drive, UnhandledError } from '../world/node/drive.ts';
 import { World } from '../world/world.ts';
+import { watchBounds } from './bounds.ts';
 import { watchDurability } from './durability.ts';
 import { FaultInjector } from './fault-injector.ts';
 import { judge } from './judge.ts';
@@ -77,6 +78,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
   const faults = new FaultInjector(cluster);
   const run: Run = { plan, cluster, recorder, faults };
   watchDurability(cluster);
+  watchBounds(cluster);
   const sometimes = new Sometimes(run);
   options.watch?.(run);
   const notes: Notes = { holds: [], caches: [], libraries: [] };

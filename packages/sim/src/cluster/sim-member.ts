@@ -341,7 +341,16 @@ export class SimMember {
       random: world.random(`node/${name}`),
       log: this.#parts.log?.(this.number) ?? silentLogger,
       hasher: PLAIN_HASHER,
-      disk: new SimDisk({ image: this.disk, process, random, times: diskTimes, losePower, pass }),
+      disk: new SimDisk({
+        image: this.disk,
+        process,
+        random,
+        times: diskTimes,
+        losePower,
+        pass,
+        complain: (invariant, message) =>
+          ghost.findings.add(invariant, `member ${this.number}: ${message}`, [], world.nowUs),
+      }),
       backends: new SimBackends({ image: this.databases, process, random, times: diskTimes, pass }),
       peers: () =>
         new SimPeerTransport({

@@ -34,7 +34,12 @@ export interface SimDiskOptions {
   readonly losePower: () => void;
   /** Told of the points at which the process may be made to end. */
   readonly pass?: PassPoint;
+  /** Told of what no process may do whose disk has failed (DK3, DK4). */
+  readonly complain?: (invariant: 'DK3' | 'DK4', message: string) => void;
 }
+
+/** A process whose disk has failed ends within this time. */
+const END_AFTER_FAILURE_US = 5_000_000;
 
 /** How long a stalled sync sleeps before it looks again. */
 const STALL_RECHECK_US = 10_000;
@@ -43,6 +48,8 @@ const STALL_RECHECK_US = 10_000;
 export class SimDisk implements Disk {
   readonly #options: SimDiskOptions;
   readonly #ownLocks = new Set<string>();
+  /** What failed, and by which rule nothing may be written any more. */
+  #failure: { readonly invariant: 'DK3' | 'DK4'; readonly what: string } | undefined;
 
   constructor(options: SimDiskOptions) {
     this.#options = options;
@@ -158,8 +165,10 @@ export class SimDisk implements Disk {
     const { image, process, pass } = this.#options;
     pass?.('write');
     if (!process.isAlive) return;
+    this.#mayGoOn('writes', path);
     const last = Math.floor((position + bytes.length - 1) / SECTOR_BYTES);
     if (image.freeBytes < SECTOR_BYTES && inode.sector(last) === undefined) {
+      this.#failed('DK4', `a write to ${path} found no room`);
       throw new DiskError({ code: 'ENOSPC', operation: 'write', path });
     }
     const isBefore = this.#options.random.chance(0.5);
@@ -190,6 +199,7 @@ export class SimDisk implements Disk {
   /** @returns False when the disk lies: it says that it is done, and nothing is durable. */
   async #sync(operation: string, path: string, forget: () => void): Promise<boolean> {
     const { image, process, random, times } = this.#options;
+    this.#mayGoOn('syncs', path);
     const crashes = this.#countDown();
     const isBefore = random.chance(0.5);
     if (crashes && isBefore) this.#options.losePower();
@@ -198,6 +208,7 @@ export class SimDisk implements Disk {
     if (image.failsNextSync) {
       image.failsNextSync = false;
       forget();
+      this.#failed('DK3', `a sync of ${path} failed`);
       throw new DiskError({ code: 'EIO', operation, path });
     }
     if (image.liesAboutSyncs) return false;
@@ -206,6 +217,23 @@ export class SimDisk implements Disk {
       process.world.schedule(0, 'power', () => this.#options.losePower());
     }
     return true;
+  }
+
+  /** From now on the process may only end, and has to. */
+  #failed(invariant: 'DK3' | 'DK4', what: string): void {
+    const { process, complain } = this.#options;
+    if (complain === undefined || this.#failure !== undefined) return;
+    this.#failure = { invariant, what };
+    process.schedule(END_AFTER_FAILURE_US, 'failed disk', () => {
+      complain(invariant, `${what}, and the process runs ${END_AFTER_FAILURE_US} us later`);
+    });
+  }
+
+  #mayGoOn(does: string, path: string): void {
+    const { process, complain } = this.#options;
+    if (this.#failure === undefined || !process.isAlive) return;
+    const { invariant, what } = this.#failure;
+    complain?.(invariant, `${what}, and the process ${does} ${path} all the same`);
   }
 
   /** Time passes, and perhaps the power goes. */

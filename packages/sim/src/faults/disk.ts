@@ -107,10 +107,12 @@ function beginLyingSync(scene: Scene, target: number): Undo {
   };
   return () => {
     if (isOver() || disk !== member.disk || member.isRetired) return getAwayWithIt();
+    const applied = member.state?.appliedIndex ?? 0;
     member.kill();
     void atlas.mayForget(member).then((mayForget) => {
       if (mayForget) {
         count('lies that came out');
+        cluster.ghost.lostToLies.set(target, applied);
         disk.liesAboutSyncs = false;
         disk.losePower(random);
         forgive(scene, member);
