@@ -3,7 +3,7 @@
  *
  *     npx tsx packages/mvcc/scripts/mutants.ts [--only TEXT] [--part I/N]
  *
- * A run of all writes MUTANTS.md. So does the last of the parts of one: what the parts found lies beside the package's
+ * The test that saw a bug the last time (MUTANTS.md) is tried first, then all. A run of all writes MUTANTS.md. So does the last of the parts of one: what the parts found lies beside the package's
  * dependencies until then, and is void as soon as a source, a test or the list has changed. It fails when a mutant
  * survives, or when its text is no longer in the source.
  */
@@ -12,6 +12,7 @@ import {
   cpSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -21,6 +22,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { lastKillers, titlePattern } from '../../../tools/mutants/last-killers.ts';
 import { type Found, partOf, Parts } from '../../../tools/mutants/parts.ts';
 import { type Mutant, MUTANTS } from './mutant-table.ts';
 
@@ -44,6 +46,11 @@ export default {
 
 const packageFolder = join(dirname(fileURLToPath(import.meta.url)), '..');
 const repository = join(packageFolder, '..', '..');
+
+const LAST = lastKillers(readFileSync(join(packageFolder, 'MUTANTS.md'), 'utf8'), {
+  bug: 0,
+  killer: 3,
+});
 
 /** A copy of the package in a folder of its own: its dependencies are links, its sources are not. */
 function copyPackage(): string {
@@ -81,8 +88,13 @@ const STAGES: readonly (readonly string[])[] = [
   ['property', 'backend-suite'],
 ];
 
-/** Runs the tests of a copy. @returns the first that failed, or an empty string. */
-function killerOf(folder: string): string {
+/** Runs the tests of a copy. @param last Is tried first. @returns the first that failed, or an empty string. */
+function killerOf(folder: string, last?: string): string {
+  if (last !== undefined) {
+    const names = filesWith(folder, last);
+    const killer = names.length === 0 ? '' : failureOf(folder, names, ['-t', titlePattern(last)]);
+    if (killer !== '') return killer;
+  }
   for (const names of STAGES) {
     const killer = failureOf(folder, names);
     if (killer !== '') return killer;
@@ -90,12 +102,19 @@ function killerOf(folder: string): string {
   return '';
 }
 
-function failureOf(folder: string, names: readonly string[]): string {
+/** The test files in which a title stands as it is. */
+function filesWith(folder: string, title: string): string[] {
+  return readdirSync(join(folder, 'test')).filter((file) =>
+    readFileSync(join(folder, 'test', file), 'utf8').includes(title),
+  );
+}
+
+function failureOf(folder: string, names: readonly string[], only: readonly string[] = []): string {
   const vitest = join(repository, 'node_modules', 'vitest', 'vitest.mjs');
   const report = join(folder, 'report.json');
   rmSync(report, { force: true });
   const options = ['--root', folder, '--reporter=json', `--outputFile=${report}`];
-  const args = [vitest, 'run', ...names, ...options];
+  const args = [vitest, 'run', ...names, ...only, ...options];
   const run = spawnSync(process.execPath, args, {
     cwd: folder,
     encoding: 'utf8',
@@ -115,7 +134,7 @@ function judge(folder: string, mutant: Mutant): Result {
   const started = performance.now();
   try {
     writeFileSync(path, patched(folder, mutant));
-    const killer = killerOf(folder);
+    const killer = killerOf(folder, LAST.get(mutant.name));
     return { killer, seconds: Math.round((performance.now() - started) / 1000) };
   } finally {
     writeFileSync(path, original);
@@ -133,7 +152,7 @@ function table(found: readonly Found[]): string {
 
 ${found.length} bugs, planted one at a time in a copy of the package (\`npx tsx packages/mvcc/scripts/mutants.ts\`; the list
 is \`scripts/mutant-table.ts\`). ${killed} of ${found.length} are killed by the package's own tests; the last column is the first
-test that failed.
+test that failed, of those that saw it before or else of all.
 
 | bug | area | file | killed by |
 |---|---|---|---|
