@@ -287,6 +287,22 @@ describe('watches', () => {
     });
   });
 
+  test('go on when the right that they began with is taken away: it is looked at once', async () => {
+    const h = await secured([[READWRITE, 'a', SINGLE]]);
+    const alice = await h.login('alice');
+    const call = h.channel.stream('etcdserverpb.Watch/Watch', alice.options);
+    const responses = call.responses[Symbol.asyncIterator]();
+    const value = WatchCreateRequest.fromPartial({ key: utf8('a') });
+    call.send({ requestUnion: { $case: 'createRequest', value } });
+    expect((await responses.next()).value).toMatchObject({ created: true, canceled: false });
+    const right = { role: 'r', key: utf8('a'), rangeEnd: SINGLE };
+    await h.root.call('etcdserverpb.Auth/RoleRevokePermission', right);
+    expect(await failure(alice.range('a'))).toBe('PERMISSION_DENIED');
+    await h.root.put('a');
+    expect((await responses.next()).value).toMatchObject({ watchId: 0n, events: [{ type: 0 }] });
+    expect(await watchReason(h, alice, SINGLE)).toMatchObject({ canceled: true });
+  });
+
   test('of everything from a key on need more than the right to that key', async () => {
     const h = await secured([[READ, 'a', SINGLE]]);
     const alice = await h.login('alice');

@@ -131,6 +131,34 @@ describe('quota', () => {
     expect(await failure(h.put('c'))).toBe('NO_SPACE');
   });
 
+  test.each([
+    ['a put', 256 + 1 + 10, (h: Harness) => h.put('k', '0123456789')],
+    ['a lease', 64, (h: Harness) => h.grant(7n, 100)],
+    [
+      'a transaction: the branch that puts more, nested ones with it, taken or not',
+      2 * 256 + 2 + 3,
+      (h: Harness) =>
+        h.txn({
+          success: [op.put('a', '12')],
+          failure: [op.put('a', '1'), op.txn({ success: [op.put('b', '12')], failure: [] })],
+        }),
+    ],
+  ])('%s costs what etcd reckons, and must leave something over', async (_, cost, call) => {
+    // The quota's own record of the alarm aside, a store without keys has the size of its blobs.
+    const { sizeBytes } = (await harness()).node.state.store;
+    expect(await failure(call(await harness({ quotaBackendBytes: sizeBytes + cost })))).toBe(
+      'NO_SPACE',
+    );
+    await call(await harness({ quotaBackendBytes: sizeBytes + cost + 1 }));
+  });
+
+  test('what only reads or deletes costs nothing', async () => {
+    const h = await harness({ quotaBackendBytes: 1 });
+    await h.del('a');
+    await h.txn({ success: [op.range('a'), op.del('a')] });
+    expect(await failure(h.put('a'))).toBe('NO_SPACE');
+  });
+
   test('negative means none', async () => {
     const h = await harness({ quotaBackendBytes: -1 });
     expect((await h.put('a', 'x'.repeat(100_000))).header?.revision).toBe(2);

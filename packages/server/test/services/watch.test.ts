@@ -209,6 +209,29 @@ describe('events', () => {
   });
 });
 
+test('every response has a header, whatever it says', async () => {
+  const { watch, put, compact } = await harness();
+  for (let i = 0; i < 4; i++) await put('a');
+  await compact(4, false);
+  const client = watch();
+  client.create('a', { startRevision: 4 });
+  client.create('a', { startRevision: 2 });
+  client.create('a', { startRevision: -1 });
+  client.create('a', { startRevision: 99 });
+  client.create('a', { watchId: 0n });
+  client.progress();
+  client.cancel(2n);
+  client.cancel(1n);
+  client.progress();
+  await put('a');
+  const heard = await client.until();
+  const kinds = heard.map(({ created, canceled, events: told, watchId }) =>
+    [created ? 'created' : '', canceled ? 'canceled' : '', told.length, watchId].join(' '),
+  );
+  expect(new Set(kinds).size).toBeGreaterThan(6);
+  expect(heard.map(({ header }) => header?.clusterId)).toEqual(heard.map(() => 0xc1n));
+});
+
 describe('cancelling', () => {
   test('a known watcher is answered without a reason, an unknown one not at all', async () => {
     const { watch, put } = await harness();
