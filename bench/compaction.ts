@@ -1,6 +1,6 @@
 /**
- * npm run bench -- compaction [VERSIONS]: what puts through a member take while a compaction drops a million versions,
- * against what they take otherwise.
+ * npm run bench -- compaction [VERSIONS [CALLERS]]: what puts through a member take while a compaction drops a million
+ * versions, against what they take otherwise; for 1 caller and for 100, or for so many.
  *
  * A member alone, in process, on disk. Callers put one after the other, first with nothing else going on, then from the
  * request for the compaction until its last record is gone.
@@ -55,6 +55,9 @@ async function measure(client: EtcdClient, callers: number): Promise<void> {
 const folder = mkdtempSync(join(tmpdir(), 'etcd-ts-bench-'));
 const node = await EtcdNode.start({ dataDir: folder });
 head(`${versions} versions`);
-for (const callers of [1, 100]) await measure(node.client(), callers);
+const wanted = process.argv[3];
+for (const callers of wanted === undefined ? [1, 100] : [Number(wanted)]) {
+  await measure(node.client(), callers);
+}
 await node.stop();
 rmSync(folder, { recursive: true, force: true });

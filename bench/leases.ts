@@ -1,5 +1,6 @@
 /**
- * npm run bench -- leases [LEASES]: what puts take while many leases end at once, against what they take otherwise.
+ * npm run bench -- leases [LEASES [CALLERS]]: what puts take while many leases end at once, against what they take
+ * otherwise; for 1 caller and for 100, or for so many.
  *
  * A member alone, in process, on disk. It is started again after the leases were granted, one key each, so that all of
  * them end in the same millisecond: a new leader gives them their time anew. Callers put one after the other; beside the
@@ -67,4 +68,5 @@ async function measure(callers: number): Promise<void> {
 }
 
 head(`${leases} leases`);
-for (const callers of [1, 100]) await measure(callers);
+const wanted = process.argv[3];
+for (const callers of wanted === undefined ? [1, 100] : [Number(wanted)]) await measure(callers);

@@ -10,6 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate as aTurn } from 'node:timers/promises';
 import {
   flushStore,
@@ -336,7 +337,7 @@ async function benchCompaction(): Promise<void> {
       steps.push(performance.now() - started);
       return hasMore;
     };
-    const { normal, during } = await besidePuts(store, next, work);
+    const { normal, during, uncollected } = await besidePuts(store, next, work);
     steps.sort((a, b) => a - b);
     const step = (share: number): string =>
       `${(steps[Math.floor(steps.length * share)] ?? 0).toFixed(2)} ms`;
@@ -353,28 +354,55 @@ async function benchCompaction(): Promise<void> {
         .join(', ');
     report('  p50, p90, p99, p99.9 of a put: normal', us(normal));
     report('  beside it', us(during));
+    const [calm, busy] = [
+      percentile(uncollected.normal, 0.99),
+      percentile(uncollected.during, 0.99),
+    ];
+    report('  p99 without the turns of the collector, ratio', `${(busy / calm).toFixed(2)} x`);
+    const share = (some: Float64Array, all: Float64Array): string =>
+      `${((1 - some.length / all.length) * 100).toFixed(2)} %`;
+    const shares = [share(uncollected.normal, normal), share(uncollected.during, during)];
+    report('  puts in a turn of the collector: normal, beside it', shares.join(', '));
     await flushStore(store);
     await store.backend.close();
   });
 }
 
+/** Latencies in ms, ascending. */
+interface Latencies {
+  readonly normal: Float64Array;
+  readonly during: Float64Array;
+}
+
+/** Puts of a turn. */
+const TURN_PUTS = 20;
+
 /**
  * Latencies of puts, in turns of twenty that arrive together, with and without other work between the turns: block by
- * block, so that both meet the same machine, until the work is done.
+ * block, so that both meet the same machine, until the work is done. `uncollected`: those of turns in which the collector
+ * of garbage did not work.
  */
 async function besidePuts(
   store: MvccStore,
   next: () => number,
   work: () => boolean,
-): Promise<{ normal: Float64Array; during: Float64Array }> {
+): Promise<Latencies & { readonly uncollected: Latencies }> {
   const samples: [number[], number[]] = [[], []];
+  /** When each turn began. */
+  const beganMs: [number[], number[]] = [[], []];
+  const collectedMs: number[] = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const { startTime } of list.getEntries()) collectedMs.push(startTime);
+  });
+  observer.observe({ entryTypes: ['gc'] });
   let flushing: Promise<void> | undefined;
   let hasMore = true;
   for (let turn = 0; hasMore; turn++) {
     const works = Math.floor(turn / 50) % 2 === 1;
     const arrived = performance.now();
+    beganMs[works ? 1 : 0].push(arrived);
     if (works) hasMore = work();
-    for (let k = 0; k < 20; k++) {
+    for (let k = 0; k < TURN_PUTS; k++) {
       store.put(put(keyOf(next())));
       samples[works ? 1 : 0].push(performance.now() - arrived);
     }
@@ -386,8 +414,36 @@ async function besidePuts(
     await aTurn();
   }
   await flushing;
-  const [normal, during] = samples;
-  return { normal: Float64Array.from(normal).sort(), during: Float64Array.from(during).sort() };
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  observer.disconnect();
+  const [normal, during] = samples.map((each) => Float64Array.from(each).sort());
+  const [calm, busy] = samples.map((each, kind) =>
+    Float64Array.from(uncollectedOf(each, beganMs[kind] ?? [], collectedMs)).sort(),
+  );
+  const none = new Float64Array(0);
+  return {
+    normal: normal ?? none,
+    during: during ?? none,
+    uncollected: { normal: calm ?? none, during: busy ?? none },
+  };
+}
+
+/** Leaves out the samples of the turns in which the collector began to work. */
+function uncollectedOf(
+  samples: readonly number[],
+  turnsBeganMs: readonly number[],
+  collectedMs: readonly number[],
+): number[] {
+  const left: number[] = [];
+  let at = 0;
+  turnsBeganMs.forEach((beganMs, turn) => {
+    const first = turn * TURN_PUTS;
+    const endedMs = beganMs + (samples[first + TURN_PUTS - 1] ?? 0);
+    while (at < collectedMs.length && (collectedMs[at] ?? 0) < beganMs) at++;
+    if (at < collectedMs.length && (collectedMs[at] ?? 0) <= endedMs) return;
+    left.push(...samples.slice(first, first + TURN_PUTS));
+  });
+  return left;
 }
 
 async function benchLoad(): Promise<void> {
