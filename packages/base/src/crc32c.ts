@@ -65,15 +65,16 @@ export function crc32c(
         ((bytes[i + 1] as number) << 8) |
         ((bytes[i + 2] as number) << 16) |
         ((bytes[i + 3] as number) << 24));
-    crc =
-      (T7[low & 0xff] as number) ^
-      (T6[(low >>> 8) & 0xff] as number) ^
-      (T5[(low >>> 16) & 0xff] as number) ^
-      (T4[low >>> 24] as number) ^
+    // What does not wait for the step before is put together first: see crc32cWords.
+    const high =
       (T3[bytes[i + 4] as number] as number) ^
       (T2[bytes[i + 5] as number] as number) ^
       (T1[bytes[i + 6] as number] as number) ^
       (T0[bytes[i + 7] as number] as number);
+    crc =
+      high ^
+      ((T7[low & 0xff] as number) ^ (T6[(low >>> 8) & 0xff] as number)) ^
+      ((T5[(low >>> 16) & 0xff] as number) ^ (T4[low >>> 24] as number));
   }
   for (; i < end; i++) crc = (crc >>> 8) ^ (T0[(crc ^ (bytes[i] as number)) & 0xff] as number);
   return ~crc >>> 0;
@@ -94,11 +95,9 @@ export function crc32cWords(words: Int32Array, start: number, end: number, previ
     const b = words[i + 1] as number;
     const c = words[i + 2] as number;
     const d = words[i + 3] as number;
-    crc =
-      (T15[a & 0xff] as number) ^
-      (T14[(a >>> 8) & 0xff] as number) ^
-      (T13[(a >>> 16) & 0xff] as number) ^
-      (T12[a >>> 24] as number) ^
+    // Each step waits for the checksum of the one before. Twelve of the sixteen look-ups do not depend on it: put together
+    // first and by themselves, they are done while the machine waits. Exclusive-ors in one row took twice as long.
+    const others =
       (T11[b & 0xff] as number) ^
       (T10[(b >>> 8) & 0xff] as number) ^
       (T9[(b >>> 16) & 0xff] as number) ^
@@ -111,6 +110,10 @@ export function crc32cWords(words: Int32Array, start: number, end: number, previ
       (T2[(d >>> 8) & 0xff] as number) ^
       (T1[(d >>> 16) & 0xff] as number) ^
       (T0[d >>> 24] as number);
+    crc =
+      others ^
+      ((T15[a & 0xff] as number) ^ (T14[(a >>> 8) & 0xff] as number)) ^
+      ((T13[(a >>> 16) & 0xff] as number) ^ (T12[a >>> 24] as number));
   }
   for (; i < end; i++) {
     const a = crc ^ (words[i] as number);

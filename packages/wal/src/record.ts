@@ -104,21 +104,23 @@ export interface FrameHead {
  * @returns The frame's checksum.
  */
 export function sealFrame(
-  { bytes, view, words }: RecordBytes,
+  { bytes, words }: RecordBytes,
   start: number,
   { type, endsGroup, previousCrc, syncedBytes, payloadBytes }: FrameHead,
 ): number {
-  assert(payloadBytes <= MAX_PAYLOAD_BYTES, () => `record of ${payloadBytes} bytes`);
-  assert(syncedBytes % ALIGNMENT_BYTES === 0, () => `synced through ${syncedBytes}, not aligned`);
+  if (payloadBytes > MAX_PAYLOAD_BYTES || syncedBytes % ALIGNMENT_BYTES !== 0) {
+    assert(false, `record of ${payloadBytes} bytes, synced through ${syncedBytes}`);
+  }
   const payloadEnd = start + FRAME_HEADER_BYTES + payloadBytes;
   const end = start + frameBytes(payloadBytes);
   for (let at = payloadEnd; at < end; at++) bytes[at] = end - payloadEnd;
-  view.setUint32(start + 4, previousCrc, true);
-  view.setUint32(start + 8, syncedBytes / ALIGNMENT_BYTES, true);
-  const shape = payloadBytes + (endsGroup ? GROUP_END_BIT : 0) + type * 2 ** 28;
-  view.setUint32(start + 12, shape, true);
-  const crc = crc32cWords(words, (start + 4) / 4, end / 4);
-  view.setUint32(start, crc, true);
+  // Frames are aligned, and the words of every machine that Node runs on are little-endian.
+  const word = start / 4;
+  words[word + 1] = previousCrc;
+  words[word + 2] = syncedBytes / ALIGNMENT_BYTES;
+  words[word + 3] = payloadBytes + (endsGroup ? GROUP_END_BIT : 0) + type * 2 ** 28;
+  const crc = crc32cWords(words, word + 1, end / 4);
+  words[word] = crc;
   return crc;
 }
 
