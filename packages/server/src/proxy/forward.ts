@@ -1,6 +1,7 @@
 /** Methods that a proxy hands on to the cluster without a look at them. */
 import {
   type CallContext,
+  EtcdError,
   type HandlerOf,
   type MethodName,
   RPC_TABLE,
@@ -31,7 +32,7 @@ export function forwardStream(
     context,
     responses,
   ) => {
-    const call = upstream.stream(method, optionsOf(context));
+    const { call, failed } = upstream.stream(method, optionsOf(context));
     const pump = async (): Promise<void> => {
       for await (const request of requests) {
         if (!call.send(map(request) as never)) await call.drained();
@@ -39,8 +40,14 @@ export function forwardStream(
       call.end();
     };
     pump().catch(() => call.cancel());
-    for await (const response of call.responses) {
-      if (!responses.send(mapAnswer(response) as never)) await responses.drained();
+    try {
+      for await (const response of call.responses) {
+        if (!responses.send(mapAnswer(response) as never)) await responses.drained();
+      }
+    } catch (thrown) {
+      const error = EtcdError.from(thrown);
+      failed(error);
+      throw error;
     }
   };
   return handler;

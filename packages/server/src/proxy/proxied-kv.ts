@@ -5,9 +5,11 @@ import type {
   Handlers,
   RangeRequest,
   RangeResponse,
+  RangeStreamResponse,
   RequestOp,
   TxnResponse,
 } from '@etcd-ts/protocol';
+import { forwardStream } from './forward.ts';
 import type { Namespace } from './namespace.ts';
 import type { RangeCache } from './range-cache.ts';
 import type { Upstream } from './upstream.ts';
@@ -56,14 +58,15 @@ export function proxiedKv(parts: KvParts): Handlers {
     'etcdserverpb.KV/DeleteRange': deleteRange,
     'etcdserverpb.KV/Txn': txn,
     'etcdserverpb.KV/Compact': compact,
-    'etcdserverpb.KV/RangeStream': async (requests, context, responses) => {
-      for await (const request of requests) {
-        const rangeResponse = namespace.range(
-          await reader.range(namespace.interval(request), context),
-        );
-        responses.send({ rangeResponse });
-      }
-    },
+    'etcdserverpb.KV/RangeStream': forwardStream(
+      'etcdserverpb.KV/RangeStream',
+      upstream,
+      (request) => namespace.interval(request as RangeRequest),
+      (response) => {
+        const { rangeResponse } = response as RangeStreamResponse;
+        return { rangeResponse: rangeResponse && namespace.range(rangeResponse) };
+      },
+    ) as never,
   };
 }
 
@@ -84,13 +87,14 @@ class Reader {
       const cached = cache.get(request);
       if (cached !== undefined && !(ordersReads && this.#isOlder(cached))) return cached;
     }
+    const { changes } = cache;
     let response = await upstream.unary('etcdserverpb.KV/Range', request, context);
     if (request.serializable && ordersReads && this.#isOlder(response)) {
       const ordered = { ...request, serializable: false };
       response = await upstream.unary('etcdserverpb.KV/Range', ordered, context);
     }
     this.#shownRevision = Math.max(this.#shownRevision, response.header?.revision ?? 0);
-    if (isShared) cache.add(request, response);
+    if (isShared) cache.add(request, response, changes);
     return response;
   }
 

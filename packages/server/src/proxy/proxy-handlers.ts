@@ -7,26 +7,27 @@
  *   through the cache, and watches and renewals only among callers with the same metadata.
  */
 import {
-  type CallContext,
   EtcdError,
   type HandlerOf,
   type Handlers,
   type MethodName,
   RPC_TABLE,
 } from '@etcd-ts/protocol';
+import { deferred } from '@etcd-ts/base';
 import type { Clock } from '../clock.ts';
+import { CallerKinds } from './caller-kinds.ts';
 import { forward } from './forward.ts';
 import { LeaseRenewals } from './lease-renewals.ts';
 import type { Namespace } from './namespace.ts';
 import { RangeCache } from './range-cache.ts';
 import { namespaced } from './recipes.ts';
 import { proxiedKv } from './proxied-kv.ts';
-import { forwarded, type Upstream } from './upstream.ts';
-import { WatchCoalescer, type WatchCounts } from './watch-coalescer.ts';
+import type { OpenStream, Upstream } from './upstream.ts';
+import { WatchCoalescer } from './watch-coalescer.ts';
 import { ProxyWatchStream } from './watch-stream.ts';
 
-/** Kinds of callers that are told apart for sharing; beyond, the one that came first is forgotten. */
-const MAX_CALLER_KINDS = 10_000;
+const WATCH = 'etcdserverpb.Watch/Watch';
+const KEEP_ALIVE = 'etcdserverpb.Lease/LeaseKeepAlive';
 
 /** What the proxy is made of. */
 export interface ProxyParts {
@@ -43,14 +44,23 @@ export interface ProxyParts {
 export class ProxyHandlers {
   readonly handlers: Handlers;
   readonly cache: RangeCache = new RangeCache();
-  readonly counts: WatchCounts = { watchers: 0, events: 0 };
+  /** Events that were passed on to one more than the first. */
+  sharedEvents = 0;
   readonly #parts: ProxyParts;
-  readonly #watches = new Map<string, WatchCoalescer>();
-  readonly #renewals = new Map<string, LeaseRenewals>();
+  readonly #watches: CallerKinds<WatchCoalescer>;
+  readonly #renewals: CallerKinds<LeaseRenewals>;
 
   constructor(parts: ProxyParts) {
     this.#parts = parts;
-    const { upstream, namespace, ordersReads, more } = parts;
+    const { clock, upstream, namespace, ordersReads, more } = parts;
+    const onShared = (events: number): void => void (this.sharedEvents += events);
+    this.#watches = new CallerKinds((metadata) => {
+      const open = (): OpenStream<typeof WATCH> => upstream.stream(WATCH, { metadata });
+      return new WatchCoalescer({ open, clock, onShared });
+    });
+    this.#renewals = new CallerKinds(
+      (metadata) => new LeaseRenewals(() => upstream.stream(KEEP_ALIVE, { metadata })),
+    );
     const forwardedMethods = Object.keys(RPC_TABLE).map((name) => [
       name,
       forward(name as MethodName, upstream),
@@ -65,6 +75,12 @@ export class ProxyHandlers {
         this.cache.clear();
         return response;
       },
+      'etcdserverpb.Auth/AuthEnable': async (request, context) => {
+        const response = await upstream.unary('etcdserverpb.Auth/AuthEnable', request, context);
+        // Callers without a token have had answers that are not for everybody any more.
+        this.cache.clear();
+        return response;
+      },
       'etcdserverpb.Lease/LeaseKeepAlive': (requests, context, responses) =>
         this.#keepAlive(requests, context, responses),
       'etcdserverpb.Watch/Watch': (requests, context, responses) =>
@@ -75,74 +91,50 @@ export class ProxyHandlers {
 
   /** Watchers that the cluster has for the proxy. */
   get watcherCount(): number {
-    return [...this.#watches.values()].reduce((sum, { size }) => sum + size, 0);
+    return this.#watches.things.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Watchers of clients that are served by that of another one. */
+  get sharingWatchers(): number {
+    return this.#watches.things.reduce((sum, { sharing }) => sum + sharing, 0);
   }
 
   /** Ends what is open at the cluster. */
   close(): void {
-    for (const coalescer of this.#watches.values()) coalescer.close();
-    for (const renewals of this.#renewals.values()) renewals.close();
+    for (const thing of [...this.#watches.things, ...this.#renewals.things]) thing.close();
   }
 
   /** Answers in the order of the requests; the stream ends when the client's side does. */
-  #keepAlive: HandlerOf<'etcdserverpb.Lease/LeaseKeepAlive'> = async (
-    requests,
-    context,
-    responses,
-  ) => {
-    const { upstream } = this.#parts;
-    const renewals = shared(
-      this.#renewals,
-      context,
-      (metadata) =>
-        new LeaseRenewals(() => upstream.stream('etcdserverpb.Lease/LeaseKeepAlive', { metadata })),
-    );
-    for await (const { ID } of requests) {
-      const response = await renewals.renew(ID);
-      if (!responses.send(response)) await responses.drained();
-    }
-  };
+  #keepAlive: HandlerOf<typeof KEEP_ALIVE> = (requests, context, responses) =>
+    this.#renewals.lend(context, async (renewals) => {
+      const gone = aborted(context.signal);
+      for await (const { ID } of requests) {
+        const response = await Promise.race([renewals.renew(ID), gone]);
+        if (response === undefined) return;
+        if (!responses.send(response)) await responses.drained();
+      }
+    });
 
-  #watch: HandlerOf<'etcdserverpb.Watch/Watch'> = async (requests, context, responses) => {
-    const { upstream, namespace, clock } = this.#parts;
-    const coalescer = shared(this.#watches, context, (metadata) => {
-      const open = (): ReturnType<WatchCoalescerOpen> => {
-        const channel = upstream.channel();
-        const call = channel.stream('etcdserverpb.Watch/Watch', { metadata });
-        return { call, failed: () => upstream.failed(channel) };
-      };
-      return new WatchCoalescer({ open, clock, counts: this.counts });
-    });
-    await new Promise<void>((resolve, reject) => {
-      const fail = (error: EtcdError): void => reject(error);
-      const stream = new ProxyWatchStream({ coalescer, namespace, responses, context, fail });
-      const end = (): void => {
+  /** The end of the requests is not the end of the watch. */
+  #watch: HandlerOf<typeof WATCH> = (requests, context, responses) =>
+    this.#watches.lend(context, async (coalescer) => {
+      const { namespace } = this.#parts;
+      const failed = deferred<undefined>();
+      const fail = (error: unknown): void => failed.reject(EtcdError.from(error));
+      const stream = new ProxyWatchStream({ coalescer, namespace, responses, fail });
+      stream.serve(requests).catch(fail);
+      try {
+        await Promise.race([failed.promise, aborted(context.signal)]);
+      } finally {
         stream.close();
-        resolve();
-      };
-      // The end of the requests is not the end of the watch.
-      context.signal.addEventListener('abort', end, { once: true });
-      stream.serve(requests).catch((error: unknown) => reject(EtcdError.from(error)));
+      }
     });
-  };
 }
 
-type WatchCoalescerOpen = ConstructorParameters<typeof WatchCoalescer>[0]['open'];
-
-/** The one thing for all callers with this metadata. */
-function shared<Thing>(
-  all: Map<string, Thing>,
-  context: CallContext,
-  make: (metadata: ReadonlyMap<string, string>) => Thing,
-): Thing {
-  const metadata = forwarded(context.metadata);
-  const name = JSON.stringify([...metadata].sort(([a], [b]) => (a < b ? -1 : 1)));
-  let thing = all.get(name);
-  if (thing === undefined) {
-    thing = make(metadata);
-    const [oldest] = all.keys();
-    if (all.size >= MAX_CALLER_KINDS && oldest !== undefined) all.delete(oldest);
-    all.set(name, thing);
-  }
-  return thing;
+/** Resolves when the caller is gone. */
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
 }

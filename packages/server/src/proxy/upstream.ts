@@ -26,6 +26,13 @@ const READS: ReadonlySet<string> = new Set([
   'etcdserverpb.Maintenance/HashKV',
 ]);
 
+/** A stream to the member that was in use when it was opened. */
+export interface OpenStream<Method extends StreamMethodName> {
+  readonly call: StreamCall<RequestOf<Method>, ResponseOf<Method>>;
+  /** The stream broke with this: of a member that cannot be reached the next one takes the place. */
+  readonly failed: (error: EtcdError) => void;
+}
+
 /** The members, and which of them is in use. */
 export class Upstream {
   readonly #connect: (endpoint: string) => Channel;
@@ -83,8 +90,12 @@ export class Upstream {
   stream<Method extends StreamMethodName>(
     method: Method,
     options: CallOptions,
-  ): StreamCall<RequestOf<Method>, ResponseOf<Method>> {
-    return this.channel().stream(method, options);
+  ): OpenStream<Method> {
+    const channel = this.channel();
+    const failed = ({ status }: EtcdError): void => {
+      if (status === Status.UNAVAILABLE) this.failed(channel);
+    };
+    return { call: channel.stream(method, options), failed };
   }
 
   /** The channel in use. */

@@ -7,12 +7,16 @@
  */
 import type { Event, ResponseHeader, WatchCreateRequest, WatchResponse } from '@etcd-ts/protocol';
 
-/** A watcher of a client. */
+/** A watcher of a client. It is made first, then told, then ended; or ended at once. Nothing of it throws. */
 export interface Receiver {
   /** Revision up to which it has been told everything. */
   toldRevision: number;
-  /** Takes a response that carries no id yet. */
-  readonly tell: (response: Omit<WatchResponse, 'watchId'>) => void;
+  /** Is there, with the header for its `created`. */
+  readonly made: (header: ResponseHeader | undefined) => void;
+  /** Takes a response whose id is another's. */
+  readonly tell: (response: WatchResponse) => void;
+  /** Is served no more, for the reason that the response says. */
+  readonly ended: (response: WatchResponse) => void;
 }
 
 /** One watcher of the cluster and whom it serves. */
@@ -36,9 +40,14 @@ export class WatchBroadcast {
   made(header: ResponseHeader | undefined): void {
     this.header = header;
     this.#madeRevision = header?.revision ?? 0;
-    if (this.request.startRevision > 0) return;
-    this.revision = Math.max(this.revision, this.#madeRevision);
-    this.isLive = true;
+    if (this.request.startRevision === 0) {
+      this.revision = Math.max(this.revision, this.#madeRevision);
+      this.isLive = true;
+    }
+    for (const receiver of this.receivers) {
+      receiver.toldRevision = this.revision;
+      receiver.made(header);
+    }
   }
 
   /** Whether a watcher that starts there can join: nothing that it wants has been passed on already. */

@@ -1,18 +1,21 @@
 /**
  * The watches that a proxy has open at the cluster for callers with the same credentials: one stream, one watcher for
  * each range, opened again where it was when its member fails.
+ *
+ * What always holds
+ * - Whatever the cluster says of a watcher reaches its receivers in the turn in which it was read, in order.
+ * - A stream that is opened, for whatever reason, has every watcher that the one before had.
  */
 import {
-  type EtcdError,
-  EtcdError as Failure,
+  EtcdError,
   Status,
-  type StreamCall,
   type WatchCreateRequest,
   WatchRequest,
-  type WatchResponse,
+  WatchResponse,
 } from '@etcd-ts/protocol';
 import { toLatin1 } from '@etcd-ts/base';
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
+import type { OpenStream } from './upstream.ts';
 import { type Receiver, WatchBroadcast } from './watch-broadcast.ts';
 
 /** Pause before a stream that broke is opened again, in milliseconds. */
@@ -21,51 +24,33 @@ export const WATCH_RETRY_MS = 100;
 /** Watchers of the whole stream, in progress answers. */
 const ALL_WATCHERS = -1n;
 
-type Call = StreamCall<WatchRequest, WatchResponse>;
+type Opened = OpenStream<'etcdserverpb.Watch/Watch'>;
+type Header = WatchResponse['header'];
 
 /** What a coalescer is made of. */
 export interface CoalescerParts {
-  /** Opens a stream to the member in use; `failed` turns to the next one. */
-  readonly open: () => OpenStream;
+  /** Opens a stream to the member in use. */
+  readonly open: () => Opened;
   readonly clock: Clock;
-  readonly counts: WatchCounts;
+  /** So many events were passed on to one more than the first. */
+  readonly onShared: (events: number) => void;
 }
 
-/** What the proxy's metrics say of watches. */
-export interface WatchCounts {
-  /** Watchers of clients that share one of the cluster. */
-  watchers: number;
-  /** Events that were passed on to one more than the first. */
-  events: number;
-}
-
-/** A watcher of a client, joined to a broadcast. */
-export interface Joined {
-  readonly header: WatchResponse['header'];
-  /** Set when the cluster would not make the watcher. */
-  readonly refusal?: WatchResponse;
-  leave(): void;
-}
-
-interface OpenStream {
-  readonly call: Call;
-  /** Turns to the next member. */
-  readonly failed: () => void;
-}
-
+/** A watcher of the cluster. */
 interface Upstream {
   readonly broadcast: WatchBroadcast;
   readonly range: string;
-  onMade: ((response: WatchResponse) => void) | undefined;
+  /** The cluster has made it, on this stream or on one before. */
+  isMade: boolean;
 }
 
 /** Watches that share a stream. */
 export class WatchCoalescer {
   readonly #parts: CoalescerParts;
   readonly #byId = new Map<bigint, Upstream>();
-  readonly #progress = new Set<(header: WatchResponse['header']) => void>();
-  #call: OpenStream | undefined;
-  readonly #endings = new Map<Receiver, (response: WatchResponse) => void>();
+  readonly #progress = new Set<(header: Header) => void>();
+  #opened: Opened | undefined;
+  #retry: Timer | undefined;
   #lastId = 0n;
   #isClosed = false;
 
@@ -78,141 +63,122 @@ export class WatchCoalescer {
     return this.#byId.size;
   }
 
-  /**
-   * Serves a receiver what its request asks for; resolves when the cluster has the watcher.
-   *
-   * @param onEnded Called when the cluster ends the watcher, with its last response.
-   */
-  async join(
-    request: WatchCreateRequest,
-    receiver: Receiver,
-    onEnded: (response: WatchResponse) => void,
-  ): Promise<Joined> {
+  /** Receivers that are served by a watcher of another one. */
+  get sharing(): number {
+    const all = [...this.#byId.values()];
+    return all.reduce((sum, { broadcast }) => sum + Math.max(0, broadcast.receivers.size - 1), 0);
+  }
+
+  /** Serves a receiver what its request asks for, until it leaves or is told that it ended. */
+  join(request: WatchCreateRequest, receiver: Receiver): void {
     const range = rangeOf(request);
-    this.#endings.set(receiver, onEnded);
-    const leave = (): void => this.#leave(receiver);
     const fitting = [...this.#byId.values()].find(
       (each) => each.range === range && each.broadcast.fits(request.startRevision),
     );
     if (fitting !== undefined) {
-      this.#parts.counts.watchers += 1;
-      const { broadcast } = fitting;
-      receiver.toldRevision = Math.max(broadcast.revision, request.startRevision - 1);
-      return { header: broadcast.join(receiver), leave };
+      receiver.toldRevision = Math.max(fitting.broadcast.revision, request.startRevision - 1);
+      return receiver.made(fitting.broadcast.join(receiver));
     }
     const broadcast = new WatchBroadcast({ ...request, fragment: false });
-    const made = await this.#make(broadcast, range);
-    if (made.canceled) return { header: made.header, refusal: made, leave };
-    receiver.toldRevision = broadcast.revision;
     broadcast.receivers.add(receiver);
-    return { header: made.header, leave };
+    this.#lastId += 1n;
+    const upstream: Upstream = { broadcast, range, isMade: false };
+    this.#byId.set(this.#lastId, upstream);
+    if (this.#opened === undefined) this.#open();
+    else this.#create(this.#opened, this.#lastId, upstream);
+  }
+
+  /** Serves a receiver no more, whether it was made or not. Harmless when repeated. */
+  leave(receiver: Receiver): void {
+    for (const [id, { broadcast }] of this.#byId) {
+      if (broadcast.receivers.delete(receiver) && broadcast.receivers.size === 0) this.#drop(id);
+    }
   }
 
   /** Asks how far all watchers are; answered once they are all up to date, or never. */
-  requestProgress(onAnswer: (header: WatchResponse['header']) => void): void {
+  requestProgress(onAnswer: (header: Header) => void): void {
     this.#progress.add(onAnswer);
-    this.#send({ $case: 'progressRequest', value: {} });
+    this.#askProgress();
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#call?.call.cancel();
+    this.#retry?.cancel();
+    this.#opened?.call.cancel();
   }
 
-  #make(broadcast: WatchBroadcast, range: string): Promise<WatchResponse> {
-    this.#lastId += 1n;
-    const id = this.#lastId;
-    return new Promise((resolve) => {
-      const onMade = (response: WatchResponse): void => {
-        if (response.canceled) this.#byId.delete(id);
-        else broadcast.made(response.header);
-        resolve(response);
-        // Nothing else tells when a watcher of the past has come to the present.
-        if (!broadcast.isLive) this.#send({ $case: 'progressRequest', value: {} });
-      };
-      this.#byId.set(id, { broadcast, range, onMade });
-      this.#create(id, broadcast.request.startRevision);
-    });
+  #open(): void {
+    if (this.#isClosed) return;
+    this.#retry?.cancel();
+    const opened = this.#parts.open();
+    this.#opened = opened;
+    void this.#read(opened);
+    for (const [id, upstream] of this.#byId) this.#create(opened, id, upstream);
+    if (this.#progress.size > 0) this.#askProgress();
   }
 
-  #create(id: bigint, startRevision: number): void {
-    const upstream = this.#byId.get(id);
-    if (upstream === undefined) return;
-    const { request } = upstream.broadcast;
+  /** Makes a watcher of the cluster, behind what it has passed on. */
+  #create({ call }: Opened, id: bigint, { broadcast, isMade }: Upstream): void {
+    const { request } = broadcast;
+    const startRevision = isMade ? broadcast.revision + 1 : request.startRevision;
     const value = { ...request, watchId: id, startRevision };
-    this.#send({ $case: 'createRequest', value });
+    call.send(WatchRequest.fromPartial({ requestUnion: { $case: 'createRequest', value } }));
   }
 
-  #send(requestUnion: NonNullable<WatchRequest['requestUnion']>): void {
-    this.#stream().call.send(WatchRequest.fromPartial({ requestUnion }));
+  #askProgress(): void {
+    const requestUnion = { $case: 'progressRequest', value: {} } as const;
+    this.#opened?.call.send(WatchRequest.fromPartial({ requestUnion }));
   }
 
-  #stream(): OpenStream {
-    if (this.#call === undefined) {
-      const opened = this.#parts.open();
-      this.#call = opened;
-      void this.#read(opened);
-    }
-    return this.#call;
-  }
-
-  async #read(opened: OpenStream): Promise<void> {
-    let failure: EtcdError | undefined;
+  async #read(opened: Opened): Promise<void> {
+    let failure = new EtcdError('UNAVAILABLE', { message: 'the member ended the stream' });
     try {
       for await (const response of opened.call.responses) this.#take(response);
     } catch (error) {
-      failure = Failure.from(error);
+      failure = EtcdError.from(error);
     }
-    if (this.#call !== opened) return;
-    this.#call = undefined;
+    this.#opened = undefined;
     if (this.#isClosed || this.#byId.size === 0) return;
-    if (failure !== undefined && !isPassing(failure)) return this.#endAll(failure);
-    opened.failed();
-    this.#parts.clock.after(WATCH_RETRY_MS, () => this.#again());
-  }
-
-  /** Goes on at another member, each watcher behind what it has passed on. */
-  #again(): void {
-    if (this.#isClosed || this.#call !== undefined) return;
-    for (const [id, { broadcast, onMade }] of this.#byId) {
-      const { startRevision } = broadcast.request;
-      this.#create(id, onMade === undefined ? broadcast.revision + 1 : startRevision);
-    }
+    if (!isPassing(failure)) return this.#endAll(failure);
+    opened.failed(failure);
+    this.#retry = this.#parts.clock.after(WATCH_RETRY_MS, () => {
+      if (this.#opened === undefined && this.#byId.size > 0) this.#open();
+    });
   }
 
   /** The cluster will not serve these callers: every watcher ends with its words. */
   #endAll(failure: EtcdError): void {
-    for (const [id, upstream] of this.#byId) {
-      const response = ended(id, `rpc error: code = ${failure.status} desc = ${failure.message}`);
-      upstream.onMade?.(response);
-      this.#end(id, response);
+    const cancelReason = `rpc error: code = ${failure.status} desc = ${failure.message}`;
+    for (const id of this.#byId.keys()) {
+      this.#end(id, WatchResponse.fromPartial({ watchId: id, canceled: true, cancelReason }));
     }
   }
 
   #take(response: WatchResponse): void {
-    const { watchId } = response;
-    if (watchId === ALL_WATCHERS) return this.#progressed(response);
+    const { canceled, created, events, header, watchId } = response;
+    if (watchId === ALL_WATCHERS) return this.#progressed(header);
     const upstream = this.#byId.get(watchId);
     if (upstream === undefined) return;
     const { broadcast } = upstream;
-    if (response.created) {
-      const { onMade } = upstream;
-      upstream.onMade = undefined;
-      if (onMade !== undefined) return onMade(response);
-      if (response.canceled) this.#end(watchId, response);
+    if (canceled) return this.#end(watchId, response);
+    if (created) {
+      if (!upstream.isMade) {
+        upstream.isMade = true;
+        broadcast.made(header);
+      }
+      // Nothing else tells when a watcher of the past has come to the present.
+      if (!broadcast.isLive) this.#askProgress();
       return;
     }
-    if (response.canceled) return this.#end(watchId, response);
-    if (broadcast.receivers.size > 1) {
-      this.#parts.counts.events += (broadcast.receivers.size - 1) * response.events.length;
-    }
+    const others = broadcast.receivers.size - 1;
+    if (others > 0) this.#parts.onShared(others * events.length);
     broadcast.take(response);
     this.#merge(watchId, upstream);
   }
 
-  #progressed({ header }: WatchResponse): void {
+  #progressed(header: Header): void {
     for (const [id, upstream] of this.#byId) {
-      if (upstream.onMade !== undefined) continue;
+      if (!upstream.isMade) continue;
       upstream.broadcast.progressed(header?.revision ?? 0);
       this.#merge(id, upstream);
     }
@@ -225,49 +191,24 @@ export class WatchCoalescer {
   #merge(id: bigint, { broadcast, range }: Upstream): void {
     for (const [otherId, other] of this.#byId) {
       if (otherId === id || other.range !== range || !other.broadcast.isLive) continue;
-      if (other.onMade !== undefined || broadcast.revision < other.broadcast.revision) continue;
-      this.#parts.counts.watchers += broadcast.receivers.size;
+      if (!other.isMade || broadcast.revision < other.broadcast.revision) continue;
       other.broadcast.absorb(broadcast);
       this.#drop(id);
       return;
     }
   }
 
-  #leave(receiver: Receiver): void {
-    this.#endings.delete(receiver);
-    for (const [id, { broadcast }] of this.#byId) {
-      if (!broadcast.receivers.delete(receiver)) continue;
-      if (broadcast.receivers.size === 0) this.#drop(id);
-      else this.#parts.counts.watchers -= 1;
-    }
-  }
-
   #drop(id: bigint): void {
     this.#byId.delete(id);
-    this.#send({ $case: 'cancelRequest', value: { watchId: id } });
+    const requestUnion = { $case: 'cancelRequest', value: { watchId: id } } as const;
+    this.#opened?.call.send(WatchRequest.fromPartial({ requestUnion }));
   }
 
   #end(id: bigint, response: WatchResponse): void {
-    const upstream = this.#byId.get(id);
+    const receivers = this.#byId.get(id)?.broadcast.receivers ?? [];
     this.#byId.delete(id);
-    for (const receiver of upstream?.broadcast.receivers ?? []) {
-      const onEnded = this.#endings.get(receiver);
-      this.#endings.delete(receiver);
-      onEnded?.(response);
-    }
+    for (const receiver of receivers) receiver.ended(response);
   }
-}
-
-function ended(watchId: bigint, cancelReason: string): WatchResponse {
-  return {
-    watchId,
-    created: false,
-    canceled: true,
-    compactRevision: 0,
-    cancelReason,
-    fragment: false,
-    events: [],
-  };
 }
 
 /** Whether another attempt may help. */

@@ -1,15 +1,15 @@
 /** A client's watch stream at a proxy: ids of its own, watchers shared with others. */
 import {
-  type CallContext,
   EtcdError,
   type ResponseSink,
   type WatchCreateRequest,
   type WatchRequest,
   WatchResponse,
 } from '@etcd-ts/protocol';
+import { type Deferred, deferred } from '@etcd-ts/base';
 import { fragments } from '../services/watch/fragments.ts';
 import type { Namespace } from './namespace.ts';
-import type { Joined, WatchCoalescer } from './watch-coalescer.ts';
+import type { WatchCoalescer } from './watch-coalescer.ts';
 import type { Receiver } from './watch-broadcast.ts';
 
 /** Responses that may wait for a client that does not read; one more ends its stream. */
@@ -25,13 +25,21 @@ export interface WatchStreamParts {
   readonly coalescer: WatchCoalescer;
   readonly namespace: Namespace;
   readonly responses: ResponseSink<WatchResponse>;
-  readonly context: CallContext;
   /** Ends the stream with an error. */
   readonly fail: (error: EtcdError) => void;
 }
 
+/** A watcher of the client. */
 interface Entry {
-  readonly joined: Joined;
+  readonly receiver: Receiver;
+  /** The one of its `created`. */
+  readonly header: WatchResponse['header'];
+}
+
+/** A watcher that is not there yet. */
+interface Joining {
+  readonly receiver: Receiver;
+  readonly over: Deferred<void>;
 }
 
 /** One stream. */
@@ -40,8 +48,10 @@ export class ProxyWatchStream {
   readonly #entries = new Map<bigint, Entry>();
   /** Ids whose watcher was ended by the cluster and not yet by the client. */
   readonly #ended = new Set<bigint>();
+  #joining: Joining | undefined;
   #nextId = 0n;
   #unread = 0;
+  #isAskingProgress = false;
   #isOver = false;
 
   constructor(parts: WatchStreamParts) {
@@ -66,38 +76,45 @@ export class ProxyWatchStream {
     }
   }
 
-  /** Ends all watchers. */
+  /** Ends all watchers, those included that are not there yet. */
   close(): void {
     this.#isOver = true;
-    for (const { joined } of this.#entries.values()) joined.leave();
+    const { coalescer } = this.#parts;
+    for (const { receiver } of this.#entries.values()) coalescer.leave(receiver);
     this.#entries.clear();
+    if (this.#joining === undefined) return;
+    coalescer.leave(this.#joining.receiver);
+    this.#joining.over.resolve();
   }
 
   async #create(request: WatchCreateRequest): Promise<void> {
+    if (this.#isOver) return;
     const id = this.#idFor(request.watchId);
     if (id === undefined) {
       const cancelReason = 'mvcc: duplicate watch ID provided on the WatchStream';
       return this.#send({ watchId: NO_ID, created: true, canceled: true, cancelReason });
     }
-    // Events may come in the turn in which the watcher is there, and belong behind `created`.
-    let early: WatchResponse[] | undefined = [];
-    const tell = (part: Omit<WatchResponse, 'watchId'>): void => {
-      const response = this.#inside({ ...part, watchId: id });
-      if (early === undefined) this.#deliver(response, request.fragment);
-      else early.push(response);
+    const over = deferred<void>();
+    const receiver: Receiver = {
+      toldRevision: 0,
+      made: (header) => {
+        over.resolve();
+        this.#entries.set(id, { receiver, header });
+        this.#send({ header, watchId: id, created: true });
+      },
+      tell: (response) =>
+        this.#deliver(this.#inside({ ...response, watchId: id }), request.fragment),
+      ended: (last) => {
+        over.resolve();
+        if (this.#entries.has(id)) this.#lost(id, last);
+        else this.#send({ ...last, watchId: NO_ID, created: true, canceled: true });
+      },
     };
-    const receiver: Receiver = { toldRevision: 0, tell };
+    this.#joining = { receiver, over };
     const { coalescer, namespace } = this.#parts;
-    const wanted = namespace.interval(withKey(request));
-    const joined = await coalescer.join(wanted, receiver, (last) => this.#lost(id, last));
-    if (this.#isOver) return joined.leave();
-    if (joined.refusal !== undefined) {
-      return this.#send({ ...joined.refusal, watchId: NO_ID, created: true, canceled: true });
-    }
-    this.#entries.set(id, { joined });
-    this.#send({ header: joined.header, watchId: id, created: true });
-    for (const response of early) this.#deliver(response, request.fragment);
-    early = undefined;
+    coalescer.join(namespace.interval(withKey(request)), receiver);
+    await over.promise;
+    this.#joining = undefined;
   }
 
   #idFor(wanted: bigint): bigint | undefined {
@@ -112,9 +129,9 @@ export class ProxyWatchStream {
   #cancel(id: bigint): void {
     const entry = this.#entries.get(id);
     if (entry === undefined && !this.#ended.delete(id)) return;
-    entry?.joined.leave();
+    if (entry !== undefined) this.#parts.coalescer.leave(entry.receiver);
     this.#entries.delete(id);
-    this.#send({ header: entry?.joined.header, watchId: id, canceled: true });
+    this.#send({ header: entry?.header, watchId: id, canceled: true });
   }
 
   #lost(id: bigint, last: WatchResponse): void {
@@ -125,8 +142,10 @@ export class ProxyWatchStream {
 
   /** A stream without watchers gets no answer, as in etcd. */
   #progress(): void {
-    if (this.#entries.size === 0) return;
+    if (this.#entries.size === 0 || this.#isAskingProgress) return;
+    this.#isAskingProgress = true;
     this.#parts.coalescer.requestProgress((header) => {
+      this.#isAskingProgress = false;
       if (!this.#isOver && this.#entries.size > 0) this.#send({ header, watchId: NO_ID });
     });
   }

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createConnection, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@etcd-ts/client/node';
@@ -86,7 +86,6 @@ describe('the gateway', () => {
     const proxy = await gateway(`--endpoints=127.0.0.1:${port}`, '--retry-delay=50ms');
     ends.push(() => proxy.close());
     const ask = async (): Promise<string> => {
-      const { createConnection } = await import('node:net');
       return new Promise((resolve) => {
         const [host, at] = proxy.address.split(':') as [string, string];
         const socket = createConnection({ host, port: Number(at), allowHalfOpen: true });
@@ -107,6 +106,32 @@ describe('the gateway', () => {
     ends.push(() => new Promise((resolve) => again.close(resolve)));
     await expect.poll(ask).toBe('hello');
   });
+});
+
+test('what a backend says before it hangs up reaches a client that has said all, and reads slowly', async () => {
+  const bytes = 16 * 1024 * 1024;
+  const backend = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined);
+    socket.resume().on('end', () => socket.end(Buffer.alloc(bytes)));
+  });
+  await new Promise<void>((resolve) => void backend.listen(0, '127.0.0.1', resolve));
+  ends.push(() => new Promise((resolve) => backend.close(resolve)));
+  const { port } = backend.address() as { port: number };
+  const proxy = await gateway(`--endpoints=127.0.0.1:${port}`);
+  ends.push(() => proxy.close());
+  const [host, at] = proxy.address.split(':') as [string, string];
+  const socket = createConnection({ host, port: Number(at), allowHalfOpen: true });
+  const failures: Error[] = [];
+  socket.on('error', (error) => failures.push(error));
+  let received = 0;
+  socket.on('data', (chunk) => {
+    received += chunk.length;
+    socket.pause();
+    setImmediate(() => socket.resume());
+  });
+  socket.end('all that I have to say');
+  await new Promise((resolve) => void socket.once('close', resolve));
+  expect({ received, failures }).toEqual({ received: bytes, failures: [] });
 });
 
 test.each([
@@ -138,4 +163,24 @@ test('the proxy shows members no certificate with a name: it would be the user o
     code: 'BAD_OPTION',
     message: `cert has non empty Common Name (root): ${cert}`,
   });
+});
+
+test('a proxy that ends is no member of its like any more, and whatever else lies there is none', async () => {
+  const node = await EtcdNode.start({ listenClientUrls: ['http://127.0.0.1:0'] });
+  ends.push(() => node.stop());
+  const endpoints = `--endpoints=${node.clientUrls[0]}`;
+  const flags = [endpoints, '--resolver-prefix=p', '--resolver-ttl=60'];
+  const proxy = await grpcProxy(...flags, '--advertise-client-url=here:1');
+  const other = await grpcProxy(...flags, '--advertise-client-url=there:2');
+  ends.push(() => other.close(0));
+  const client = connect({ endpoints: [other.url] });
+  ends.push(() => client.close());
+  for (const text of ['junk', '{"Addr":7,"Metadata":"{\\"name\\":\\"n\\"}"}', '{"Addr":"x"}'])
+    await node.client().put(`p/${text}`, text);
+  const urls = async (): Promise<string[]> =>
+    (await client.cluster.members()).flatMap(({ clientURLs }) => clientURLs);
+  await expect.poll(urls).toEqual(['here:1', 'there:2']);
+  await proxy.close(0);
+  expect(await urls()).toEqual(['there:2']);
+  expect(await node.client().lease.list()).toHaveLength(1);
 });

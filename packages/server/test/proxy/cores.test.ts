@@ -11,7 +11,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { Backends } from '../../src/proxy/backends.ts';
 import { Namespace } from '../../src/proxy/namespace.ts';
-import { MAX_CACHED_RANGES, RangeCache } from '../../src/proxy/range-cache.ts';
+import { MAX_CACHED_BYTES, MAX_CACHED_RANGES, RangeCache } from '../../src/proxy/range-cache.ts';
 import { type Receiver, WatchBroadcast } from '../../src/proxy/watch-broadcast.ts';
 
 describe('backends', () => {
@@ -90,6 +90,32 @@ describe('the cache of ranges', () => {
     expect(cache.size).toBe(0);
   });
 
+  test('an answer that was asked for before a change is not kept', () => {
+    const cache = new RangeCache();
+    const { changes } = cache;
+    cache.invalidate(utf8('other'), utf8(''));
+    cache.add(request('a'), answer, changes);
+    expect(cache.size).toBe(0);
+    cache.add(request('a'), answer, cache.changes);
+    expect(cache.size).toBe(1);
+  });
+
+  test('keys and values have a limit in bytes, and an answer that is larger is not kept', () => {
+    const cache = new RangeCache();
+    const large = (bytes: number) =>
+      RangeResponse.fromPartial({ kvs: [{ key: utf8('k'), value: new Uint8Array(bytes - 1) }] });
+    const half = large(MAX_CACHED_BYTES / 2);
+    for (const key of ['a', 'b', 'c']) cache.add(request(key), half);
+    expect([cache.size, cache.bytes]).toEqual([2, MAX_CACHED_BYTES]);
+    expect(cache.get(request('a'))).toBeUndefined();
+    cache.add(request('d'), large(MAX_CACHED_BYTES + 1));
+    expect([cache.size, cache.bytes]).toEqual([2, MAX_CACHED_BYTES]);
+    cache.add(request('b'), answer);
+    expect([cache.size, cache.bytes]).toEqual([2, MAX_CACHED_BYTES / 2]);
+    cache.clear();
+    expect(cache.bytes).toBe(0);
+  });
+
   test('the least recently used goes first', () => {
     const cache = new RangeCache();
     for (let i = 0; i < MAX_CACHED_RANGES; i++) cache.add(request(`k${i}`), answer);
@@ -164,6 +190,8 @@ describe('a broadcast', () => {
     return {
       seen,
       toldRevision,
+      made: () => undefined,
+      ended: () => undefined,
       tell: (response) => seen.push(...response.events.map(({ kv }) => kv?.modRevision ?? 0)),
     };
   };

@@ -1,5 +1,6 @@
 import { utf8 } from '@etcd-ts/base';
 import {
+  RangeRequest,
   type StreamCall,
   WatchCreateRequest,
   WatchRequest,
@@ -200,4 +201,17 @@ test('watchers go on at the next member, behind what they have told', async () =
   const second = await put('k');
   expect(await watching.revisionsUntil(second)).toEqual([missed, second]);
   watching.call.cancel();
+});
+
+test('a range that is streamed comes through', async () => {
+  for (let i = 0; i < 3; i++) await put(`r${i}`);
+  const request = RangeRequest.fromPartial({ key: utf8('r'), rangeEnd: utf8('s') });
+  const call = channel.stream('etcdserverpb.KV/RangeStream');
+  call.send(request);
+  call.end();
+  const keys: string[] = [];
+  for await (const { rangeResponse } of call.responses) {
+    for (const { key } of rangeResponse?.kvs ?? []) keys.push(new TextDecoder().decode(key));
+  }
+  expect(keys).toEqual(['r0', 'r1', 'r2']);
 });

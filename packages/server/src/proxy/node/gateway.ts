@@ -8,6 +8,9 @@ import { type Backend, Backends } from '../backends.ts';
 /** A backend that does not answer within so long is passed over, in milliseconds. */
 export const GATEWAY_DIAL_TIMEOUT_MS = 5_000;
 
+/** When one side has hung up, what it said last has so long to reach the other without any progress, in milliseconds. */
+export const GATEWAY_LINGER_MS = 30_000;
+
 /** Connections at once; one more is hung up on. */
 export const MAX_GATEWAY_CONNECTIONS = 65_536;
 
@@ -82,8 +85,8 @@ export class Gateway {
     }
     client.pipe(server);
     server.pipe(client);
-    client.once('close', () => server.destroy());
-    server.once('close', () => client.destroy());
+    client.once('close', (hadError) => hangUp(server, hadError));
+    server.once('close', (hadError) => hangUp(client, hadError));
   }
 
   /** A connection to the first backend that can be reached. */
@@ -154,4 +157,11 @@ export class Gateway {
       });
     }
   }
+}
+
+/** The other side has gone: what it said still leaves, unless it broke off. */
+function hangUp(socket: Socket, isBroken: boolean): void {
+  if (isBroken) return void socket.destroy();
+  socket.setTimeout(GATEWAY_LINGER_MS, () => socket.destroy());
+  socket.destroySoon();
 }

@@ -31,6 +31,9 @@ import { proxyRoutes } from './proxy-routes.ts';
 /** Largest message of a client, unless larger ones may be sent on (grpc-go's default, which etcd's proxy has). */
 const MAX_CLIENT_MESSAGE_BYTES = 4 << 20;
 
+/** A member list that takes longer is not waited for (etcd client/v3, autoSync). */
+const SYNC_LIMIT_MS = 5_000;
+
 /** A proxy that serves. */
 export interface GrpcProxy {
   /** Where clients come in, with the real port. */
@@ -70,15 +73,15 @@ export async function startGrpcProxy(
   const listener = await listen(values, log, proxy, pages);
   const metricsUrls = text('metrics-addr') === '' ? [] : [text('metrics-addr')];
   const monitors = await listenForMonitors(metricsUrls, pages, listener.tls);
-  const stopSync = sync(values, clock, upstream, client);
+  const stopSync = sync(values, { clock, log, upstream, client });
   log.info('started gRPC proxy', { address: text('listen-addr') });
   return {
     url: listener.url,
     metricsUrl: monitors.urls[0],
     close: async (graceMs) => {
       stopSync();
-      registration?.close();
-      await Promise.all([listener.close(graceMs), monitors.close(graceMs)]);
+      const doors = [listener.close(graceMs), monitors.close(graceMs)];
+      await Promise.all([registration?.close(), ...doors]);
       proxy.close();
       await Promise.all([upstream.close(), client.close()]);
     },
@@ -246,22 +249,25 @@ function register(
   });
 }
 
-/** Follows the member list, where that is asked for. */
-function sync(
-  values: CommandValues,
-  clock: Clock,
-  upstream: Upstream,
-  client: ReturnType<typeof connect>,
-): () => void {
+interface SyncParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly upstream: Upstream;
+  readonly client: ReturnType<typeof connect>;
+}
+
+/** Follows the member list, where that is asked for; learners and members that never started are passed over. */
+function sync(values: CommandValues, { clock, log, upstream, client }: SyncParts): () => void {
   const intervalMs = values.get('endpoints-auto-sync-interval') as number;
   if (intervalMs <= 0) return () => undefined;
   let timer = clock.after(intervalMs, look);
   async function ask(): Promise<void> {
-    const members = await client.cluster.members();
-    upstream.setEndpoints(members.flatMap(({ clientURLs }) => clientURLs));
+    const members = await client.cluster.members({ timeoutMs: SYNC_LIMIT_MS });
+    const serving = members.filter(({ isLearner, name }) => !isLearner && name !== '');
+    upstream.setEndpoints(serving.flatMap(({ clientURLs }) => clientURLs));
   }
   function look(): void {
-    ask().catch(() => undefined);
+    ask().catch((error: unknown) => log.info('Auto sync endpoints failed.', { error }));
     timer = clock.after(intervalMs, look);
   }
   return () => timer.cancel();

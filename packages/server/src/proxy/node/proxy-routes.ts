@@ -109,7 +109,8 @@ function page(endpoint: string, tls: TLSSocketOptions | undefined): Promise<Rout
   });
 }
 
-function metricsOf({ cache, counts }: ProxyHandlers): Registry {
+function metricsOf(proxy: ProxyHandlers): Registry {
+  const { cache } = proxy;
   const registry = new Registry();
   const gauge = (name: string, help: string, read: () => number): void => {
     const collect = function collect(this: Gauge): void {
@@ -123,7 +124,7 @@ function metricsOf({ cache, counts }: ProxyHandlers): Registry {
   gauge(
     'etcd_grpc_proxy_watchers_coalescing_total',
     'Total number of current watchers coalescing',
-    () => counts.watchers,
+    () => proxy.sharingWatchers,
   );
   const events = new Counter({
     name: 'etcd_grpc_proxy_events_coalescing_total',
@@ -131,7 +132,7 @@ function metricsOf({ cache, counts }: ProxyHandlers): Registry {
     registers: [],
     collect(): void {
       this.reset();
-      this.inc(counts.events);
+      this.inc(proxy.sharedEvents);
     },
   });
   registry.registerMetric(events);

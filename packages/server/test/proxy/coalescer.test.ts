@@ -1,0 +1,205 @@
+/** Watches and renewals that share a stream, against a member whose every answer and failure is chosen. */
+import { utf8 } from '@etcd-ts/base';
+import { EtcdError, Event, WatchCreateRequest, WatchResponse } from '@etcd-ts/protocol';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { CallerKinds } from '../../src/proxy/caller-kinds.ts';
+import { LeaseRenewals } from '../../src/proxy/lease-renewals.ts';
+import type { Receiver } from '../../src/proxy/watch-broadcast.ts';
+import { WATCH_RETRY_MS, WatchCoalescer } from '../../src/proxy/watch-coalescer.ts';
+import { ManualClock, turns } from '../services/manual-clock.ts';
+import { scripted, type ScriptedStream } from './scripted-member.ts';
+
+type WatchStream = ScriptedStream<'etcdserverpb.Watch/Watch'>;
+
+let streams: WatchStream[];
+let clock: ManualClock;
+let coalescer: WatchCoalescer;
+
+beforeEach(() => {
+  const member = scripted<'etcdserverpb.Watch/Watch'>();
+  streams = member.streams;
+  clock = new ManualClock();
+  coalescer = new WatchCoalescer({ open: member.open, clock, onShared: () => undefined });
+});
+
+const header = (revision: number) => ({ clusterId: 1n, memberId: 1n, revision, raftTerm: 1 });
+const created = (watchId: bigint, revision: number): WatchResponse =>
+  WatchResponse.fromPartial({ watchId, created: true, header: header(revision) });
+const events = (watchId: bigint, ...revisions: number[]): WatchResponse =>
+  WatchResponse.fromPartial({
+    watchId,
+    header: header(revisions.at(-1) ?? 0),
+    events: revisions.map((modRevision) =>
+      Event.fromPartial({ kv: { key: utf8('k'), modRevision } }),
+    ),
+  });
+const compacted = (watchId: bigint): WatchResponse =>
+  WatchResponse.fromPartial({ watchId, canceled: true, compactRevision: 5, header: header(9) });
+
+/** A receiver that writes down what it hears. */
+function listener(): Receiver & { heard: (string | number)[] } {
+  const heard: (string | number)[] = [];
+  return {
+    heard,
+    toldRevision: 0,
+    made: () => heard.push('made'),
+    tell: (response) => heard.push(...response.events.map(({ kv }) => kv?.modRevision ?? 0)),
+    ended: ({ compactRevision, cancelReason }) =>
+      heard.push(`ended ${compactRevision} ${cancelReason}`),
+  };
+}
+
+function join(key: string, startRevision = 0): ReturnType<typeof listener> {
+  const receiver = listener();
+  coalescer.join(WatchCreateRequest.fromPartial({ key: utf8(key), startRevision }), receiver);
+  return receiver;
+}
+
+/** Keys and starts of the watchers that a stream was asked for. */
+const asked = ({ sent }: WatchStream): [string, number][] =>
+  sent.flatMap(({ requestUnion }) =>
+    requestUnion?.$case === 'createRequest'
+      ? [[new TextDecoder().decode(requestUnion.value.key), requestUnion.value.startRevision]]
+      : [],
+  );
+
+describe('watches that share a stream', () => {
+  test('what comes in one turn with the answer to a create is not lost, neither events nor an end', async () => {
+    const [now, past, gone] = [join('now'), join('past', 3), join('gone', 2)];
+    streams[0]!.answer(
+      created(1n, 10),
+      events(1n, 11),
+      created(2n, 10),
+      events(2n, 3, 11),
+      created(3n, 10),
+      compacted(3n),
+    );
+    await turns();
+    expect(now.heard).toEqual(['made', 11]);
+    expect(past.heard).toEqual(['made', 3, 11]);
+    expect(gone.heard).toEqual(['made', 'ended 5 ']);
+    expect(coalescer.size).toBe(2);
+  });
+
+  test('a watcher that comes while the stream is broken takes the others along to the next one', async () => {
+    const first = join('a');
+    streams[0]!.answer(created(1n, 10), events(1n, 12));
+    await turns();
+    streams[0]!.breakOff(new EtcdError('UNAVAILABLE'));
+    await turns();
+    expect(streams[0]!.failures).toHaveLength(1);
+    join('b');
+    expect(streams).toHaveLength(2);
+    expect(asked(streams[1]!)).toEqual([
+      ['a', 13],
+      ['b', 0],
+    ]);
+    await clock.advance(WATCH_RETRY_MS);
+    expect(streams).toHaveLength(2);
+    streams[1]!.answer(created(1n, 20), events(1n, 21));
+    await turns();
+    expect(first.heard).toEqual(['made', 12, 21]);
+  });
+
+  test('a stream that breaks is opened again after a pause, watchers that were not made as they were asked for', async () => {
+    join('a', 7);
+    streams[0]!.breakOff(new EtcdError('UNAVAILABLE'));
+    await turns();
+    await clock.advance(WATCH_RETRY_MS - 1);
+    expect(streams).toHaveLength(1);
+    await clock.advance(1);
+    expect(asked(streams[1]!)).toEqual([['a', 7]]);
+  });
+
+  test('a watcher that leaves before it is made is gone, also from the next stream', async () => {
+    const receiver = join('a');
+    coalescer.leave(receiver);
+    expect(coalescer.size).toBe(0);
+    streams[0]!.answer(created(1n, 10), events(1n, 11));
+    streams[0]!.breakOff(new EtcdError('UNAVAILABLE'));
+    await clock.advance(WATCH_RETRY_MS);
+    expect(receiver.heard).toEqual([]);
+    expect(streams).toHaveLength(1);
+  });
+
+  test('callers that the cluster does not serve are told why, made or not', async () => {
+    const made = join('a');
+    streams[0]!.answer(created(1n, 10));
+    await turns();
+    const waiting = join('b');
+    streams[0]!.breakOff(new EtcdError('PERMISSION_DENIED'));
+    await turns();
+    const why = 'ended 0 rpc error: code = 7 desc = etcdserver: permission denied';
+    expect([made.heard, waiting.heard]).toEqual([['made', why], [why]]);
+    expect(coalescer.size).toBe(0);
+  });
+
+  test('how many share a watcher of another one goes up and down', async () => {
+    const all = [join('a'), join('b')];
+    streams[0]!.answer(created(1n, 10), created(2n, 10));
+    await turns();
+    all.push(join('a'), join('a'));
+    expect(coalescer.sharing).toBe(2);
+    coalescer.leave(all[0]!);
+    expect(coalescer.sharing).toBe(1);
+    streams[0]!.answer(compacted(1n));
+    await turns();
+    expect(coalescer.sharing).toBe(0);
+  });
+});
+
+test('a renewal that breaks off fails, and the next one goes to a stream of its own', async () => {
+  const member = scripted<'etcdserverpb.Lease/LeaseKeepAlive'>();
+  const renewals = new LeaseRenewals(member.open);
+  const [first, same] = [renewals.renew(1n), renewals.renew(1n)];
+  expect(member.streams[0]!.sent).toEqual([{ ID: 1n }]);
+  member.streams[0]!.breakOff(new EtcdError('UNAVAILABLE'));
+  await expect(Promise.all([first, same])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  expect(member.streams[0]!.failures).toMatchObject([{ code: 'UNAVAILABLE' }]);
+  const next = renewals.renew(1n);
+  member.streams[1]!.answer({ ID: 1n, TTL: 9, header: header(1) });
+  expect(await next).toMatchObject({ TTL: 9 });
+  renewals.close();
+  expect(member.streams[1]!.isCancelled).toBe(true);
+});
+
+describe('what callers of one kind share', () => {
+  const context = (token: string) => ({
+    signal: new AbortController().signal,
+    metadata: new Map([
+      ['token', token],
+      ['other', String(Math.random())],
+    ]),
+    peer: { via: 'test', address: '' },
+  });
+
+  test('is there from the first to the last of them, and then closed', async () => {
+    let open = 0;
+    const kinds = new CallerKinds(() => ({ at: ++open, close: () => (open -= 1) }));
+    let leave = (): void => undefined;
+    const stay = new Promise<void>((resolve) => (leave = resolve));
+    const seen: number[] = [];
+    const use = ({ at }: { at: number }): Promise<void> => (seen.push(at), stay);
+    const calls = ['a', 'a', 'b'].map((token) => kinds.lend(context(token) as never, use));
+    expect(seen).toEqual([1, 1, 2]);
+    expect(kinds.things).toHaveLength(2);
+    leave();
+    await Promise.all(calls);
+    expect([open, kinds.things.length]).toEqual([0, 0]);
+    await expect(
+      kinds.lend(context('a') as never, () => Promise.reject(new Error('broken'))),
+    ).rejects.toThrow('broken');
+    expect([open, kinds.things.length]).toEqual([0, 0]);
+  });
+
+  test('one kind more than there may be is refused', async () => {
+    const kinds = new CallerKinds(() => ({ close: () => undefined }), 2);
+    const never = new Promise<void>(() => undefined);
+    for (const token of ['a', 'b']) void kinds.lend(context(token) as never, () => never);
+    await expect(kinds.lend(context('more') as never, () => never)).rejects.toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+    });
+    void kinds.lend(context('b') as never, () => never);
+    expect(kinds.things).toHaveLength(2);
+  });
+});
