@@ -72,15 +72,21 @@ export interface Env {
   readonly disk: Disk;
   readonly backends: BackendStore;
   /**
-   * Looks at what can be looked at before anything is changed: certificates that are there and fit.
+   * Looks at what can be looked at before anything is changed: certificates that are there and fit, addresses that are
+   * free.
    *
-   * @throws StartError BAD_OPTION.
+   * @throws StartError BAD_OPTION, LISTEN_FAILED.
    */
   readonly prepare?: () => Promise<void>;
   /** Makes the transport to the peers; called once per start. What passes on its wires is counted in `traffic`. */
   readonly peers: (options: ResolvedOptions, traffic: PeerTraffic) => PeerTransport;
   /** Opens the doors for clients; called once per start, when the node is ready to serve. */
   readonly listen: (options: ResolvedOptions, served: Served) => Promise<ClientListener>;
+  /**
+   * Data may be gone although nobody has said so: a member that founds a cluster first asks the others whether it was
+   * there before. @defaultValue false
+   */
+  readonly canLoseData?: boolean;
   /** Version of the program, when it is to pass for another one. @defaultValue ETCD_VERSION */
   readonly serverVersion?: string;
   /** Begins a SHA-256 of a snapshot. @defaultValue one of our own, which is slow */

@@ -1,9 +1,15 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { initialCluster, parseInitialCluster } from '../src/bootstrap/initial-cluster.ts';
+import {
+  advertisedProblem,
+  initialCluster,
+  parseInitialCluster,
+} from '../src/bootstrap/initial-cluster.ts';
 import { computeClusterId, computeMemberId } from '../src/bootstrap/member-id.ts';
+import { leadToSame } from '../src/bootstrap/same-addresses.ts';
 import { sha1 } from '../src/bootstrap/sha1.ts';
+import type { NameResolver } from '../src/bootstrap/srv.ts';
 import { bindAddress, urlProblem } from '../src/bootstrap/urls.ts';
 import { resolveOptions } from '../src/options.ts';
 
@@ -34,13 +40,8 @@ describe('ids', () => {
 });
 
 describe('initial cluster', () => {
-  const of = (text: string, name = 'a', own = ['http://127.0.0.1:1']): unknown =>
-    initialCluster({
-      name,
-      token: 't',
-      cluster: parseInitialCluster(text),
-      advertisePeerUrls: own,
-    });
+  const of = (text: string): unknown =>
+    initialCluster({ name: 'a', token: 't', cluster: parseInitialCluster(text) });
 
   test('a name may have several URLs', () => {
     const cluster = parseInitialCluster('a=http://h:1,b=http://h:2,a=http://h:3');
@@ -63,9 +64,42 @@ describe('initial cluster', () => {
   });
 
   test('the advertised URLs must be those of the cluster', () => {
-    expect(() => of('a=http://127.0.0.1:2')).toThrow(
+    const cluster = parseInitialCluster('a=http://127.0.0.1:2');
+    const problem = (...advertisePeerUrls: string[]): string | undefined =>
+      advertisedProblem({ name: 'a', cluster, advertisePeerUrls })?.message;
+    expect(problem('http://127.0.0.1:1')).toBe(
       '--initial-cluster has a=http://127.0.0.1:2 but missing from --initial-advertise-peer-urls=http://127.0.0.1:1',
     );
+    expect(problem('http://127.0.0.1:2', 'http://h:3')).toBe(
+      '--initial-advertise-peer-urls has http://h:3 but missing from --initial-cluster=a=http://127.0.0.1:2',
+    );
+    expect(problem('http://127.0.0.1:2')).toBeUndefined();
+  });
+
+  test.each([
+    [['http://one:1'], ['http://192.0.2.1:1'], true],
+    [['http://one:1'], ['http://both:1'], true],
+    [['http://one:1', 'http://192.0.2.2:1'], ['http://two:1', 'http://192.0.2.1:1'], true],
+    [['http://one:1'], ['http://192.0.2.1:2'], false],
+    [['http://one:1'], ['https://192.0.2.1:1'], false],
+    [['http://one:1', 'http://one:1'], ['http://one:1', 'http://two:1'], false],
+    [['http://one:1'], ['http://one:1', 'http://two:1'], false],
+    [['http://nobody:1'], ['http://nobody:1'], true],
+    [['http://localhost:1'], ['http://127.0.0.1:1'], false],
+    [['unix://a:1'], ['unix://a:1'], true],
+  ])('%j and %j lead to the same places: %j', async (one, other, isSame) => {
+    const hosts: Record<string, string[]> = {
+      one: ['192.0.2.1'],
+      two: ['192.0.2.2'],
+      both: ['192.0.2.2', '192.0.2.1'],
+      localhost: ['127.0.0.1'],
+    };
+    const resolver: NameResolver = {
+      resolveSrv: () => Promise.reject(new Error('not asked')),
+      addresses: (host) =>
+        hosts[host] ? Promise.resolve(hosts[host]) : Promise.reject(new Error('unknown')),
+    };
+    expect(await leadToSame(resolver, one, other)).toBe(isSame);
   });
 
   test('a part without URL is refused in the words of etcd', () => {

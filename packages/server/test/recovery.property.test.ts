@@ -28,7 +28,6 @@ const CLUSTER = initialCluster({
   name: 'm',
   token: 't',
   cluster: new Map([['m', [PEER_URL]]]),
-  advertisePeerUrls: [PEER_URL],
 });
 const TERM = 2;
 
@@ -166,6 +165,7 @@ class Member {
       walOptions: { segmentSizeBytes: 1_024, maxSegments: 1 },
       stateOptions: {},
       cluster: () => Promise.resolve({ kind: 'new', ...CLUSTER }),
+      checkIsNew: () => Promise.resolve(),
       isForcedAlone: false,
       fetchState: () => Promise.reject(new Error('the database was lost')),
     });

@@ -2,9 +2,10 @@
 import type { Env } from '../env.ts';
 import type { ResolvedOptions } from '../options.ts';
 import { StartError } from '../start-error.ts';
-import { initialCluster } from './initial-cluster.ts';
+import { advertisedProblem, initialCluster } from './initial-cluster.ts';
 import { meetInRegistry } from './registry.ts';
-import { membersBySrv } from './srv.ts';
+import { leadToSame } from './same-addresses.ts';
+import { membersBySrv, type NameResolver } from './srv.ts';
 
 /**
  * The options with the first members in them. Only for a member that has no data yet: it may register it, and wait for
@@ -19,7 +20,7 @@ export async function discovered(options: ResolvedOptions, env: Env): Promise<Re
     if (env.names === undefined) throw noPort('names');
     const members = await membersBySrv(env.names, srv, { name, advertisePeerUrls });
     env.log.info('found the first members by DNS SRV', { members: Object.fromEntries(members) });
-    return checked({ ...options, initialCluster: members });
+    return checked({ ...options, initialCluster: members }, env);
   }
   if (registry !== undefined) {
     if (env.connectRegistry === undefined) throw noPort('connectRegistry');
@@ -29,7 +30,10 @@ export async function discovered(options: ResolvedOptions, env: Env): Promise<Re
       const { token } = registry;
       const parts = { client, clock, log };
       const members = await meetInRegistry(parts, { token, name, advertisePeerUrls });
-      return checked({ ...options, initialCluster: members, initialClusterToken: token });
+      return await checked(
+        { ...options, initialCluster: members, initialClusterToken: token },
+        env,
+      );
     } finally {
       await client.close();
     }
@@ -37,14 +41,21 @@ export async function discovered(options: ResolvedOptions, env: Env): Promise<Re
   return options;
 }
 
-function checked(options: ResolvedOptions): ResolvedOptions {
-  initialCluster({
-    name: options.name,
-    token: options.initialClusterToken,
-    cluster: options.initialCluster,
-    advertisePeerUrls: options.initialAdvertisePeerUrls,
-  });
+async function checked(options: ResolvedOptions, { names }: Env): Promise<ResolvedOptions> {
+  const { name, initialClusterToken: token, initialCluster: cluster } = options;
+  initialCluster({ name, token, cluster });
+  const { initialAdvertisePeerUrls: advertisePeerUrls } = options;
+  const problem = advertisedProblem({ name, cluster, advertisePeerUrls });
+  if (problem !== undefined && !(await isAdvertised(options, names))) throw problem;
   return options;
+}
+
+/** Whether what the member advertises leads to where the initial cluster has it, as names are resolved now. */
+export function isAdvertised(
+  { name, initialAdvertisePeerUrls, initialCluster: cluster }: ResolvedOptions,
+  names: NameResolver | undefined,
+): Promise<boolean> {
+  return leadToSame(names, cluster.get(name) ?? [], initialAdvertisePeerUrls);
 }
 
 function noPort(port: string): StartError {

@@ -51,14 +51,12 @@ export function formatInitialCluster(cluster: ReadonlyMap<string, readonly strin
 /**
  * The ids of the first members, after etcd's checks (server/config/config.go, VerifyBootstrap).
  *
- * @throws StartError BAD_OPTION: unknown local name, URLs that two members share, or advertised URLs that
- *   contradict the cluster's.
+ * @throws StartError BAD_OPTION: unknown local name, or URLs that two members share.
  */
 export function initialCluster(options: {
   readonly name: string;
   readonly token: string;
   readonly cluster: ReadonlyMap<string, readonly string[]>;
-  readonly advertisePeerUrls: readonly string[];
 }): InitialCluster {
   const { name, token, cluster } = options;
   if (!cluster.has(name)) {
@@ -72,7 +70,6 @@ export function initialCluster(options: {
     const text = formatInitialCluster(cluster);
     throw new StartError('BAD_OPTION', `initial cluster ${text} has duplicate url`);
   }
-  checkAdvertised(options);
   const members = [...cluster].map(([memberName, urls]): InitialMember => {
     const peerUrls = [...urls].sort();
     return { id: computeMemberId(peerUrls, token), name: memberName, peerUrls };
@@ -85,18 +82,22 @@ export function initialCluster(options: {
   return { clusterId: computeClusterId(members.map((member) => member.id)), local, members };
 }
 
-function checkAdvertised(options: {
+/** What is advertised is written otherwise than in the initial cluster. Names may still lead to the same addresses. */
+export class AdvertisedElsewhere extends StartError {}
+
+/** How the URLs that a member advertises contradict those that the initial cluster has for it. */
+export function advertisedProblem(options: {
   readonly name: string;
   readonly cluster: ReadonlyMap<string, readonly string[]>;
   readonly advertisePeerUrls: readonly string[];
-}): void {
+}): AdvertisedElsewhere | undefined {
   const { name, cluster, advertisePeerUrls } = options;
   const listed = [...(cluster.get(name) ?? [])].sort();
   const advertised = [...advertisePeerUrls].sort();
   const missing = listed.filter((url) => !advertised.includes(url));
   if (missing.length > 0) {
     const pairs = missing.map((url) => `${name}=${url}`).join(',');
-    throw new StartError(
+    return new AdvertisedElsewhere(
       'BAD_OPTION',
       `--initial-cluster has ${pairs} but missing from --initial-advertise-peer-urls=${advertised.join(',')}`,
     );
@@ -104,9 +105,10 @@ function checkAdvertised(options: {
   const extra = advertised.filter((url) => !listed.includes(url));
   if (extra.length > 0) {
     const pairs = listed.map((url) => `${name}=${url}`).join(',');
-    throw new StartError(
+    return new AdvertisedElsewhere(
       'BAD_OPTION',
       `--initial-advertise-peer-urls has ${extra.join(',')} but missing from --initial-cluster=${pairs}`,
     );
   }
+  return undefined;
 }

@@ -3,6 +3,7 @@ import { type ClusterId, clusterId, type MemberId, memberId } from '@etcd-ts/bas
 import type { ResolvedOptions } from '../options.ts';
 import type { Peer, PeerTransport } from '../peers/peer-transport.ts';
 import { StartError } from '../start-error.ts';
+import { wasThere } from './bootstrapped.ts';
 import { formatInitialCluster } from './initial-cluster.ts';
 
 /** What the members that are there say of a new one. */
@@ -11,6 +12,8 @@ export interface Joined {
   readonly memberId: MemberId;
   /** The others. */
   readonly peers: readonly Peer[];
+  /** It has served clients before. */
+  readonly wasThere: boolean;
 }
 
 /**
@@ -22,12 +25,14 @@ export async function joinCluster(
   options: ResolvedOptions,
   transport: PeerTransport,
 ): Promise<Joined> {
-  const own = new Set(options.initialAdvertisePeerUrls);
+  const listed = options.initialCluster.get(options.name) ?? [];
+  const own = new Set([...options.initialAdvertisePeerUrls, ...listed]);
   const urls = [...options.initialCluster.values()].flat().filter((url) => !own.has(url));
   const failures: string[] = [];
   for (const url of urls) {
     try {
-      const { clusterId: cluster, members } = await transport.askMembers(url);
+      const facts = await transport.askMembers(url);
+      const { clusterId: cluster, members } = facts;
       const local = members.find(({ peerUrls }) => peerUrls.some((peerUrl) => own.has(peerUrl)));
       if (local === undefined) {
         failures.push(`${url} knows no member at ${[...own].join(',')}`);
@@ -36,7 +41,12 @@ export async function joinCluster(
       const peers = members
         .filter(({ id }) => id !== local.id)
         .map(({ id, peerUrls }) => ({ id: memberId(id), urls: peerUrls }));
-      return { clusterId: clusterId(cluster), memberId: memberId(local.id), peers };
+      return {
+        clusterId: clusterId(cluster),
+        memberId: memberId(local.id),
+        peers,
+        wasThere: wasThere(facts, local.id),
+      };
     } catch (error) {
       failures.push(`${url}: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -23,6 +23,12 @@ export interface RecoveryParts {
   readonly stateOptions: ReplicatedStateOptions;
   /** Ids and members of the cluster that the options describe; asked only when there is no log, or no database. */
   readonly cluster: () => Promise<FirstCluster>;
+  /**
+   * Asked before anything is made where there is no log.
+   *
+   * @throws StartError STATE_LOST: this member was there before, and has lost its log.
+   */
+  readonly checkIsNew: (cluster: FirstCluster) => Promise<void>;
   /** Everybody else is lost: go on alone. Counts only when there is a log. */
   readonly isForcedAlone: boolean;
   /** Fetches the state from another member into a new database; asked only when there is none. */
@@ -45,7 +51,12 @@ export interface FetchedState {
 /** A cluster that begins, or one that exists and that this member joins. */
 export type FirstCluster =
   | ({ readonly kind: 'new' } & InitialCluster)
-  | { readonly kind: 'existing'; readonly clusterId: ClusterId; readonly memberId: MemberId };
+  | {
+      readonly kind: 'existing';
+      readonly clusterId: ClusterId;
+      readonly memberId: MemberId;
+      readonly wasThere: boolean;
+    };
 
 /** How the log is opened. */
 export function logOptions(parts: RecoveryParts): WalOptions {

@@ -57,6 +57,7 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
 async function begin(parts: RecoveryParts): Promise<Recovered> {
   const { backends, stateOptions } = parts;
   const cluster = await parts.cluster();
+  await parts.checkIsNew(cluster);
   const isNew = cluster.kind === 'new';
   const memberId = isNew ? cluster.local.id : cluster.memberId;
   const { clusterId } = cluster;

@@ -65,7 +65,9 @@ export async function membersBySrv(
   const failures: string[] = [];
   let unnamed = 0;
   for (const [service, scheme] of PEER_SERVICES) {
-    const found = await lookUp(resolver, srvName(service, query), failures);
+    const failed: string[] = [];
+    const found = await lookUp(resolver, srvName(service, query), failed);
+    failures.push(...failed.map((why) => `error querying DNS SRV records for _${service} ${why}`));
     for (const { name, port } of found) {
       const url = `${scheme}://${bare(name)}:${port}`;
       const isOwn = (await addressesOf(resolver, [url])).some((address) => own.includes(address));
@@ -74,12 +76,13 @@ export async function membersBySrv(
     }
   }
   if (members.size === 0) {
-    throw new StartError('BAD_OPTION', `error querying DNS SRV records: ${failures.join('; ')}`);
+    const message = `error setting up initial cluster: ${failures.join('; ')}`;
+    throw new StartError('BAD_OPTION', message);
   }
   if (!members.has(asker.name)) {
     throw new StartError(
       'BAD_OPTION',
-      `couldn't find local name "${asker.name}" in the initial cluster configuration: no SRV record of ${query.domain} leads to ${asker.advertisePeerUrls.join(',')}`,
+      `error setting up initial cluster: cannot find local etcd member "${asker.name}" in SRV records (none of ${query.domain} leads to ${asker.advertisePeerUrls.join(',')})`,
     );
   }
   return members;
@@ -112,7 +115,7 @@ export async function endpointsBySrv(
     }
   }
   if (endpoints.length > 0) return endpoints;
-  throw new StartError('BAD_OPTION', `error querying DNS SRV records: ${failures.join('; ')}`);
+  throw new StartError('BAD_OPTION', `dns lookup errors: ${failures.join(' and ')}`);
 }
 
 async function lookUp(
@@ -123,13 +126,18 @@ async function lookUp(
   try {
     return await resolver.resolveSrv(name);
   } catch (error) {
-    failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    const { code = '', message } = error as { code?: string; message: string };
+    const isAbsent = code === 'ENOTFOUND' || code === 'ENODATA';
+    failures.push(`lookup ${name}: ${isAbsent ? 'no such host' : message}`);
     return [];
   }
 }
 
 /** `address:port` of URLs; a host that is not known has none. */
-async function addressesOf(resolver: NameResolver, urls: readonly string[]): Promise<string[]> {
+export async function addressesOf(
+  resolver: NameResolver,
+  urls: readonly string[],
+): Promise<string[]> {
   const found = await Promise.all(
     urls.map(async (text) => {
       const { hostname, port } = new URL(text);

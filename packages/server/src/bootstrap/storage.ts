@@ -5,19 +5,21 @@ import type { Env } from '../env.ts';
 import type { Logger } from '../logger.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { ResolvedOptions } from '../options.ts';
+import { DEFAULT_NAME, DEFAULT_PEER_URL } from '../options/member-options.ts';
 import type { Peer, PeerTransport } from '../peers/peer-transport.ts';
 import { ETCD_VERSION } from '../services/version.ts';
 import { versionRefusal } from '../services/version-monitor.ts';
 import { StartError } from '../start-error.ts';
 import { UnsyncedDisk } from '../state/unsynced-disk.ts';
 import { RevocableDisk } from '../state/revocable-disk.ts';
+import { bootstrapped, refuseBootstrapped } from './bootstrapped.ts';
 import { recover, type Recovered } from './recovery.ts';
 import type { FirstCluster } from './recovery-parts.ts';
 import { defragmentAtStart } from './defragment.ts';
 import { fetchState } from './fetch-state.ts';
-import { discovered } from './discover.ts';
+import { discovered, isAdvertised } from './discover.ts';
 import { joinCluster } from './join.ts';
-import { initialCluster } from './initial-cluster.ts';
+import { AdvertisedElsewhere, initialCluster } from './initial-cluster.ts';
 
 /** A member's content, and how it is given up. */
 export interface Storage extends Recovered {
@@ -72,7 +74,7 @@ export async function openStorage(
     firstPeers = joined.peers;
     return { kind: 'existing', ...joined };
   };
-  await checkFirstMembers(options, disk, layout);
+  await checkFirstMembers(options, env, disk, layout);
   try {
     await disk.makeDirectory(layout.memberDirectory);
     const lock = await disk.lockDirectory(layout.memberDirectory);
@@ -90,6 +92,12 @@ export async function openStorage(
       },
       stateOptions: { dirtyBytesMax: options.maxDirtyBytes, hashSeed: env.random.uint32() },
       cluster,
+      checkIsNew: async (first) => {
+        if (first.kind === 'existing' && first.wasThere) throw bootstrapped(first.memberId);
+        if (first.kind === 'new' && env.canLoseData === true) {
+          await refuseBootstrapped(first, transport);
+        }
+      },
       isForcedAlone: options.forceNewCluster,
       fetchState: (wanted) => fetchState(wanted, options, env),
     });
@@ -137,13 +145,17 @@ async function prepare(
 
 /** Initial options count where there is no log yet; nothing is made for members that cannot be. */
 async function checkFirstMembers(
-  { initialClusterProblem: problem }: ResolvedOptions,
+  options: ResolvedOptions,
+  { names }: Env,
   disk: Disk,
   { walDirectory }: Layout,
 ): Promise<void> {
+  const { initialClusterProblem: problem } = options;
   if (problem === undefined) return;
   const files = await disk.list(walDirectory).catch(() => []);
-  if (!files.some((name) => name.endsWith('.wal'))) throw problem;
+  if (files.some((name) => name.endsWith('.wal'))) return;
+  if (problem instanceof AdvertisedElsewhere && (await isAdvertised(options, names))) return;
+  throw problem;
 }
 
 function firstMembers(options: ResolvedOptions): ReturnType<typeof initialCluster> {
@@ -151,13 +163,12 @@ function firstMembers(options: ResolvedOptions): ReturnType<typeof initialCluste
     name: options.name,
     token: options.initialClusterToken,
     cluster: options.initialCluster,
-    advertisePeerUrls: options.initialAdvertisePeerUrls,
   });
 }
 
 /**
  * A directory that neither has this member's name nor any of its peer URLs is another's, copied or mistyped. (One of
- * the two may have changed since; etcd looks at neither.)
+ * the two may have changed since, or not be said at all; etcd looks at neither.)
  */
 async function checkIdentity(
   options: ResolvedOptions,
@@ -167,11 +178,13 @@ async function checkIdentity(
 ): Promise<void> {
   const stored = state.membership.get(memberId);
   if (stored === undefined || stored.name === options.name) return;
-  if (stored.peerUrls.some((url) => options.initialAdvertisePeerUrls.includes(url))) return;
+  const { initialAdvertisePeerUrls: advertised, name } = options;
+  if (name === DEFAULT_NAME || advertised.includes(DEFAULT_PEER_URL)) return;
+  if (stored.peerUrls.some((url) => advertised.includes(url))) return;
   await close();
   throw new StartError(
     'FOREIGN_DATA_DIR',
-    `the data directory ${memberDirectory} belongs to member ${idToHex(memberId)} "${stored.name}" at ${stored.peerUrls.join(',')} of cluster ${idToHex(clusterId)}, not to "${options.name}" at ${options.initialAdvertisePeerUrls.join(',')}`,
+    `the data directory ${memberDirectory} belongs to member ${idToHex(memberId)} "${stored.name}" at ${stored.peerUrls.join(',')} of cluster ${idToHex(clusterId)}, not to "${name}" at ${advertised.join(',')}`,
   );
 }
 

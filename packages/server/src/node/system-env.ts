@@ -18,6 +18,7 @@ import type { CallTracer } from '../tracing/call-tracer.ts';
 import { Credentials } from '../tls/node/credentials.ts';
 import { tlsWarnings } from '../tls/tls-options.ts';
 import { StartError } from '../start-error.ts';
+import { checkFree } from './free-addresses.ts';
 import { classicLevelBackends, memoryLevelBackends } from './level-backends.ts';
 import { nativeSha256 } from './native-sha256.ts';
 import { nameResolver } from './name-resolver.ts';
@@ -47,7 +48,11 @@ export function systemEnv(options: ResolvedOptions): Env {
     backends:
       options.backends ??
       (inMemory ? memoryLevelBackends() : classicLevelBackends(databaseDirectory)),
-    prepare: () => checkTls(options, tls, log),
+    canLoseData: !inMemory,
+    prepare: async () => {
+      await checkTls(options, tls, log);
+      await checkFree(ownPorts(options));
+    },
     peers: (resolved, traffic) => transportOf(resolved, { clock, traffic, tls: tls.peer }),
     listen: (resolved, served) => serveNode(resolved, served, { clock, tls: tls.client }),
     newSha256: nativeSha256,
@@ -60,6 +65,14 @@ export function systemEnv(options: ResolvedOptions): Env {
       await Promise.all([hasher.close(), tracer?.close()]);
     },
   };
+}
+
+/** Addresses that nobody else may listen on. */
+function ownPorts(options: ResolvedOptions): readonly string[] {
+  if (options.socketReusePort) return [];
+  const peers = options.network === undefined ? options.listenPeerUrls : [];
+  const { listenClientUrls, listenClientHttpUrls, listenMetricsUrls } = options;
+  return [...peers, ...listenClientUrls, ...listenClientHttpUrls, ...listenMetricsUrls];
 }
 
 /** Loads what tracing takes only now: most nodes do without. */

@@ -1,5 +1,6 @@
 /** Who belongs to the cluster, and how it may change. */
 import {
+  advertisedProblem,
   formatInitialCluster,
   initialCluster,
   parseInitialCluster,
@@ -36,7 +37,10 @@ export interface ClusterOptions {
 export interface ResolvedClusterOptions extends Required<Omit<ClusterOptions, 'initialCluster'>> {
   /** Peer URLs by name. */
   readonly initialCluster: ReadonlyMap<string, readonly string[]>;
-  /** What is wrong with them; they are this member alone then. Counts only where there is no data yet. */
+  /**
+   * What is wrong with them; they are this member alone then, unless it is only that the advertised URLs are written
+   * otherwise. Counts only where there is no data yet.
+   */
   readonly initialClusterProblem: StartError | undefined;
 }
 
@@ -73,9 +77,10 @@ function firstMembers(
 ): Pick<ResolvedClusterOptions, 'initialCluster' | 'initialClusterProblem'> {
   try {
     const cluster = membersOf(given.initialCluster, name, advertisePeerUrls);
-    // Throws when the members contradict the local name or the advertised URLs.
-    initialCluster({ name, token, cluster, advertisePeerUrls });
-    return { initialCluster: cluster, initialClusterProblem: undefined };
+    // Throws when the members contradict the local name or one another.
+    initialCluster({ name, token, cluster });
+    const problem = advertisedProblem({ name, cluster, advertisePeerUrls });
+    return { initialCluster: cluster, initialClusterProblem: problem };
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     return {

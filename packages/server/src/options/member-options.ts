@@ -29,7 +29,11 @@ export interface ResolvedMemberOptions extends Required<Omit<MemberOptions, 'dat
   readonly walDir: string | undefined;
 }
 
-const DEFAULT_PEER_URL = 'http://localhost:2380';
+/** The name of a member that is given none. */
+export const DEFAULT_NAME = 'default';
+
+/** Where a member is that is given no URL for its peers. */
+export const DEFAULT_PEER_URL = 'http://localhost:2380';
 
 /** Completes and checks. @throws StartError BAD_OPTION in etcd's words. */
 export function resolveMember(given: MemberOptions): ResolvedMemberOptions {
@@ -37,7 +41,7 @@ export function resolveMember(given: MemberOptions): ResolvedMemberOptions {
   const listenClientUrls = [...(given.listenClientUrls ?? [])];
   const ownPeerUrls = listenPeerUrls.length > 0 ? listenPeerUrls : [DEFAULT_PEER_URL];
   const resolved: ResolvedMemberOptions = {
-    name: given.name ?? 'default',
+    name: given.name ?? DEFAULT_NAME,
     dataDir: given.dataDir,
     walDir: given.walDir,
     listenClientUrls,

@@ -60,7 +60,7 @@ export interface LocalPeer {
 /** What a member says of its cluster. */
 export interface ClusterFacts {
   readonly clusterId: bigint;
-  readonly members: readonly Pick<Member, 'id' | 'name' | 'peerUrls'>[];
+  readonly members: readonly Pick<Member, 'id' | 'name' | 'peerUrls' | 'clientUrls'>[];
 }
 
 /** Carries messages, snapshots and calls between the members of a cluster. */

@@ -103,7 +103,6 @@ function clusterOf(options: RestoreOptions): InitialCluster {
     name: member.name,
     token: cluster.initialClusterToken,
     cluster: cluster.initialCluster,
-    advertisePeerUrls: member.initialAdvertisePeerUrls,
   });
 }
 

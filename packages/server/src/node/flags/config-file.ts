@@ -61,8 +61,9 @@ function parseYaml(text: string): Section {
   try {
     document = parse(text);
   } catch (cause) {
-    const why = (cause as Error).message;
-    throw new StartError('BAD_OPTION', `error converting YAML to JSON: yaml: ${why}`, { cause });
+    // The lines behind the first show the place.
+    const [why = ''] = (cause as Error).message.split(/:?\n/);
+    throw new StartError('BAD_OPTION', `error converting YAML to JSON: yaml: ${why}`);
   }
   if (document === null || document === undefined) return {};
   return sectionOf(document, '');

@@ -4,6 +4,7 @@
  */
 import { formatDuration } from '../../go-values.ts';
 import type { EtcdNodeOptions } from '../../options.ts';
+import { DEFAULT_NAME } from '../../options/member-options.ts';
 import { MIN_RAFT_TIMEOUT_MS } from '../../options/peer-options.ts';
 import { StartError } from '../../start-error.ts';
 import { systemWords } from '../system-words.ts';
@@ -113,8 +114,6 @@ function fromFile(path: string, readFile: (path: string) => string, flags: strin
   };
   return { values, remarks: [loaded, ...remarks] };
 }
-
-const DEFAULT_NAME = 'default';
 
 /** What etcd warns of when it is left to the defaults. */
 function aboutDefaults(name: string, dataDir: string | undefined): readonly Remark[] {

@@ -2,6 +2,7 @@
 import { idToHex } from '@etcd-ts/base';
 import { type Level, pino } from 'pino';
 import type { LeveledLogger, LogFields, LogLevel } from '../../logger.ts';
+import { systemWords } from '../system-words.ts';
 import { consoleLine } from './console-line.ts';
 import { type LogOutput, standardOutput } from './outputs.ts';
 
@@ -86,10 +87,11 @@ function plainValue(value: unknown): unknown {
   return value;
 }
 
-function errorText(error: Error): string {
-  return error.cause instanceof Error
-    ? `${error.message}: ${errorText(error.cause)}`
-    : error.message;
+/** The message with those of its causes, where it does not say the same already. */
+function errorText({ message, cause }: Error): string {
+  if (!(cause instanceof Error)) return message;
+  const isSaid = message.includes(cause.message) || message.includes(systemWords(cause));
+  return isSaid ? message : `${message}: ${errorText(cause)}`;
 }
 
 /** Folder and file of the line that logs, with its number: `peers/peer-link.ts:120`. */

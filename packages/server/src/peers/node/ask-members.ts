@@ -49,13 +49,21 @@ export async function askMembers(url: string, tls?: Dialling): Promise<ClusterFa
   });
 }
 
+interface MemberJson {
+  readonly id: string;
+  readonly name?: string;
+  readonly peerURLs: string[];
+  readonly clientURLs?: string[];
+}
+
 /** Ids are 64-bit numbers in etcd's JSON, which JSON.parse would round: they are quoted first. */
 function parseMembers(text: string): ClusterFacts['members'] {
   const quoted = text.replaceAll(/"id":(\d+)/g, '"id":"$1"');
-  const members = JSON.parse(quoted) as { id: string; name?: string; peerURLs: string[] }[];
-  return members.map(({ id, name, peerURLs }) => ({
+  const members = JSON.parse(quoted) as MemberJson[];
+  return members.map(({ id, name, peerURLs, clientURLs }) => ({
     id: BigInt(id),
     name: name ?? '',
     peerUrls: peerURLs,
+    clientUrls: clientURLs ?? [],
   }));
 }
