@@ -36,7 +36,7 @@ function timed(
       if (tookMs <= warningUnaryRequestDurationMs) return;
       node.log.warn('request stats', {
         'time spent': formatDuration(tookMs),
-        remote: context.peer,
+        remote: context.peer.address,
         'response type': `/${method}`,
         'request size': size,
       });

@@ -63,6 +63,41 @@ test('the console form has tabs between time, level, caller, message and fields'
   expect(line.split('\t').at(-1)).toBe('{"a": 1, "b": "x"}');
 });
 
+test('an error tells its causes, but nothing twice', async () => {
+  const system = Object.assign(new Error('listen EADDRINUSE: address already in use 127.0.0.1:1'), {
+    code: 'EADDRINUSE',
+  });
+  const errors = [
+    new Error('listen tcp 127.0.0.1:1: bind: address already in use', { cause: system }),
+    new Error('cannot connect to h:1: refused', { cause: new Error('refused') }),
+    new Error('the disk', { cause: new Error('full', { cause: new Error('quota') }) }),
+  ];
+  const lines = await logged({}, (logger) => errors.forEach((error) => logger.warn('', { error })));
+  expect(lines.map((line) => (JSON.parse(line) as { error: string }).error)).toEqual([
+    'listen tcp 127.0.0.1:1: bind: address already in use',
+    'cannot connect to h:1: refused',
+    'the disk: full: quota',
+  ]);
+});
+
+test('of a flood of one message the first hundred of a second are written, then every hundredth', () => {
+  const lines: string[] = [];
+  let nowMs = 1_000;
+  const output = { write: (line: string) => void lines.push(line), close: () => Promise.resolve() };
+  const logger = programLogger({ level: 'info', format: 'json', outputs: [output] }, () => nowMs);
+  const written = (say: () => void, count: number): number => {
+    lines.length = 0;
+    for (let i = 0; i < count; i++) say();
+    return lines.length;
+  };
+  expect(written(() => logger.warn('flood'), 350)).toBe(102);
+  expect(written(() => logger.error('flood'), 50)).toBe(50);
+  expect(written(() => logger.warn('another'), 50)).toBe(50);
+  expect(written(() => logger.fatal('the end'), 150)).toBe(150);
+  nowMs += 1_000;
+  expect(written(() => logger.warn('flood'), 101)).toBe(100);
+});
+
 test('lines below the level are dropped', async () => {
   const lines = await logged({ logLevel: 'warn' }, (logger) => {
     logger.debug('a');

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -60,6 +60,8 @@ test('files that were put aside too long ago are removed', async () => {
 test('files put aside are compressed, and read the same', async () => {
   const names = await written({ ...PLAIN, isCompressed: true }, 3);
   expect(names).toEqual(['etcd-2026-01-31T12-00-02.000.log.gz', 'etcd.log']);
+  const modes = names.map((name) => statSync(join(folder, name)).mode & 0o777);
+  expect(modes).toEqual([0o600, 0o600]);
   const text = gunzipSync(readFileSync(join(folder, names[0] as string))).toString();
   expect(text).toBe('line    0\nline    1\n');
 });

@@ -5,6 +5,7 @@ import type { LeveledLogger, LogFields, LogLevel } from '../../logger.ts';
 import { systemWords } from '../system-words.ts';
 import { consoleLine } from './console-line.ts';
 import { type LogOutput, standardOutput } from './outputs.ts';
+import { Sampling } from './sampling.ts';
 
 /** The log of a program, which knows one level more than a node does. */
 export interface ProgramLogger extends LeveledLogger {
@@ -27,8 +28,15 @@ export const DEFAULT_LOG_STYLE: LogStyle = {
   outputs: [standardOutput('stderr')],
 };
 
-/** A logger that writes every line at once, so that a process that ends has said everything. */
-export function programLogger({ level, format, outputs }: LogStyle): ProgramLogger {
+/**
+ * A logger that writes every line at once, so that a process that ends has said everything. Of a flood of the same
+ * message a part is written, see {@link Sampling}.
+ */
+export function programLogger(
+  { level, format, outputs }: LogStyle,
+  nowMs: () => number = Date.now,
+): ProgramLogger {
+  const sampling = new Sampling();
   const write = (line: string): void => {
     const shown = format === 'json' ? line : consoleLine(line);
     for (const output of outputs) output.write(shown);
@@ -46,6 +54,7 @@ export function programLogger({ level, format, outputs }: LogStyle): ProgramLogg
   let current = level;
   const say = (at: Level, message: string, fields: LogFields = {}): void => {
     if (!sink.isLevelEnabled(at)) return;
+    if (at !== 'fatal' && !sampling.admits(at, message, nowMs())) return;
     // As part of the fields the message keeps its place before them.
     sink[at]({ caller: caller(), msg: message, ...plain(fields) });
   };

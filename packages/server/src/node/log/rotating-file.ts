@@ -29,6 +29,9 @@ export interface Rotation {
 const MEGABYTE = 1024 ** 2;
 const DAY_MS = 24 * 3_600_000;
 
+/** For whoever runs the member alone: requests and names are in it. */
+const FILE_MODE = 0o600;
+
 /** etcd's default when `maxsize` is 0. */
 const DEFAULT_MEGABYTES = 100;
 
@@ -101,7 +104,7 @@ export class RotatingFile implements LogOutput {
     this.#rotation = rotation;
     this.#now = now;
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-    this.#descriptor = openSync(path, 'a', 0o600);
+    this.#descriptor = openSync(path, 'a', FILE_MODE);
     this.#sizeBytes = fstatSync(this.#descriptor).size;
   }
 
@@ -124,7 +127,7 @@ export class RotatingFile implements LogOutput {
   #rotate(): void {
     closeSync(this.#descriptor);
     renameSync(this.#path, this.#backupPath());
-    this.#descriptor = openSync(this.#path, 'a', 0o600);
+    this.#descriptor = openSync(this.#path, 'a', FILE_MODE);
     this.#sizeBytes = 0;
     // A failure here costs disk space, never a line; the next rotation tries again.
     this.#tidying = this.#tidying.then(() => this.#tidy()).catch(() => undefined);
@@ -176,6 +179,7 @@ export class RotatingFile implements LogOutput {
 }
 
 async function compress(path: string): Promise<void> {
-  await pipeline(createReadStream(path), createGzip(), createWriteStream(`${path}.gz`));
+  const compressed = createWriteStream(`${path}.gz`, { mode: FILE_MODE });
+  await pipeline(createReadStream(path), createGzip(), compressed);
   await rm(path);
 }
