@@ -5,10 +5,10 @@ import { connect } from 'node:net';
 import { clusterId, memberId } from '@etcd-ts/base';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../src/logger.ts';
-import { systemClock } from '../src/node/system-clock.ts';
 import { helloHeaders, type Lane, PEER_PATH } from '../src/peers/node/handshake.ts';
-import { TcpTransport } from '../src/peers/node/tcp-transport.ts';
+import { HANDSHAKE_TIMEOUT_MS, TcpTransport } from '../src/peers/node/tcp-transport.ts';
 import type { PeerFacts } from '../src/peers/peer-transport.ts';
+import { ManualClock } from './listeners/manual-clock.ts';
 
 const ID = memberId(2n ** 63n + 5n);
 const CLUSTER = clusterId(0xabcn);
@@ -16,12 +16,14 @@ const PEER = memberId(7n);
 
 let transport: TcpTransport;
 let health: PeerFacts['health'];
+let clock: ManualClock;
 
 beforeEach(async () => {
   health = { healthy: true, reason: '' };
+  clock = new ManualClock();
   transport = new TcpTransport({
     listenUrls: ['http://127.0.0.1:0'],
-    clock: systemClock,
+    clock,
     log: silentLogger,
   });
   const none = (): void => undefined;
@@ -95,6 +97,46 @@ describe('pages', () => {
       expect((await fetch(url('/version'))).status).toBe(200);
     },
   );
+});
+
+describe('a connection that does not go on is hung up on', () => {
+  const LATE_MS = 100;
+  const GET = 'GET /version HTTP/1.1\r\nHost: a\r\n';
+
+  /**
+   * Says this, and waits for so many answers. Only the member ends the connection.
+   *
+   * @returns Whether what is said now meets nobody any more.
+   */
+  async function talk(text: string, answers: number): Promise<() => boolean> {
+    const port = transport.addresses[0]?.port ?? 0;
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    let isGone = false;
+    socket.on('error', () => (isGone = true));
+    let heard = '';
+    socket.on('data', (part) => (heard += String(part)));
+    socket.write(text);
+    await expect.poll(() => heard.split('HTTP/1.1 ').length - 1).toBe(answers);
+    return () => {
+      socket.write('\r');
+      return isGone;
+    };
+  }
+
+  test.each([
+    ['with its first request', GET, 0],
+    ['with its second one', `${GET}\r\n${GET}`, 1],
+    [
+      'and does not take the end after a refusal',
+      `GET ${PEER_PATH} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: etcd-ts-peer/1\r\n\r\n`,
+      1,
+    ],
+  ])('%s', async (_what, text, answers) => {
+    const isGone = await talk(text, answers);
+    await expect.poll(() => clock.timerCount).toBeGreaterThan(0);
+    clock.pass(HANDSHAKE_TIMEOUT_MS + LATE_MS);
+    await expect.poll(isGone).toBe(true);
+  });
 });
 
 describe('a connection that is refused', () => {

@@ -22,11 +22,14 @@ interface Watched extends Expiring {
  */
 export class StalledRequests {
   readonly #deadlines: Deadlines;
+  readonly #limitMs: number;
   readonly #watched = new WeakMap<Duplex, Watched>();
   #isClosed = false;
 
-  constructor(clock: Clock) {
+  /** @param limitMs Time for a request's headers. */
+  constructor(clock: Clock, limitMs: number = HEADERS_TIMEOUT_MS) {
     this.#deadlines = new Deadlines(clock);
+    this.#limitMs = limitMs;
   }
 
   /** From now on a request is waited for. */
@@ -68,6 +71,6 @@ export class StalledRequests {
   #wait(watched: Watched): void {
     if (this.#isClosed) return;
     this.#deadlines.remove(watched);
-    this.#deadlines.add(watched, HEADERS_TIMEOUT_MS);
+    this.#deadlines.add(watched, this.#limitMs);
   }
 }

@@ -1,5 +1,4 @@
 /** The ports that peers come in through: of TCP or a Unix socket, with TLS or without. */
-import type { Server as HttpServer } from 'node:http';
 import { rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { bindAddress, listenFailure } from '../../bootstrap/urls.ts';
@@ -9,15 +8,12 @@ import { StartError } from '../../start-error.ts';
 import type { Dialling } from '../../tls/node/tls-dialer.ts';
 import { TlsDoor } from '../../tls/node/tls-door.ts';
 
-/** A connection that has not said what it wants within so long is closed. */
-export const HANDSHAKE_TIMEOUT_MS = 5_000;
-
 /** What a port is made of. */
 export interface PeerPortParts {
   readonly log: Logger;
   readonly tls: Dialling | undefined;
-  /** Reads what comes in. It listens nowhere itself, so its own limits of time do not run. */
-  readonly http: HttpServer;
+  /** Takes who comes in, once it is known who that is. */
+  readonly serve: (socket: Socket) => void;
   readonly isPortShared: boolean;
 }
 
@@ -39,8 +35,8 @@ export class PeerPort {
    */
   static async listen(url: string, parts: PeerPortParts): Promise<PeerPort> {
     const address = bindAddress(url);
-    const serve = (socket: Socket): void => readWithin(socket, parts.http);
-    const door = address.tls ? doorOf(url, parts, serve) : undefined;
+    const { serve } = parts;
+    const door = address.tls ? doorOf(url, parts) : undefined;
     const server = createServer({ noDelay: true });
     const port = new PeerPort(server, door);
     server.on('connection', (socket) => {
@@ -77,30 +73,10 @@ export class PeerPort {
   }
 }
 
-function doorOf(
-  url: string,
-  { tls, log }: PeerPortParts,
-  onSecure: (socket: Socket) => void,
-): TlsDoor {
+function doorOf(url: string, { tls, log, serve: onSecure }: PeerPortParts): TlsDoor {
   if (tls === undefined) {
     throw new StartError('BAD_OPTION', `cannot listen on ${url}: no certificate is configured`);
   }
   const { credentials } = tls;
   return new TlsDoor({ credentials, protocols: ['http/1.1'], endpoint: 'peer', log, onSecure });
-}
-
-/** Connections that have said what they want. */
-const heard = new WeakSet<Socket>();
-
-/** A connection of the http server has said what it wants. */
-export function markHeard(socket: object): void {
-  heard.add(socket as Socket);
-}
-
-function readWithin(socket: Socket, http: HttpServer): void {
-  const timer = setTimeout(() => {
-    if (!heard.has(socket)) socket.destroy();
-  }, HANDSHAKE_TIMEOUT_MS);
-  socket.once('close', () => clearTimeout(timer));
-  http.emit('connection', socket);
 }

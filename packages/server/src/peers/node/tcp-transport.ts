@@ -7,12 +7,13 @@
  * - Closing leaves no socket, timer or listener behind.
  */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { idToHex, type MemberId, must } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { Message, SnapshotMessage } from '@etcd-ts/raft';
 import type { Clock } from '../../clock.ts';
+import { StalledRequests } from '../../listeners/node/stalled-requests.ts';
 import type { Logger } from '../../logger.ts';
 import { PeerTraffic } from '../../metrics/peer-traffic.ts';
 import type { Dialling } from '../../tls/node/tls-dialer.ts';
@@ -31,8 +32,11 @@ import { Connection } from './connection.ts';
 import { accept, type Hello, judgeHello, readHello, refuse } from './handshake.ts';
 import { askMembers } from './ask-members.ts';
 import { DEFAULT_PEER_TIMEOUTS, PeerLink, type PeerTimeouts } from './peer-link.ts';
-import { markHeard, PeerPort } from './peer-port.ts';
+import { PeerPort } from './peer-port.ts';
 import { servePeerPage } from './peer-pages.ts';
+
+/** A connection that owes a request, or is refused, is hung up on after so long; until it is upgraded. */
+export const HANDSHAKE_TIMEOUT_MS = 5_000;
 
 /** What the transport is made of. */
 export interface TcpTransportParts {
@@ -56,6 +60,7 @@ export class TcpTransport implements PeerTransport {
   readonly #parts: TcpTransportParts;
   readonly #traffic: PeerTraffic;
   readonly #ports: PeerPort[] = [];
+  readonly #stalled: StalledRequests;
   readonly #incoming = new Map<bigint, Connection>();
   readonly #links = new Map<bigint, PeerLink>();
   #peers = new Map<bigint, Peer>();
@@ -69,6 +74,7 @@ export class TcpTransport implements PeerTransport {
 
   constructor(parts: TcpTransportParts) {
     this.#parts = parts;
+    this.#stalled = new StalledRequests(parts.clock, HANDSHAKE_TIMEOUT_MS);
     this.#traffic = parts.traffic ?? new PeerTraffic();
   }
 
@@ -84,8 +90,12 @@ export class TcpTransport implements PeerTransport {
     try {
       const { isPortShared = false, listenUrls, log, tls } = this.#parts;
       const http = this.#http();
+      const serve = (socket: Socket): void => {
+        this.#stalled.accepted(socket);
+        http.emit('connection', socket);
+      };
       for (const url of listenUrls)
-        this.#ports.push(await PeerPort.listen(url, { log, tls, http, isPortShared }));
+        this.#ports.push(await PeerPort.listen(url, { log, tls, serve, isPortShared }));
     } catch (error) {
       await this.close();
       throw error;
@@ -161,6 +171,7 @@ export class TcpTransport implements PeerTransport {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stalled.close();
     this.#ends.abort(new Error('the transport was closed'));
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
@@ -197,7 +208,7 @@ export class TcpTransport implements PeerTransport {
   /** What is spoken on the ports before the upgrade. */
   #http(): Server {
     const server = createServer((request, response) => {
-      markHeard(request.socket);
+      this.#stalled.requested(request.socket, response);
       const facts = this.#handlers?.facts();
       const local = this.#local;
       if (facts === undefined || local === undefined || this.#closed)
@@ -205,7 +216,6 @@ export class TcpTransport implements PeerTransport {
       servePeerPage(request, response, local, facts);
     });
     server.on('upgrade', (request, socket, head) => {
-      markHeard(request.socket);
       socket.on('error', () => socket.destroy());
       const hello = readHello(request);
       if ('reason' in hello) return refuse(socket, hello);
@@ -227,6 +237,7 @@ export class TcpTransport implements PeerTransport {
       });
       return refuse(socket, refusal ?? { status: '503 Service Unavailable', reason });
     }
+    this.#stalled.left(socket);
     accept(socket);
     if (hello.lane === 'log') this.#hear(hello.from, socket, head);
     else this.#receive(hello.from, socket, head);
