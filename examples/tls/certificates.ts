@@ -40,6 +40,7 @@ export interface Authority {
 
 /** What a certificate is to say. */
 export interface Wanted {
+  /** Empty: none. */
   readonly commonName: string;
   /** Names and addresses of its holder. @defaultValue none */
   readonly hosts?: readonly string[];
@@ -88,7 +89,7 @@ export async function issue(
   }));
   const certificate = await X509CertificateGenerator.create({
     serialNumber: serialNumber(),
-    subject: `CN=${commonName}`,
+    subject: commonName === '' ? 'O=etcd' : `CN=${commonName}`,
     issuer: authority.certificate.subject,
     notBefore: new Date(Date.now() - 2 * DAY_MS),
     notAfter: new Date(Date.now() + days * DAY_MS),

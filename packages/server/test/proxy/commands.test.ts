@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@etcd-ts/client/node';
 import { afterEach, describe, expect, test } from 'vitest';
-import { issue, makeAuthority } from '../../../../examples/tls/certificates.ts';
+import { issue, makeAuthority, makeCertificates } from '../../../../examples/tls/certificates.ts';
 import { EtcdNode } from '../../src/index.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { nameResolver } from '../../src/node/name-resolver.ts';
@@ -70,6 +70,36 @@ describe('the gateway', () => {
     const found = await start('--insecure-discovery');
     ends.push(() => found.close());
     const client = connect({ endpoints: [found.address] });
+    ends.push(() => client.close());
+    await client.put('a', '1');
+    expect((await node.client().get('a'))?.text).toBe('1');
+  });
+
+  test('finds endpoints by a suffix, over TLS those of the authority that it trusts', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'etcd-ts-gateway-'));
+    ends.push(() => Promise.resolve(rmSync(folder, { recursive: true, force: true })));
+    await makeCertificates(folder);
+    const node = await EtcdNode.start({
+      listenClientUrls: ['https://127.0.0.1:0'],
+      certFile: join(folder, 'server.crt'),
+      keyFile: join(folder, 'server.key'),
+    });
+    ends.push(() => node.stop());
+    const name = '_etcd-client-ssl-blue._tcp.example.test';
+    const port = Number(new URL(node.clientUrls[0] as string).port);
+    const dns = await DnsServer.start({ [`SRV ${name}`]: [srv(name, '127.0.0.1', port)] });
+    ends.push(() => dns.stop());
+    const start = (authority: string) => {
+      const flags = ['--discovery-srv=example.test', '--discovery-srv-name=blue'];
+      const ca = `--trusted-ca-file=${join(folder, authority)}`;
+      const values = readCommandFlags(['--listen-addr=127.0.0.1:0', ...flags, ca], GATEWAY_FLAGS)!;
+      return startGateway(values, silentLogger, nameResolver([dns.address]));
+    };
+    await expect(start('other-ca.crt')).rejects.toThrow('could not find secure endpoints');
+    const found = await start('ca.crt');
+    ends.push(() => found.close());
+    const tls = { ca: readFileSync(join(folder, 'ca.crt')) };
+    const client = connect({ endpoints: [`https://${found.address}`], channel: { tls } });
     ends.push(() => client.close());
     await client.put('a', '1');
     expect((await node.client().get('a'))?.text).toBe('1');

@@ -8,7 +8,6 @@ import {
 } from 'node:http2';
 import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { utf8 } from '@etcd-ts/base';
-import { GrpcChannel } from '@etcd-ts/client/node';
 import {
   AuthenticateRequest,
   PutRequest,
@@ -17,42 +16,15 @@ import {
   WatchRequest,
 } from '@etcd-ts/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
-import { EtcdNode } from '../../src/index.ts';
 import { type LogFields, type Logger, silentLogger } from '../../src/logger.ts';
-import { nameResolver } from '../../src/node/name-resolver.ts';
-import { readCommandFlags } from '../../src/proxy/node/command-flags.ts';
-import { GRPC_PROXY_FLAGS } from '../../src/proxy/node/grpc-proxy-flags.ts';
-import { startGrpcProxy } from '../../src/proxy/node/grpc-proxy.ts';
 import { HELLO } from '../../../protocol/test/http2/frames.ts';
+import { channelTo, closeAll, ends, member, proxy } from './proxy-from.ts';
 
 const RANGE = 'etcdserverpb.KV/Range';
 const PUT = 'etcdserverpb.KV/Put';
 const WATCH = 'etcdserverpb.Watch/Watch';
 
-const ends: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-async function proxy(flags: readonly string[], log: Logger = silentLogger): Promise<string> {
-  const values = readCommandFlags(['--listen-addr=127.0.0.1:0', ...flags], GRPC_PROXY_FLAGS);
-  const started = await startGrpcProxy(values!, log, nameResolver());
-  ends.push(() => started.close(0));
-  return started.url;
-}
-
-function channelTo(url: string): GrpcChannel {
-  const channel = new GrpcChannel(url);
-  ends.push(() => channel.close());
-  return channel;
-}
-
-async function member(): Promise<{ node: EtcdNode; endpoints: string }> {
-  const node = await EtcdNode.start({ listenClientUrls: ['http://127.0.0.1:0'] });
-  ends.push(() => node.stop());
-  await node.ready();
-  return { node, endpoints: `--endpoints=${node.clientUrls[0]}` };
-}
+afterEach(closeAll);
 
 const range = (key: string): RangeRequest => RangeRequest.fromPartial({ key: utf8(key) });
 const put = (key: string, bytes: number): PutRequest =>

@@ -1,4 +1,7 @@
 /** Writes docs/flags.md from the table; a test holds the file to it. */
+import type { CommandFlag } from '../../proxy/node/command-flags.ts';
+import { GATEWAY_FLAGS } from '../../proxy/node/gateway-command.ts';
+import { GRPC_PROXY_FLAGS } from '../../proxy/node/grpc-proxy-flags.ts';
 import { FEATURE_GATES, type GateRow } from './feature-gates.ts';
 import { environmentName, type Family, type Flag } from './flag.ts';
 import { keyOf } from './config-file.ts';
@@ -22,9 +25,31 @@ boolean takes no next word (\`--pre-vote=false\`). This page is written from the
 - **In code**: \`EtcdNode.start({ option: value })\` takes the option in the last column, times in milliseconds.
 `;
 
+const COMMANDS_HEAD = `## Programs beside the server
+
+\`etcd-ts gateway start\` forwards TCP to the members, \`etcd-ts grpc-proxy start\` bundles the watches and leases of many
+clients. They take etcd's flags, as \`--x=y\`, \`--x y\` and, for a boolean, \`--x\`; no variables and no file. A command line
+that cannot be read, a value that is refused and a start that fails end with exit code 1, SIGTERM and SIGINT end in order.
+`;
+
 /** The whole page. */
 export function flagsDocument(): string {
-  return [HEAD, ...FAMILIES.map(familyText), gatesText()].join('\n');
+  const commands = [
+    COMMANDS_HEAD,
+    commandText('gateway start', GATEWAY_FLAGS),
+    commandText('grpc-proxy start', GRPC_PROXY_FLAGS),
+  ];
+  return [HEAD, ...FAMILIES.map(familyText), gatesText(), ...commands].join('\n');
+}
+
+function commandText(command: string, flags: readonly CommandFlag[]): string {
+  const rows = flags.map(({ name, kind, fallback, help }) => {
+    const sentence = `${help.charAt(0).toUpperCase()}${help.slice(1)}.`;
+    const cells = [`\`--${name}\``, kind.name, fallback && `\`${fallback}\``, sentence];
+    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  });
+  const head = '| flag | value | default | what it does |';
+  return [`### ${command}`, '', head, '|---|---|---|---|', ...rows, ''].join('\n');
 }
 
 function familyText({ title, flags }: Family): string {

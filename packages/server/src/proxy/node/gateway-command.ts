@@ -1,6 +1,7 @@
 /** `etcd-ts gateway start`. */
 import { connect as connectTls } from 'node:tls';
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { endpointsBySrv, type NameResolver, type SrvEndpoint } from '../../bootstrap/srv.ts';
 import type { Logger } from '../../logger.ts';
 import { BOOLEAN, DURATION, LIST, TEXT } from '../../node/flags/kinds.ts';
@@ -108,7 +109,7 @@ function isTrusted(
     const socket = connectTls({
       host,
       port,
-      servername: host,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(ca === undefined ? {} : { ca }),
     });
     socket.setTimeout(CHECK_TIMEOUT_MS, () => socket.destroy(new Error('no answer in time')));

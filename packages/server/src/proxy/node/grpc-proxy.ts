@@ -58,7 +58,10 @@ export async function startGrpcProxy(
   const channel = await channelOptions(values);
   const endpoints = await endpointsOf(values, log, names);
   const clock: Clock = systemClock;
-  const make = (endpoint: string): Channel => new GrpcChannel(endpoint, channel);
+  const make = (endpoint: string): Channel => {
+    log.debug('connecting to a member', { endpoint });
+    return new GrpcChannel(endpoint, channel);
+  };
   const upstream = new Upstream(endpoints, make);
   const client = connect({ endpoints, channel });
   const registration = register(values, log, client);

@@ -1,5 +1,5 @@
 /** The programs beside the server: `etcd-ts gateway start` and `etcd-ts grpc-proxy start`. */
-import type { Logger } from '../../logger.ts';
+import type { Logger, LogLevel } from '../../logger.ts';
 import { UsageError } from '../../node/flags/command-line.ts';
 import { EXIT_FAILURE } from '../../node/exit-codes.ts';
 import { DEFAULT_LOG_STYLE, programLogger } from '../../node/log/program-logger.ts';
@@ -45,6 +45,11 @@ export function isProxyCommand(words: readonly string[]): boolean {
   return words[0] !== undefined && Object.hasOwn(COMMANDS, words[0]);
 }
 
+/** What is logged: more when --debug says so. */
+export function proxyLogLevel(values: CommandValues): LogLevel {
+  return values.get('debug') === true ? 'debug' : 'info';
+}
+
 /** Runs one of them until a signal ends it. */
 export async function runProxy(words: readonly string[]): Promise<void> {
   const [name = '', verb, ...rest] = words;
@@ -64,8 +69,7 @@ export async function runProxy(words: readonly string[]): Promise<void> {
   if (values === undefined) {
     return void process.stdout.write(commandHelp(`${name} start`, flags));
   }
-  const level = values.get('debug') === true ? 'debug' : 'info';
-  const logger = programLogger({ ...DEFAULT_LOG_STYLE, level });
+  const logger = programLogger({ ...DEFAULT_LOG_STYLE, level: proxyLogLevel(values) });
   logger.info('Running: ', { args: ['etcd-ts', ...words] });
   try {
     const stop = await start(values, logger);
