@@ -1,5 +1,13 @@
 /** What a start makes of what it finds: other members that knew this one, data without a name, ports that are taken. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -94,6 +102,24 @@ describe('a directory with data', () => {
     const other = { dataDir, listenPeerUrls: [urls['a']!], ...elsewhere };
     await expect(start('z', other)).rejects.toMatchObject({ code: 'FOREIGN_DATA_DIR' });
   });
+});
+
+test('a directory that etcd itself has written is refused as such, and left as it is', async () => {
+  const dataDir = join(scratch, 'etcds');
+  const [wal, snap] = ['wal', 'snap'].map((name) => join(dataDir, 'member', name)) as [
+    string,
+    string,
+  ];
+  for (const folder of [wal, snap]) mkdirSync(folder, { recursive: true });
+  const segment = join(wal, '0000000000000000-0000000000000000.wal');
+  writeFileSync(segment, Buffer.from('0400000000000084', 'hex'));
+  writeFileSync(join(snap, 'db'), 'bbolt');
+  await expect(start('a', { dataDir, initialCluster: { a: urls['a']! } })).rejects.toMatchObject({
+    code: 'FOREIGN_DATA_DIR',
+    message: expect.stringContaining('was written by etcd') as string,
+  });
+  expect(readFileSync(segment).toString('hex')).toBe('0400000000000084');
+  expect(readdirSync(snap)).toEqual(['db']);
 });
 
 test('a port that is taken, by somebody else or twice by itself, is refused before anything is written', async () => {

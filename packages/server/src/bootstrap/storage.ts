@@ -123,8 +123,23 @@ export async function openStorage(
     return { ...recovered, firstPeers, revoke, close };
   } catch (error) {
     await disk.revoke();
+    if (error instanceof WalError && (await isOfEtcd(env.disk, layout))) throw etcds(error, layout);
     throw startError(error, layout);
   }
+}
+
+/** Whether the database of etcd itself lies in the directory. */
+async function isOfEtcd(disk: Disk, { memberDirectory }: Layout): Promise<boolean> {
+  const names = await disk.list(`${memberDirectory}/snap`).catch((): readonly string[] => []);
+  return names.includes('db');
+}
+
+function etcds(cause: Error, { memberDirectory }: Layout): StartError {
+  return new StartError(
+    'FOREIGN_DATA_DIR',
+    `the data directory ${memberDirectory} was written by etcd, whose files are of another format; start with a directory of its own and copy the keys (etcdctl make-mirror)`,
+    { cause },
+  );
 }
 
 /** What was recovered is of no newer version, and as small as was asked for. */

@@ -8,6 +8,7 @@ import { readSettings, type RunSettings } from './flags/settings.ts';
 import { flagsText, USAGE } from './flags/usage.ts';
 import { logStyle } from './log/log-style.ts';
 import { DEFAULT_LOG_STYLE, programLogger } from './log/program-logger.ts';
+import { defaultHost } from './default-host.ts';
 import { EXIT_FAILURE, EXIT_USAGE } from './exit-codes.ts';
 import { runMember } from './run-member.ts';
 
@@ -23,6 +24,7 @@ export async function main(words: readonly string[]): Promise<void> {
       words,
       environment: process.env,
       readFile: (path) => readFileSync(path, 'utf8'),
+      defaultHost,
     });
     if (settings.action === 'help') return help();
     if (settings.action === 'version') return print(versionText());

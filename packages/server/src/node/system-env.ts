@@ -16,7 +16,7 @@ import { TcpTransport } from '../peers/node/tcp-transport.ts';
 import type { PeerTransport } from '../peers/peer-transport.ts';
 import type { CallTracer } from '../tracing/call-tracer.ts';
 import { Credentials } from '../tls/node/credentials.ts';
-import { tlsWarnings } from '../tls/tls-options.ts';
+import { isTlsUrl, tlsWarnings } from '../tls/tls-options.ts';
 import { StartError } from '../start-error.ts';
 import { checkFree } from './free-addresses.ts';
 import { classicLevelBackends, memoryLevelBackends } from './level-backends.ts';
@@ -54,7 +54,10 @@ export function systemEnv(options: ResolvedOptions): Env {
       await checkFree(ownPorts(options));
     },
     peers: (resolved, traffic) => transportOf(resolved, { clock, traffic, tls: tls.peer }),
-    listen: (resolved, served) => serveNode(resolved, served, { clock, tls: tls.client }),
+    listen: async (resolved, served) => {
+      await makeOwnCertificates(resolved, tls);
+      return serveNode(resolved, served, { clock, tls: tls.client });
+    },
     newSha256: nativeSha256,
     hasher,
     openTokens: (settings) => JwtTokens.open(settings),
@@ -65,6 +68,21 @@ export function systemEnv(options: ResolvedOptions): Env {
       await Promise.all([hasher.close(), tracer?.close()]);
     },
   };
+}
+
+interface Identities {
+  readonly client: Credentials;
+  readonly peer: Credentials;
+}
+
+/** Certificates that a member signs itself are there before it serves. @throws StartError when they cannot be made. */
+async function makeOwnCertificates(
+  { tls: { client, peer }, listenClientUrls, listenPeerUrls }: ResolvedOptions,
+  identities: Identities,
+): Promise<void> {
+  if (client.selfSigned !== undefined && listenClientUrls.some(isTlsUrl))
+    await identities.client.check();
+  if (peer.selfSigned !== undefined && listenPeerUrls.some(isTlsUrl)) await identities.peer.check();
 }
 
 /** Addresses that nobody else may listen on. */
@@ -88,11 +106,7 @@ async function openTracer(options: ResolvedOptions, log: Logger): Promise<CallTr
 }
 
 /** Certificates that are given are there and fit; those that no URL has a use for are warned of. */
-async function checkTls(
-  options: ResolvedOptions,
-  tls: { readonly client: Credentials; readonly peer: Credentials },
-  log: Logger,
-): Promise<void> {
+async function checkTls(options: ResolvedOptions, tls: Identities, log: Logger): Promise<void> {
   for (const kind of ['client', 'peer'] as const) {
     const urls = kind === 'client' ? options.listenClientUrls : options.listenPeerUrls;
     for (const { message, fields } of tlsWarnings(kind, urls, options.tls[kind])) {

@@ -50,6 +50,12 @@ export function verificationProblem(code: string): string {
   return VERIFICATION[code] ?? `tls: failed to verify certificate: ${code}`;
 }
 
+/** A dialler's failure, in Go's words where it is about the certificate that it was shown. */
+export function diallingProblem(error: Error & { readonly code?: string }): Error {
+  const words = VERIFICATION[error.code ?? ''];
+  return words === undefined ? error : new Error(words, { cause: error });
+}
+
 /** Why a handshake came to no end. */
 export function handshakeProblem(error: Error & { readonly code?: string }): string {
   return HANDSHAKE[error.code ?? ''] ?? error.message.trim();

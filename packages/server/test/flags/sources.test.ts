@@ -4,6 +4,7 @@ import { withoutSecrets } from '../../src/node/flags/command-line.ts';
 import { readEnvironment } from '../../src/node/flags/environment.ts';
 import { resolveOptions } from '../../src/options.ts';
 import type { Sources } from '../../src/node/flags/settings.ts';
+import { defaultDevice } from '../../src/node/default-host.ts';
 import { settingsOf as read } from './settings.ts';
 
 /** Without what is said about the defaults of name and directory. */
@@ -296,4 +297,48 @@ test('the defaults of name and data directory are warned of', () => {
     "'data-dir' was empty; using default",
   ]);
   expect(said('--name=a', '--data-dir=d')).toEqual([]);
+});
+
+describe('who listens on every address and does not say where it is reached', () => {
+  const open = ['--listen-peer-urls=http://0.0.0.0:1', '--listen-client-urls=http://0.0.0.0:2'];
+  const given = (words: readonly string[], host: string | undefined = '192.0.2.7') => {
+    const { options, remarks } = settingsOf({ words, defaultHost: () => host });
+    const { initialAdvertisePeerUrls: peer, advertiseClientUrls: client } = options;
+    const said = remarks.filter(({ message }) => message === 'detected default host for advertise');
+    return { peer, client, said: said.map(({ fields }) => fields) };
+  };
+  const local = '--advertise-client-urls=http://localhost:2379';
+
+  test("advertises the machine's own address", () => {
+    expect(given([...open, local])).toEqual({
+      peer: ['http://192.0.2.7:1'],
+      client: ['http://192.0.2.7:2'],
+      said: [{ host: '192.0.2.7' }],
+    });
+  });
+
+  test('but not where something else is said, or no address is known', () => {
+    const said = ['--advertise-client-urls=http://c:1', '--initial-advertise-peer-urls=http://p:1'];
+    expect(given([...open, ...said])).toEqual({
+      peer: ['http://p:1'],
+      client: ['http://c:1'],
+      said: [],
+    });
+    const here = ['--listen-peer-urls=http://127.0.0.1:1'];
+    expect(given(here).peer).toEqual(['http://localhost:2380']);
+    expect(settingsOf({ words: [...open, local] }).options).toMatchObject({
+      initialAdvertisePeerUrls: ['http://localhost:2380'],
+      advertiseClientUrls: ['http://localhost:2379'],
+    });
+  });
+
+  test('which is that of the default route, of several the one with the least metric', () => {
+    const head = 'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\n';
+    const route = (device: string, to: string, metric: number): string =>
+      `${device}\t${to}\t010200C0\t0003\t0\t0\t${metric}\t${to}\t0\n`;
+    const local = route('eth9', '000200C0', 0);
+    expect(defaultDevice(head + local)).toBeUndefined();
+    const two = route('wlan0', '00000000', 600) + route('eth0', '00000000', 100);
+    expect(defaultDevice(head + local + two)).toBe('eth0');
+  });
 });

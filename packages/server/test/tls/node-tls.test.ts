@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,10 +29,17 @@ describe('a certificate of the member itself', () => {
       ...HTTPS,
       dataDir,
       autoTls: true,
+      listenPeerUrls: ['https://127.0.0.1:0'],
+      peerAutoTls: true,
       selfSignedCertValidityYears: 2,
     };
     const cert = join(dataDir, 'fixtures', 'client', 'cert.pem');
     const first = await EtcdNode.start(options);
+    // Before anybody has connected.
+    const folders = ['client', 'peer'].map((kind) => readdirSync(join(dataDir, 'fixtures', kind)));
+    expect(folders.map((names) => names.sort())).toEqual(
+      Array.from({ length: 2 }, () => ['cert.pem', 'key.pem']),
+    );
     const client = connect({
       endpoints: first.clientUrls,
       channel: { tls: { rejectUnauthorized: false } },

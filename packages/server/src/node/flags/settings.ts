@@ -8,6 +8,7 @@ import { DEFAULT_NAME } from '../../options/member-options.ts';
 import { MIN_RAFT_TIMEOUT_MS } from '../../options/peer-options.ts';
 import { StartError } from '../../start-error.ts';
 import { systemWords } from '../system-words.ts';
+import { type Addresses, advertisedByDefault, withDefaultAddresses } from './addresses.ts';
 import { readCommandLine } from './command-line.ts';
 import { readConfigFile } from './config-file.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -35,6 +36,8 @@ export interface Sources {
   readonly environment: Environment;
   /** The text of a file; throws what the system says. */
   readonly readFile: (path: string) => string;
+  /** The address that other machines reach. @defaultValue not known */
+  readonly defaultHost?: () => string | undefined;
 }
 
 interface Given {
@@ -60,7 +63,12 @@ const PROGRAM_DEFAULTS: Program = {
  * @throws UsageError: the command line cannot be read. StartError BAD_OPTION: a value that is malformed, or contradicts
  *   another.
  */
-export function readSettings({ words, environment, readFile }: Sources): Settings {
+export function readSettings({
+  words,
+  environment,
+  readFile,
+  defaultHost = () => undefined,
+}: Sources): Settings {
   const line = readCommandLine(words);
   if (line.asks === 'help') return { action: 'help' };
   if (line.values.get('version') === true) return { action: 'version' };
@@ -74,11 +82,18 @@ export function readSettings({ words, environment, readFile }: Sources): Setting
       : fromFile(file, readFile, [...line.values.keys()]);
   const { options, program, remarks } = assign(given.values);
   const { name = DEFAULT_NAME } = options;
+  const complete = withDefaults(options);
+  const advertised = advertisedByDefault(complete, defaultHost);
   return {
     action: 'run',
-    options: withDefaults(options),
+    options: { ...complete, ...advertised.options },
     program,
-    remarks: [...given.remarks, ...remarks, ...aboutDefaults(name, options.dataDir)],
+    remarks: [
+      ...given.remarks,
+      ...remarks,
+      ...aboutDefaults(name, options.dataDir),
+      ...advertised.remarks,
+    ],
   };
 }
 
@@ -131,16 +146,9 @@ function aboutDefaults(name: string, dataDir: string | undefined): readonly Rema
 }
 
 /** The program has a data directory and doors where the node by itself has none. */
-function withDefaults(options: EtcdNodeOptions): EtcdNodeOptions {
+function withDefaults(options: EtcdNodeOptions): EtcdNodeOptions & Addresses {
   const { name = DEFAULT_NAME } = options;
-  return {
-    dataDir: `${name}.etcd`,
-    listenPeerUrls: ['http://localhost:2380'],
-    listenClientUrls: ['http://localhost:2379'],
-    initialAdvertisePeerUrls: ['http://localhost:2380'],
-    advertiseClientUrls: ['http://localhost:2379'],
-    ...options,
-  };
+  return { dataDir: `${name}.etcd`, ...options, ...withDefaultAddresses(options) };
 }
 
 /** Empty text and empty lists of these stand for "not given". */

@@ -3,6 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import { connect as connectTcp, isIP, type NetConnectOpts, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { socketAddress } from '../../bootstrap/urls.ts';
+import { diallingProblem } from '../go-words.ts';
 import { isTlsUrl } from '../tls-options.ts';
 import type { Credentials } from './credentials.ts';
 import { certificateOf, isValidFor, refusalOfServer } from './peer-check.ts';
@@ -98,7 +99,7 @@ function connected<Kind extends Socket>(
     };
     const onError = (error: Error): void => {
       settled();
-      reject(error);
+      reject(diallingProblem(error));
     };
     socket.once('error', onError);
     socket.once(event, () => {
