@@ -78,6 +78,7 @@ const STAGES: readonly (readonly string[])[] = [
   [
     'write',
     'range.test',
+    'stepped',
     'validation',
     'watch.test',
     'compaction',

@@ -206,8 +206,22 @@ async function copyRange(response: RangeResponse, turn: Turn): Promise<RangeResp
   const { header, kvs, more, count } = response;
   const copied: KeyValue[] = [];
   for (const part of partsOf(kvs)) {
-    for (const kv of RangeResponse.copy(part).kvs) copied.push(kv);
+    copyInto(copied, part.kvs);
     await turn();
   }
   return { ...RangeResponse.copy({ header, kvs: [], more, count }), kvs: copied };
+}
+
+/** Copies keys and values into one buffer, as those of a message on the wire lie: a fraction of the collector's work. */
+function copyInto(copied: KeyValue[], kvs: readonly KeyValue[]): void {
+  let size = 0;
+  for (const { key, value } of kvs) size += key.length + value.length;
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  const taken = (from: Uint8Array): Uint8Array => {
+    bytes.set(from, at);
+    at += from.length;
+    return bytes.subarray(at - from.length, at);
+  };
+  for (const kv of kvs) copied.push({ ...kv, key: taken(kv.key), value: taken(kv.value) });
 }
