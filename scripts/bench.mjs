@@ -1,4 +1,5 @@
-// npm run bench -- NAME [ARGUMENTS]: runs bench/NAME.ts from source; without a name it lists them.
+// npm run bench -- NAME [ARGUMENTS]: runs bench/NAME.ts; without a name it lists them. What it measures comes from the
+// sources, but for the simulator, which is measured as `npm run sim` runs it: built.
 import './setup.mjs';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,4 +13,7 @@ if (name === undefined || !existsSync(join(root, 'bench', `${name}.ts`))) {
   console.error(`usage: npm run bench -- NAME, where NAME is one of: ${names.join(', ')}`);
   process.exit(2);
 }
-tool('tsx', ['--conditions=@etcd-ts/source', join('bench', `${name}.ts`), ...rest]);
+const isBuilt = name === 'sim';
+if (isBuilt) await import('./build.mjs');
+const conditions = isBuilt ? [] : ['--conditions=@etcd-ts/source'];
+tool('tsx', [...conditions, join('bench', `${name}.ts`), ...rest]);

@@ -1,7 +1,9 @@
-// npm run sim -- [OPTIONS]: the simulator; --help lists the options.
-import './setup.mjs';
+// npm run sim -- [OPTIONS]: the simulator; --help lists the options. It runs what is built: a loader that makes code of
+// the sources as they are imported names every function anew each time it is made, which costs a fifth of the time.
+import './build.mjs';
 import { join } from 'node:path';
-import { tool } from './lib.mjs';
+import process from 'node:process';
+import { run } from './lib.mjs';
 
-const main = join('packages', 'sim', 'src', 'node', 'main.ts');
-tool('tsx', ['--conditions=@etcd-ts/source', main, ...process.argv.slice(2)]);
+const main = join('packages', 'sim', 'dist', 'node', 'main.js');
+run(process.execPath, [main, ...process.argv.slice(2)]);
