@@ -7,8 +7,9 @@ export function whyMalformed(message: Message, id: bigint): string | undefined {
   if (message.to !== id) return `message to ${message.to} arrived at ${id}`;
   if (message.from === id || message.from <= 0n) return `message from ${message.from}`;
   if (!isCount(message.term)) return `term is no safe integer from 0: ${message.term}`;
-  for (const value of numbersOf(message)) {
-    if (!isCount(value)) return `${message.type} holds ${value}, which is no safe integer from 0`;
+  if (!hasSoundNumbers(message)) {
+    const bad = numbersOf(message).find((value) => !isCount(value));
+    return `${message.type} holds ${bad}, which is no safe integer from 0`;
   }
   switch (message.type) {
     case 'append':
@@ -22,6 +23,27 @@ export function whyMalformed(message: Message, id: bigint): string | undefined {
 
 function isCount(value: LogIndex): boolean {
   return Number.isSafeInteger(value) && value >= 0;
+}
+
+/** The numbers of the messages that come all the time are looked at without a list of them. */
+function hasSoundNumbers(message: Message): boolean {
+  switch (message.type) {
+    case 'append': {
+      const { prevIndex, prevTerm, commit, session } = message;
+      return isCount(prevIndex) && isCount(prevTerm) && isCount(commit) && isCount(session);
+    }
+    case 'appendResponse': {
+      const { index, hintIndex, hintTerm, session } = message;
+      return isCount(index) && isCount(hintIndex) && isCount(hintTerm) && isCount(session);
+    }
+    case 'heartbeat':
+    case 'heartbeatResponse': {
+      const { commit, readRound, session } = message;
+      return isCount(commit) && isCount(readRound) && isCount(session);
+    }
+    default:
+      return numbersOf(message).every(isCount);
+  }
 }
 
 function numbersOf(message: Message): readonly number[] {

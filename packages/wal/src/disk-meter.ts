@@ -30,21 +30,22 @@ export class DiskMeter {
     };
   }
 
-  /** Does a write of so many bytes of records. */
-  write(sizeBytes: number, write: () => void): void {
+  /** The moment at which a write or a sync begins, to be handed in at its end. */
+  begin(): number {
+    return this.#options.monotonicMs();
+  }
+
+  /** A write of so many bytes of records has ended well. */
+  written(sizeBytes: number, startedMs: number): void {
     const { monotonicMs, observer } = this.#options;
-    const startedMs = monotonicMs();
-    write();
     this.#writes += 1;
     this.#writtenBytes += sizeBytes;
     observer.written?.(sizeBytes, monotonicMs() - startedMs);
   }
 
-  /** Does a sync. */
-  async sync(sync: () => Promise<void>): Promise<void> {
+  /** A sync has ended well. */
+  synced(startedMs: number): void {
     const { monotonicMs, observer, slowSyncLimitMs } = this.#options;
-    const startedMs = monotonicMs();
-    await sync();
     const durationMs = monotonicMs() - startedMs;
     this.#syncs += 1;
     observer.synced?.(durationMs);

@@ -80,11 +80,11 @@ export class OpenSegment {
 
   /** @throws DiskError */
   write(records: Uint8Array): void {
-    this.#meter.write(records.length, () => {
-      this.#file.write(this.#positionBytes, records);
-      this.#positionBytes += records.length;
-      if (this.#positionBytes > this.#allocatedBytes) this.#allocate(records.length);
-    });
+    const startedMs = this.#meter.begin();
+    this.#file.write(this.#positionBytes, records);
+    this.#positionBytes += records.length;
+    if (this.#positionBytes > this.#allocatedBytes) this.#allocate(records.length);
+    this.#meter.written(records.length, startedMs);
   }
 
   /**
@@ -94,7 +94,9 @@ export class OpenSegment {
    */
   async sync(): Promise<void> {
     const throughBytes = this.#positionBytes;
-    await this.#meter.sync(() => this.#file.sync());
+    const startedMs = this.#meter.begin();
+    await this.#file.sync();
+    this.#meter.synced(startedMs);
     this.#syncedBytes = throughBytes;
   }
 

@@ -89,38 +89,32 @@ export class RevocableDisk implements Disk {
   }
 
   #check(operation: string, path: string): void {
-    if (!this.#isRevoked) return;
-    throw new DiskError({ code: 'CLOSED', operation, path, detail: 'the node was killed' });
+    if (this.#isRevoked) throw refusal(operation, path);
   }
 
+  /** What is passed on unless the disk is gone; a call more for each would be paid with every write of the log. */
   #guarded(file: DiskFile): DiskFile {
-    const check = (operation: string): void => this.#check(operation, file.path);
+    const { path } = file;
+    const refused = (operation: string): Promise<never> | undefined =>
+      this.#isRevoked ? Promise.reject(refusal(operation, path)) : undefined;
     return {
-      path: file.path,
-      read: async (positionBytes, into) => {
-        check('read');
-        return await file.read(positionBytes, into);
-      },
+      path,
+      read: (positionBytes, into) => refused('read') ?? file.read(positionBytes, into),
       write: (positionBytes, bytes) => {
-        check('write');
+        this.#check('write', path);
         file.write(positionBytes, bytes);
       },
-      truncate: async (sizeBytes) => {
-        check('truncate');
-        await file.truncate(sizeBytes);
-      },
-      sync: async () => {
-        check('sync');
-        await file.sync();
-      },
-      size: async () => {
-        check('size');
-        return file.size();
-      },
+      truncate: (sizeBytes) => refused('truncate') ?? file.truncate(sizeBytes),
+      sync: () => refused('sync') ?? file.sync(),
+      size: () => refused('size') ?? file.size(),
       close: async () => {
         this.#files.delete(file);
         return file.close();
       },
     };
   }
+}
+
+function refusal(operation: string, path: string): DiskError {
+  return new DiskError({ code: 'CLOSED', operation, path, detail: 'the node was killed' });
 }

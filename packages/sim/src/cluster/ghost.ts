@@ -196,7 +196,9 @@ export class Ghost {
   sent(message: Message): void {
     for (const listener of this.listeners) listener.sent?.(message);
     this.claims.sent(message);
-    this.promises.sent(this.#numbers.get(message.from) ?? 0, message);
+    if (message.type === 'voteResponse' || message.type === 'appendResponse') {
+      this.promises.sent(this.#numbers.get(message.from) ?? 0, message);
+    }
     if (message.type === 'voteResponse' && !message.rejected) {
       const key = `${message.from} ${message.term}`;
       const granted = this.#grants.get(key);

@@ -43,6 +43,9 @@ interface TermClaims {
 export class RaftClaims {
   readonly #parts: ClaimsParts;
   readonly #terms = new Map<number, TermClaims>();
+  /** The term that was asked for last: nearly always that of the next message, too. */
+  #lastTerm = -1;
+  #lastClaims: TermClaims | undefined;
   /** The newest term of which each entry was seen. */
   readonly #newest = new Map<number, number>();
   /** Entries that had to make room for those of a newer leader. */
@@ -186,6 +189,7 @@ export class RaftClaims {
   }
 
   #term(term: number): TermClaims {
+    if (this.#lastClaims !== undefined && this.#lastTerm === term) return this.#lastClaims;
     let claims = this.#terms.get(term);
     if (claims === undefined) {
       claims = {
@@ -197,6 +201,8 @@ export class RaftClaims {
       };
       this.#terms.set(term, claims);
     }
+    this.#lastTerm = term;
+    this.#lastClaims = claims;
     return claims;
   }
 

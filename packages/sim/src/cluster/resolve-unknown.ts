@@ -6,8 +6,8 @@ import { type Operation, responseRevision } from '../history/operation.ts';
 import { type Findings } from '../checkers/violation.ts';
 import { didWrite, type LeaseEnd } from '../checkers/placement.ts';
 import { nameOf } from '../checkers/strict-serializability.ts';
-import { ContentMap } from '../checkers/content.ts';
-import type { Ghost } from './ghost.ts';
+import { ContentMap, hasSameContent } from '../checkers/content.ts';
+import type { Ghost, GhostEntry } from './ghost.ts';
 
 /** What the log says of a history. */
 export interface Resolved {
@@ -22,6 +22,10 @@ export function resolveUnknown(
   ghost: Ghost,
   findings: Findings,
 ): Resolved {
+  const leaseEnds = ghost.leaseEndings
+    .filter(({ keys }) => keys.length > 0)
+    .map(({ leaseId, revision }) => ({ leaseId, revision }));
+  if (isAllTold(operations, ghost)) return { unknownRevisions: new Map(), leaseEnds };
   const asked = new ContentMap<Operation>();
   for (const operation of operations) {
     const { kind } = operation.request;
@@ -31,10 +35,27 @@ export function resolveUnknown(
   for (const { value, items } of writesByContent(ghost)) {
     claim(asked.itemsOf(value), items, unknownRevisions, findings);
   }
-  const leaseEnds = ghost.leaseEndings
-    .filter(({ keys }) => keys.length > 0)
-    .map(({ leaseId, revision }) => ({ leaseId, revision }));
   return { unknownRevisions, leaseEnds };
+}
+
+/** True when each write of the log is the one of a client who was told of it. Then nothing is left to be resolved. */
+function isAllTold(operations: readonly Operation[], ghost: Ghost): boolean {
+  const left = new Map<number, GhostEntry>();
+  for (const entry of ghost.entries) {
+    if (entry?.command !== undefined && entry.wrote && isWrite(entry.command.kind)) {
+      left.set(entry.revision, entry);
+    }
+  }
+  for (const { request, outcome } of operations) {
+    if (outcome.kind !== 'ok' || !isWrite(request.kind) || !didWrite(outcome.response)) continue;
+    const revision = responseRevision(outcome.response);
+    const command = left.get(revision)?.command;
+    if (command?.kind !== request.kind || !('request' in command)) continue;
+    if (hasSameContent(command.request, 'request' in request ? request.request : undefined)) {
+      left.delete(revision);
+    }
+  }
+  return left.size === 0;
 }
 
 /** Gives each revision that a request made to one of those who asked for exactly that. */

@@ -18,37 +18,56 @@ import type { DiskTimes } from './sim-disk.ts';
 
 type Content = Map<string, Uint8Array>;
 
+/** An operation as the medium keeps it: the key as text, made once. */
+interface Change {
+  readonly key: string;
+  readonly value: Uint8Array | undefined;
+}
+
+/** Synced batches that the image carries along before it folds them into what is durable. */
+const MAX_UNFOLDED_BATCHES = 1_024;
+
 /** One database on the medium. */
 export class DatabaseImage {
-  readonly #durable: Content = new Map();
   readonly visible: Content = new Map();
-  #unsynced: (readonly BackendOperation[])[] = [];
+  /** What survives a power loss, but for {@link #batches}: nobody asks for it before there is one. */
+  readonly #durable: Content = new Map();
+  /** Batches since `#durable` was brought up to date, the synced ones first. */
+  #batches: (readonly Change[])[] = [];
+  #syncedCount = 0;
   isOpen = false;
 
-  apply(batch: readonly BackendOperation[]): void {
+  apply(batch: readonly Change[]): void {
     applyBatch(this.visible, batch);
-    this.#unsynced.push(batch);
+    this.#batches.push(batch);
   }
 
   sync(): void {
-    for (const batch of this.#unsynced) applyBatch(this.#durable, batch);
-    this.#unsynced = [];
+    this.#syncedCount = this.#batches.length;
+    if (this.#syncedCount >= MAX_UNFOLDED_BATCHES) this.#fold(this.#syncedCount);
   }
 
   copy(): DatabaseImage {
     const copy = new DatabaseImage();
-    copy.apply(Array.from(this.visible, ([key, value]) => ({ key: fromLatin1(key), value })));
+    copy.apply(Array.from(this.visible, ([key, value]) => ({ key, value })));
     copy.sync();
     return copy;
   }
 
   losePower(random: RandomStream): void {
-    const kept = random.below(this.#unsynced.length + 1);
-    for (const batch of this.#unsynced.slice(0, kept)) applyBatch(this.#durable, batch);
-    this.#unsynced = [];
+    const unsyncedCount = this.#batches.length - this.#syncedCount;
+    this.#fold(this.#syncedCount + random.below(unsyncedCount + 1));
     this.visible.clear();
     for (const [key, value] of this.#durable) this.visible.set(key, value);
     this.isOpen = false;
+  }
+
+  /** Makes so many batches durable, and forgets the others. */
+  #fold(count: number): void {
+    for (let i = 0; i < count; i++)
+      applyBatch(this.#durable, this.#batches[i] as readonly Change[]);
+    this.#batches = [];
+    this.#syncedCount = 0;
   }
 }
 
@@ -124,7 +143,7 @@ class SimBackend implements Backend {
   readonly #image: DatabaseImage;
   readonly #options: SimBackendsOptions;
   /** Batches on their way, in order. */
-  readonly #onTheWay: (readonly BackendOperation[])[] = [];
+  readonly #onTheWay: (readonly Change[])[] = [];
   #lastWrite: Promise<void> = Promise.resolve();
   #isClosed = false;
 
@@ -140,10 +159,10 @@ class SimBackend implements Backend {
 
   write(operations: Iterable<BackendOperation>): Promise<void> {
     this.#assertOpen();
-    const batch = Array.from(operations, ({ key, value }) => ({
-      key: key.slice(),
-      value: value?.slice(),
-    }));
+    const batch: Change[] = [];
+    for (const { key, value } of operations) {
+      batch.push({ key: toLatin1(key), value: value?.slice() });
+    }
     this.#onTheWay.push(batch);
     this.#lastWrite = this.#lastWrite.then(async () => {
       await elapse(this.#options, 'batch', this.#options.times.meanReadUs);
@@ -227,9 +246,9 @@ function elapse(options: SimBackendsOptions, kind: string, meanUs: number): Prom
   });
 }
 
-function applyBatch(content: Content, batch: readonly BackendOperation[]): void {
+function applyBatch(content: Content, batch: readonly Change[]): void {
   for (const { key, value } of batch) {
-    if (value === undefined) content.delete(toLatin1(key));
-    else content.set(toLatin1(key), value);
+    if (value === undefined) content.delete(key);
+    else content.set(key, value);
   }
 }

@@ -287,9 +287,10 @@ class SimFile implements DiskFile {
     this.#isReadOnly = isReadOnly;
   }
 
-  async read(positionBytes: number, into: Uint8Array): Promise<number> {
-    this.#check('read');
-    return await this.#disk.readFile(this.path, this.#inode, positionBytes, into);
+  read(positionBytes: number, into: Uint8Array): Promise<number> {
+    return (
+      this.#refused('read') ?? this.#disk.readFile(this.path, this.#inode, positionBytes, into)
+    );
   }
 
   write(positionBytes: number, bytes: Uint8Array): void {
@@ -300,14 +301,12 @@ class SimFile implements DiskFile {
     if (bytes.length > 0) this.#disk.writeFile(this.path, this.#inode, positionBytes, bytes);
   }
 
-  async truncate(sizeBytes: number): Promise<void> {
-    this.#check('truncate');
-    await this.#disk.truncateFile(this.path, this.#inode, sizeBytes);
+  truncate(sizeBytes: number): Promise<void> {
+    return this.#refused('truncate') ?? this.#disk.truncateFile(this.path, this.#inode, sizeBytes);
   }
 
-  async sync(): Promise<void> {
-    this.#check('sync');
-    await this.#disk.syncFile(this.path, this.#inode);
+  sync(): Promise<void> {
+    return this.#refused('sync') ?? this.#disk.syncFile(this.path, this.#inode);
   }
 
   async size(): Promise<number> {
@@ -321,5 +320,10 @@ class SimFile implements DiskFile {
 
   #check(operation: string): void {
     if (this.#isClosed) throw new DiskError({ code: 'CLOSED', operation, path: this.path });
+  }
+
+  #refused(operation: string): Promise<never> | undefined {
+    if (!this.#isClosed) return undefined;
+    return Promise.reject(new DiskError({ code: 'CLOSED', operation, path: this.path }));
   }
 }

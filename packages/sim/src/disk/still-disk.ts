@@ -4,7 +4,7 @@
  * Either as the system's cache shows it, or as it would be after the worst power loss: nothing but what is durable.
  */
 import { type Disk, DiskError, type DiskFile, type OpenMode, SECTOR_BYTES } from '@etcd-ts/wal';
-import { type DiskImage, type Inode, nameOf, parentOf } from './disk-image.ts';
+import { type DiskImage, type Inode, nameOf, parentOf, ZERO_SECTOR } from './disk-image.ts';
 
 /** Which of the two is shown. */
 export type DiskView = 'visible' | 'durable';
@@ -120,7 +120,9 @@ function sizeOf({ size, durableSize, durable, cached }: Inode, view: DiskView): 
   const sizeBytes = view === 'visible' ? size : durableSize;
   let last = 0;
   for (const sectors of view === 'visible' ? [durable, cached] : [durable]) {
-    for (const [number, sector] of sectors) if (number > last && !isBlank(sector)) last = number;
+    for (const [number, sector] of sectors) {
+      if (sector !== ZERO_SECTOR && number > last && !isBlank(sector)) last = number;
+    }
   }
   return Math.min(sizeBytes, (last + 2) * SECTOR_BYTES);
 }
@@ -131,8 +133,8 @@ const blank = new WeakMap<Uint8Array, boolean>();
 function isBlank(sector: Uint8Array): boolean {
   let known = blank.get(sector);
   if (known === undefined) {
-    // Each sector has a buffer of its own, so words are aligned.
-    known = !new Uint32Array(sector.buffer, 0, SECTOR_BYTES / 4).some(isNotZero);
+    // Sectors begin at multiples of their size, so words are aligned.
+    known = !new Uint32Array(sector.buffer, sector.byteOffset, SECTOR_BYTES / 4).some(isNotZero);
     blank.set(sector, known);
   }
   return known;

@@ -73,12 +73,20 @@ export interface Parcel {
   /** In datagram mode it may come twice, out of order and late. */
   readonly isDatagram?: boolean | undefined;
   /** Hands it over, in the receiving process. */
-  readonly deliver: () => void;
+  deliver(): void;
   /** Called in the sender's process when the parcel is lost. */
-  readonly onLost?: ((reason: LossReason) => void) | undefined;
+  onLost?(reason: LossReason): void;
+}
+
+/** A place on the network, and who is found there. */
+interface Endpoint {
+  readonly address: string;
+  process: SimProcess | undefined;
 }
 
 interface Link {
+  readonly sender: Endpoint;
+  readonly receiver: Endpoint;
   readonly random: RandomStream;
   /** How many faults cut it; 0: open. */
   cuts: number;
@@ -98,7 +106,7 @@ export class Network {
   readonly #world: World;
   /** By sender, then by receiver. */
   readonly #links = new Map<string, Map<string, Link>>();
-  readonly #processes = new Map<string, SimProcess>();
+  readonly #endpoints = new Map<string, Endpoint>();
   weather: NetworkWeather;
   /** Parcels carried, lost and come twice, for coverage. */
   readonly counts: { delivered: number; lost: number; repeated: number } = {
@@ -114,7 +122,7 @@ export class Network {
 
   /** From now on this process is found at the address; an earlier one there is not any more. */
   attach(address: string, process: SimProcess): void {
-    this.#processes.set(address, process);
+    this.#endpoint(address).process = process;
   }
 
   /**
@@ -122,14 +130,13 @@ export class Network {
    * that members read out of their databases are copies.
    */
   canonical(address: string): string {
-    for (const known of this.#processes.keys()) if (known === address) return known;
+    for (const known of this.#endpoints.keys()) if (known === address) return known;
     return address;
   }
 
   /** The living process at an address. */
   processAt(address: string): SimProcess | undefined {
-    const process = this.#processes.get(address);
-    return process?.isAlive === true ? process : undefined;
+    return livingAt(this.#endpoints.get(address));
   }
 
   /** True when nothing cuts the link in this direction. */
@@ -196,7 +203,7 @@ export class Network {
   /** Takes a parcel on its way. */
   send(parcel: Parcel): void {
     const link = this.#link(parcel.from, parcel.to);
-    const receiver = this.processAt(parcel.to);
+    const receiver = livingAt(link.receiver);
     const isLost = link.random.chance(this.weather.lossChance + link.lossChance);
     if (link.cuts > 0 || receiver === undefined || isLost) {
       const isRefused = receiver === undefined && link.cuts === 0;
@@ -217,7 +224,7 @@ export class Network {
         this.#carry(parcel, link, receiver, CLOG_RECHECK_US);
         return;
       }
-      const present = this.processAt(parcel.to);
+      const present = livingAt(link.receiver);
       // A connection ends with its process; only a datagram finds the next one at the address.
       const isReached =
         present !== undefined &&
@@ -229,7 +236,8 @@ export class Network {
         return;
       }
       this.counts.delivered++;
-      present.run('deliver', parcel.deliver);
+      if (present.isPaused) present.run('deliver', () => parcel.deliver());
+      else parcel.deliver();
     });
   }
 
@@ -265,13 +273,13 @@ export class Network {
 
   #lose(parcel: Parcel, link: Link, reason: LossReason): void {
     this.counts.lost++;
-    const { onLost, stream } = parcel;
+    const { stream } = parcel;
     if (stream !== undefined) stream.isBroken = true;
-    if (onLost === undefined) return;
-    const sender = this.processAt(parcel.from);
+    if (parcel.onLost === undefined) return;
+    const sender = livingAt(link.sender);
     const delayUs =
       this.weather.minDelayUs + link.random.exponential(this.weather.meanExtraDelayUs);
-    sender?.schedule(delayUs, 'lost', () => onLost(reason));
+    sender?.schedule(delayUs, 'lost', () => parcel.onLost?.(reason));
   }
 
   #link(from: string, to: string): Link {
@@ -280,6 +288,8 @@ export class Network {
 
   #newLink(from: string, to: string): Link {
     const link: Link = {
+      sender: this.#endpoint(from),
+      receiver: this.#endpoint(to),
       random: this.#world.random(`network/${from}>${to}`),
       cuts: 0,
       clogs: 0,
@@ -293,4 +303,18 @@ export class Network {
     this.#links.set(from, links.set(to, link));
     return link;
   }
+
+  #endpoint(address: string): Endpoint {
+    let endpoint = this.#endpoints.get(address);
+    if (endpoint === undefined) {
+      endpoint = { address, process: undefined };
+      this.#endpoints.set(address, endpoint);
+    }
+    return endpoint;
+  }
+}
+
+function livingAt(endpoint: Endpoint | undefined): SimProcess | undefined {
+  const process = endpoint?.process;
+  return process?.isAlive === true ? process : undefined;
 }

@@ -10,7 +10,7 @@ import type { Message, SnapshotMessage } from '@etcd-ts/raft';
 import type { ClusterFacts, LocalPeer, Peer, PeerHandlers, PeerTransport } from '@etcd-ts/server';
 import type { PassPoint } from '../cluster/crash-points.ts';
 import type { SimProcess } from '../world/process.ts';
-import type { Network, ParcelStream } from './network.ts';
+import type { Network, Parcel, ParcelStream } from './network.ts';
 import { SnapshotTransfer, type TransferLane } from './snapshot-transfer.ts';
 
 /** Bytes that a message costs besides its entries' data, for the bandwidth of links. */
@@ -137,13 +137,27 @@ export class SimPeerTransport implements PeerTransport {
       this.#options.directory.onSend?.(message);
       sizeBytes += messageBytes(message);
     }
-    this.#parcel(
-      line.id,
-      'messages',
-      sizeBytes,
-      (peer) => peer.#receive(messages),
-      () => this.#handlers?.unreachable(line.id as MemberId),
-    );
+    // The peer may have moved, or gone, since it was spoken to.
+    const known = this.#lineOf(line.id);
+    if (known === undefined) this.unreachable(line);
+    else this.#options.network.send(new MessageParcel(this, known, messages, sizeBytes));
+  }
+
+  /** @internal The peer's address, as this node is known to it. */
+  get address(): string {
+    return this.#options.address;
+  }
+
+  /** @internal Messages arrive at a peer; whoever listens there takes them, if he is the one that was meant. */
+  deliver(line: PeerLine, messages: readonly Message[]): void {
+    const peer = this.#options.directory.at(line.address);
+    if (peer === undefined || peer.#handlers === undefined) this.unreachable(line);
+    else if (peer.#isFor(line.id, this)) peer.#receive(messages);
+  }
+
+  /** @internal Messages to a peer were lost. */
+  unreachable(line: PeerLine): void {
+    this.#handlers?.unreachable(line.id as MemberId);
   }
 
   sendSnapshot(
@@ -286,12 +300,11 @@ export class SimPeerTransport implements PeerTransport {
       lane,
       stream,
       sizeBytes,
-      isDatagram: lane === 'messages',
       onLost,
       deliver: () => {
         const peer = directory.at(other);
         if (peer === undefined || peer.#handlers === undefined) onLost();
-        else if (lane !== 'messages' || peer.#isFor(to, this)) deliver(peer);
+        else deliver(peer);
       },
     });
   }
@@ -302,6 +315,42 @@ export class SimPeerTransport implements PeerTransport {
     if (!process.isAlive) return;
     const to = asker.#options.address;
     network.send({ from: address, to, lane: `${lane}-answer`, sizeBytes: MESSAGE_BYTES, deliver });
+  }
+}
+
+/** The messages of one turn to one peer. There are more of these than of anything else, so they are no closures. */
+class MessageParcel implements Parcel {
+  readonly from: string;
+  readonly to: string;
+  readonly lane: string = 'messages';
+  readonly stream: ParcelStream | undefined = undefined;
+  readonly sizeBytes: number;
+  readonly isDatagram: boolean = true;
+  readonly #sender: SimPeerTransport;
+  readonly #line: PeerLine;
+  readonly #messages: readonly Message[];
+
+  constructor(
+    sender: SimPeerTransport,
+    line: PeerLine,
+    messages: readonly Message[],
+    sizeBytes: number,
+  ) {
+    assert(line.address !== sender.address, 'a node sends nothing to itself');
+    this.from = sender.address;
+    this.to = line.address;
+    this.sizeBytes = sizeBytes;
+    this.#sender = sender;
+    this.#line = line;
+    this.#messages = messages;
+  }
+
+  deliver(): void {
+    this.#sender.deliver(this.#line, this.#messages);
+  }
+
+  onLost(): void {
+    this.#sender.unreachable(this.#line);
   }
 }
 
