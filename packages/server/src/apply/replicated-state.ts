@@ -95,6 +95,17 @@ interface Content {
   confChecksum: number;
 }
 
+/** The checksums beside that of the keys, and the digest that they make together. */
+interface RestHash {
+  readonly lessor: number;
+  readonly membership: number;
+  readonly alarms: number;
+  readonly auth: number;
+  readonly versions: number;
+  readonly confState: number;
+  readonly text: string;
+}
+
 /** The state that every member holds alike: keys, leases, members, alarms, auth. */
 export class ReplicatedState {
   /** Stays the same object over a replacement, so that the leader's clock may hold on to it. */
@@ -104,6 +115,7 @@ export class ReplicatedState {
   /** What listeners hear when the entry at hand is applied. */
   readonly #due: ('compacted' | 'alarmsChanged' | 'versionsChanged')[] = [];
   #content: Content;
+  #rest: RestHash | undefined;
 
   private constructor(lessor: Lessor, options: ReplicatedStateOptions, content: Content) {
     this.lessor = lessor;
@@ -237,13 +249,37 @@ export class ReplicatedState {
 
   /** A digest over everything replicated; equal on all members after the same index. */
   stateHash(): string {
-    const { store, membership, alarms, auth, confChecksum, versions } = this.#content;
-    const { lessor, appliedIndex } = this;
-    return (
-      `${appliedIndex}-${store.revision}-${store.compactRevision}-${store.stateHash().toString(16)}` +
-      `-${lessor.checksum}-${membership.checksum}-${alarms.checksum}-${auth.checksum}-${versions.checksum}` +
-      `-${confChecksum}`
-    );
+    const { store } = this.#content;
+    const keys = `${store.revision}-${store.compactRevision}-${store.stateHash().toString(16)}`;
+    return `${this.appliedIndex}-${keys}-${this.#restHash()}`;
+  }
+
+  /** Of everything but the keys: made anew when one of them has changed, which few entries do. */
+  #restHash(): string {
+    const { membership, alarms, auth, confChecksum, versions } = this.#content;
+    const { lessor } = this;
+    const known = this.#rest;
+    if (
+      known?.lessor === lessor.checksum &&
+      known.membership === membership.checksum &&
+      known.alarms === alarms.checksum &&
+      known.auth === auth.checksum &&
+      known.versions === versions.checksum &&
+      known.confState === confChecksum
+    ) {
+      return known.text;
+    }
+    const rest = {
+      lessor: lessor.checksum,
+      membership: membership.checksum,
+      alarms: alarms.checksum,
+      auth: auth.checksum,
+      versions: versions.checksum,
+      confState: confChecksum,
+    };
+    const text = Object.values(rest).join('-');
+    this.#rest = { ...rest, text };
+    return text;
   }
 
   #execute({ index, term, command }: CommittedCommand): CommandResult | EtcdError {
