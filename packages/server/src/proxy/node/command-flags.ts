@@ -1,6 +1,8 @@
 /** Flags of the programs beside the server, read as cobra reads them in etcd: `--x=y`, `--x y`, `--bool`. */
+import { must } from '@etcd-ts/base';
 import { UsageError } from '../../node/flags/command-line.ts';
 import type { Kind } from '../../node/flags/kinds.ts';
+import { FLAGS } from '../../node/flags/table.ts';
 
 /** A flag of a command. */
 export interface CommandFlag {
@@ -19,6 +21,15 @@ export function commandFlag<Value>(
   help: string,
 ): CommandFlag {
   return { name, kind: kind as Kind, fallback, help };
+}
+
+/** Flags that are the server's of the same names. */
+export function asServer(...names: readonly string[]): readonly CommandFlag[] {
+  return names.map((name) => {
+    const { fallback, help, kind } = must(FLAGS.get(name), name);
+    const words = `${help.charAt(0).toLowerCase()}${help.slice(1)}`.replace(/\.$/, '');
+    return { name, kind, fallback, help: words };
+  });
 }
 
 /** Values by flag, defaults where nothing is said. */

@@ -1,6 +1,6 @@
 /** Flags of `etcd-ts grpc-proxy start`, which are those of etcd 3.5 and 3.6. */
-import { BOOLEAN, DURATION, INT, LIST, TEXT, UINT, UINT32 } from '../../node/flags/kinds.ts';
-import { type CommandFlag, commandFlag } from './command-flags.ts';
+import { BOOLEAN, DURATION, INT, LIST, TEXT, UINT } from '../../node/flags/kinds.ts';
+import { asServer, type CommandFlag, commandFlag } from './command-flags.ts';
 
 /** All of them. */
 export const GRPC_PROXY_FLAGS: readonly CommandFlag[] = [
@@ -37,37 +37,24 @@ export const GRPC_PROXY_FLAGS: readonly CommandFlag[] = [
     'silence after which a member is asked for a sign of life',
   ),
   commandFlag('dial-keepalive-timeout', DURATION, '20s', 'how long that is waited for'),
-  commandFlag('grpc-keepalive-min-time', DURATION, '5s', 'least time between pings of a client'),
-  commandFlag(
+  ...asServer(
+    'grpc-keepalive-min-time',
     'grpc-keepalive-interval',
-    DURATION,
-    '2h0m0s',
-    'silence after which a client is pinged',
-  ),
-  commandFlag(
     'grpc-keepalive-timeout',
-    DURATION,
-    '20s',
-    'how long the answer to that is waited for',
-  ),
-  commandFlag(
     'max-concurrent-streams',
-    UINT32,
-    '4294967295',
-    'streams on one connection of a client',
+    'cert-file',
+    'key-file',
+    'trusted-ca-file',
+    'client-crl-file',
+    'tls-min-version',
+    'tls-max-version',
   ),
   commandFlag('cert', TEXT, '', 'certificate to show the members'),
   commandFlag('key', TEXT, '', 'its key'),
   commandFlag('cacert', TEXT, '', 'authorities of the members'),
   commandFlag('insecure-skip-tls-verify', BOOLEAN, 'false', 'take any certificate of the members'),
-  commandFlag('cert-file', TEXT, '', 'certificate to show clients'),
-  commandFlag('key-file', TEXT, '', 'its key'),
-  commandFlag('trusted-ca-file', TEXT, '', 'authorities that clients must be of'),
   commandFlag('listen-cipher-suites', LIST, '', 'cipher suites of TLS 1.2 towards clients'),
-  commandFlag('tls-min-version', TEXT, 'TLS1.2', 'lowest version of TLS towards clients'),
-  commandFlag('tls-max-version', TEXT, '', 'highest version of TLS towards clients'),
   commandFlag('auto-tls', BOOLEAN, 'false', 'serve clients with a certificate of its own making'),
-  commandFlag('client-crl-file', TEXT, '', 'revoked certificates of clients'),
   commandFlag(
     'self-signed-cert-validity',
     UINT,
@@ -80,7 +67,12 @@ export const GRPC_PROXY_FLAGS: readonly CommandFlag[] = [
     'false',
     'serializable reads never go back in time',
   ),
-  commandFlag('experimental-leasing-prefix', TEXT, '', 'leasing of keys; not supported'),
+  commandFlag(
+    'experimental-leasing-prefix',
+    TEXT,
+    '',
+    'prefix under which proxies own keys, to read them by themselves',
+  ),
   commandFlag(
     'experimental-enable-grpc-logging',
     BOOLEAN,
