@@ -20,7 +20,7 @@ const program = programUnderTest();
 const isOurs = program === ETCD_TS;
 
 describe.runIf(hasEtcd(peers))('proxies', () => {
-  const etcdctl = 'missing' in peers ? '' : peers.etcdctl;
+  const { etcd, etcdctl } = 'missing' in peers ? { etcd: '', etcdctl: '' } : peers;
   const folder = mkdtempSync(join(tmpdir(), 'etcd-ts-proxies-'));
   const services: Service[] = [];
   let cluster: Cluster;
@@ -179,6 +179,36 @@ describe.runIf(hasEtcd(peers))('proxies', () => {
     expect((await run(address, 'get', 'c', '--consistency=s')).stdout).toBe('c\n3\n');
     const metrics = await runTool('curl', ['-s', `http://${address}/proxy/metrics`]);
     expect(metrics.stdout).toMatch(/^etcd_grpc_proxy_cache_hits_total 1$/m);
+  });
+
+  test("leasing proxies, etcd's among them, read what any of them has written last", async () => {
+    const flags = [`--endpoints=${members()}`, '--experimental-leasing-prefix=leasing/'];
+    const ours = [await start('grpc-proxy', ...flags), await start('grpc-proxy', ...flags)];
+    const [port] = await freePorts(1);
+    const theirs = `127.0.0.1:${port}`;
+    const own = [`--listen-addr=${theirs}`, `--advertise-client-url=${theirs}`];
+    const command = [etcd, 'grpc-proxy', 'start', ...own, ...flags];
+    services.push(await Service.start(command, 'started gRPC proxy', { cwd: folder }));
+    const all = [...ours, theirs];
+    const read = (key: string): Promise<string[]> =>
+      Promise.all(
+        all.map(async (address) => (await run(address, 'get', key, '--print-value-only')).stdout),
+      );
+    await run(members(), 'put', 'shared', 'at first');
+    await expect
+      .poll(async () => {
+        await read('shared');
+        return (await run(members(), 'get', 'leasing/shared', '--count-only', '-w', 'fields'))
+          .stdout;
+      })
+      .toContain('"Count" : 1');
+    for (let i = 0; i < 6; i++) {
+      const value = `${i}`;
+      expect(await run(all[i % 3]!, 'put', 'shared', value)).toMatchObject({ code: 0 });
+      expect(await read('shared')).toEqual(all.map(() => `${value}\n`));
+    }
+    expect(await run(ours[0]!, 'del', '', '--prefix')).toMatchObject({ code: 0 });
+    expect(await read('shared')).toEqual(all.map(() => ''));
   });
 
   test('proxies under one prefix list one another as members, and show health and metrics', async () => {

@@ -12,11 +12,13 @@ import type {
 import { forwardStream } from './forward.ts';
 import type { Namespace } from './namespace.ts';
 import type { RangeCache } from './range-cache.ts';
-import type { Upstream } from './upstream.ts';
+import { hasToken, type UnaryCalls, type Upstream } from './upstream.ts';
 
 /** What the methods need. */
 export interface KvParts {
   readonly upstream: Upstream;
+  /** Makes the calls that are not streams. @defaultValue upstream */
+  readonly calls?: UnaryCalls | undefined;
   readonly namespace: Namespace;
   readonly cache: RangeCache;
   readonly ordersReads: boolean;
@@ -26,22 +28,22 @@ const NOTHING = new Uint8Array(0);
 
 /** The methods of etcdserverpb.KV, but for those that are forwarded as they are. */
 export function proxiedKv(parts: KvParts): Handlers {
-  const { upstream, namespace, cache } = parts;
+  const { upstream, calls = upstream, namespace, cache } = parts;
   const put: HandlerOf<'etcdserverpb.KV/Put'> = async (request, context) => {
     const inside = { ...request, key: namespace.key(request.key) };
-    const response = await upstream.unary('etcdserverpb.KV/Put', inside, context);
+    const response = await calls.unary('etcdserverpb.KV/Put', inside, context);
     cache.invalidate(inside.key, NOTHING);
     return namespace.put(response);
   };
   const deleteRange: HandlerOf<'etcdserverpb.KV/DeleteRange'> = async (request, context) => {
     const inside = namespace.interval(request);
-    const response = await upstream.unary('etcdserverpb.KV/DeleteRange', inside, context);
+    const response = await calls.unary('etcdserverpb.KV/DeleteRange', inside, context);
     cache.invalidate(inside.key, inside.rangeEnd);
     return namespace.deleted(response);
   };
   const txn: HandlerOf<'etcdserverpb.KV/Txn'> = async (request, context) => {
     const inside = namespace.txn(request);
-    const response = await upstream.unary('etcdserverpb.KV/Txn', inside, context);
+    const response = await calls.unary('etcdserverpb.KV/Txn', inside, context);
     invalidate(cache, response.succeeded ? inside.success : inside.failure, response);
     return namespace.txnAnswer(response);
   };
@@ -81,17 +83,17 @@ class Reader {
   }
 
   async range(request: RangeRequest, context: CallContext): Promise<RangeResponse> {
-    const { upstream, cache, ordersReads } = this.#parts;
-    const isShared = !context.metadata.has('token') && !context.metadata.has('authorization');
+    const { upstream, calls = upstream, cache, ordersReads } = this.#parts;
+    const isShared = !hasToken(context);
     if (request.serializable && isShared) {
       const cached = cache.get(request);
       if (cached !== undefined && !(ordersReads && this.#isOlder(cached))) return cached;
     }
     const { changes } = cache;
-    let response = await upstream.unary('etcdserverpb.KV/Range', request, context);
+    let response = await calls.unary('etcdserverpb.KV/Range', request, context);
     if (request.serializable && ordersReads && this.#isOlder(response)) {
       const ordered = { ...request, serializable: false };
-      response = await upstream.unary('etcdserverpb.KV/Range', ordered, context);
+      response = await calls.unary('etcdserverpb.KV/Range', ordered, context);
     }
     this.#shownRevision = Math.max(this.#shownRevision, response.header?.revision ?? 0);
     if (isShared) cache.add(request, response, changes);

@@ -22,7 +22,7 @@ import type { Namespace } from './namespace.ts';
 import { RangeCache } from './range-cache.ts';
 import { namespaced } from './recipes.ts';
 import { proxiedKv } from './proxied-kv.ts';
-import type { OpenStream, Upstream } from './upstream.ts';
+import type { OpenStream, UnaryCalls, Upstream } from './upstream.ts';
 import { WatchCoalescer } from './watch-coalescer.ts';
 import { ProxyWatchStream } from './watch-stream.ts';
 
@@ -36,6 +36,8 @@ export interface ProxyParts {
   readonly clock: Clock;
   /** Serializable reads never show an older revision than one that was shown before. */
   readonly ordersReads: boolean;
+  /** Leasing of keys, where that is asked for. */
+  readonly calls?: UnaryCalls | undefined;
   /** Methods that somebody else serves. */
   readonly more?: Handlers;
 }
@@ -52,7 +54,7 @@ export class ProxyHandlers {
 
   constructor(parts: ProxyParts) {
     this.#parts = parts;
-    const { clock, upstream, namespace, ordersReads, more } = parts;
+    const { calls, clock, upstream, namespace, ordersReads, more } = parts;
     const onShared = (events: number): void => void (this.sharedEvents += events);
     this.#watches = new CallerKinds((metadata) => {
       const open = (): OpenStream<typeof WATCH> => upstream.stream(WATCH, { metadata });
@@ -67,7 +69,7 @@ export class ProxyHandlers {
     ]);
     this.handlers = {
       ...(Object.fromEntries(forwardedMethods) as Handlers),
-      ...proxiedKv({ upstream, namespace, cache: this.cache, ordersReads }),
+      ...proxiedKv({ upstream, calls, namespace, cache: this.cache, ordersReads }),
       ...namespaced(upstream, namespace),
       'etcdserverpb.Lease/LeaseRevoke': async (request, context) => {
         const response = await upstream.unary('etcdserverpb.Lease/LeaseRevoke', request, context);

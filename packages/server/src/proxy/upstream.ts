@@ -120,6 +120,14 @@ export class Upstream {
   }
 }
 
+/** Whoever makes one call for a caller: the cluster, or something before it. */
+export type UnaryCalls = Pick<Upstream, 'unary'>;
+
+/** Whether a caller says who it is. */
+export function hasToken({ metadata }: CallContext): boolean {
+  return metadata.has('token') || metadata.has('authorization');
+}
+
 /** What of a call goes on to the members. */
 export function optionsOf({ signal, metadata, timeoutMs }: CallContext): CallOptions {
   return { signal, timeoutMs, metadata: forwarded(metadata) };

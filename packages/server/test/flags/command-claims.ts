@@ -6,6 +6,7 @@ const E2E = 'e2e/proxies.test.ts';
 const COMMANDS = `${PROXY}/commands.test.ts`;
 const FLAGS = `${PROXY}/grpc-proxy-flags.test.ts`;
 const EFFECTS = `${PROXY}/grpc-proxy-effects.test.ts`;
+const LEASING = `${PROXY}/leasing.test.ts`;
 
 const by = (file: string, test: string, bad?: Claim['bad']): Claim => ({
   shown: [file, test],
@@ -71,7 +72,7 @@ export const GRPC_PROXY_CLAIMS: Readonly<Record<string, Claim>> = {
   'client-crl-file': by(EFFECTS, REVOKED, 'any'),
   'self-signed-cert-validity': by(EFFECTS, 'a certificate of its own making is kept'),
   'experimental-serializable-ordering': by(EFFECTS, 'serializable reads never go back in time'),
-  'experimental-leasing-prefix': by(COMMANDS, 'the gRPC proxy refuses', ['l', 'is not supported']),
+  'experimental-leasing-prefix': by(LEASING, 'is read without the cluster', 'any'),
   'experimental-enable-grpc-logging': by(FLAGS, 'logs every request and every answer'),
   debug: by(EFFECTS, '--debug logs more'),
 };

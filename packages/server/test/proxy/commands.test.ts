@@ -171,7 +171,6 @@ test.each([
     ['--resolver-prefix=p', '--resolver-ttl=1', '--advertise-client-url='],
     'invalid advertise-client-url ""',
   ],
-  [['--experimental-leasing-prefix=l'], 'is not supported'],
   [
     ['--max-send-bytes=3000', '--max-recv-bytes=2000'],
     'gRPC message recv limit (2000 bytes) must be greater than send limit (3000 bytes)',

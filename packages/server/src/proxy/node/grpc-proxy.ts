@@ -20,6 +20,7 @@ import { Credentials } from '../../tls/node/credentials.ts';
 import { commonNameOf } from '../../tls/node/peer-check.ts';
 import { resolveTls } from '../../tls/tls-options.ts';
 import { logged } from '../call-log.ts';
+import { LeasingKv, type LeasingParts } from '../leasing/leasing-kv.ts';
 import { Namespace } from '../namespace.ts';
 import { ProxyHandlers } from '../proxy-handlers.ts';
 import { Upstream } from '../upstream.ts';
@@ -65,8 +66,10 @@ export async function startGrpcProxy(
   const upstream = new Upstream(endpoints, make);
   const client = connect({ endpoints, channel });
   const registration = register(values, log, client);
+  const leasing = leasingOf(values, { calls: upstream, client, clock, log });
   const proxy = new ProxyHandlers({
     upstream,
+    calls: leasing,
     namespace: new Namespace(utf8(text('namespace'))),
     clock,
     ordersReads: values.get('experimental-serializable-ordering') === true,
@@ -85,13 +88,24 @@ export async function startGrpcProxy(
       stopSync();
       const doors = [listener.close(graceMs), monitors.close(graceMs)];
       await Promise.all([registration?.close(), ...doors]);
+      await leasing?.close();
       proxy.close();
       await Promise.all([upstream.close(), client.close()]);
     },
   };
 }
 
-/** What etcd refuses (server/etcdmain/grpc_proxy.go, checkArgs), and what this proxy cannot do. */
+function leasingOf(
+  values: CommandValues,
+  parts: Pick<LeasingParts, 'calls' | 'client' | 'clock' | 'log'>,
+): LeasingKv | undefined {
+  const prefix = values.get('experimental-leasing-prefix') as string;
+  if (prefix === '') return undefined;
+  const namespace = utf8(values.get('namespace') as string);
+  return new LeasingKv({ ...parts, namespace, prefix: utf8(prefix) });
+}
+
+/** What etcd refuses (server/etcdmain/grpc_proxy.go, checkArgs). */
 function check(values: CommandValues): void {
   const ttl = values.get('resolver-ttl') as number;
   const prefix = values.get('resolver-prefix') as string;
@@ -105,9 +119,6 @@ function check(values: CommandValues): void {
     throw bad(
       `gRPC message recv limit (${maxReceiveBytes} bytes) must be greater than send limit (${maxSendBytes} bytes)`,
     );
-  }
-  if (values.get('experimental-leasing-prefix') !== '') {
-    throw bad('--experimental-leasing-prefix is not supported in this version');
   }
 }
 
