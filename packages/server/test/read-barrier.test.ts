@@ -11,18 +11,21 @@ function make() {
   const clock = new ManualClock();
   const consensus = new FakeConsensus();
   let applied = 10;
+  const counted = { failed: 0, askedAgain: 0 };
   const reads = new ReadBarrier({
     consensus,
     deadlines: new Deadlines(clock),
     tokens: new Tokens(),
     limits: DEFAULT_LIMITS,
     appliedIndex: () => applied,
+    failed: () => void (counted.failed += 1),
+    askedAgain: () => void (counted.askedAgain += 1),
   });
   const apply = (index: number): void => {
     applied = index;
     reads.applied(index);
   };
-  return { apply, clock, consensus, reads };
+  return { apply, clock, consensus, counted, reads };
 }
 
 const failure = (promise: Promise<unknown>): Promise<EtcdError> =>
@@ -67,11 +70,12 @@ test('a read waits until its index is applied', async () => {
   await read;
 });
 
-test('a round without an answer is asked again every 500 ms', async () => {
-  const { clock, consensus, reads } = make();
+test('a round without an answer is asked again every 500 ms, and counted', async () => {
+  const { clock, consensus, counted, reads } = make();
   const read = reads.wait();
   await clock.pass(560);
   expect(consensus.reads).toHaveLength(2);
+  expect(counted).toEqual({ failed: 0, askedAgain: 1 });
   reads.outcome(consensus.reads[1]!, { kind: 'readable', index: 10 });
   await read;
   await clock.pass(5_000);
@@ -86,8 +90,8 @@ test('an answer to the first question counts after the second was asked', async 
   await read;
 });
 
-test('a new leader fails the rounds that the old one has not answered', async () => {
-  const { consensus, reads } = make();
+test('a new leader fails the rounds that the old one has not answered, and they are counted', async () => {
+  const { consensus, counted, reads } = make();
   reads.leaderChanged(1n);
   const answered = reads.wait();
   reads.stepping();
@@ -95,6 +99,7 @@ test('a new leader fails the rounds that the old one has not answered', async ()
   const open = failure(reads.wait());
   reads.leaderChanged(2n);
   expect((await open).code).toBe('LEADER_CHANGED');
+  expect(counted).toEqual({ failed: 1, askedAgain: 0 });
   reads.applied(11);
   await answered;
 });

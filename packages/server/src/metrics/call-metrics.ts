@@ -62,14 +62,13 @@ export class CountedCall {
 
   /** The call is over: well, or with this error. Once. */
   ended(error?: EtcdError): void {
-    const { handled, rpc, seconds } = this.#counts;
+    const { handled, seconds } = this.#counts;
     const status = error?.status ?? 0;
     handled[status] = (handled[status] ?? 0) + 1;
     if (this.#monotonicMs !== undefined) {
       seconds.observe((this.#monotonicMs() - this.#startedMs) / 1000);
     }
     this.#span?.ended(error);
-    if (rpc.name === 'etcdserverpb.Cluster/MemberPromote') this.#metrics.promoted(error);
   }
 
   /** The stream broke for another reason than its client's going. */
@@ -88,8 +87,6 @@ export class CallMetrics {
   readonly streamFailures: Map<string, { type: string; api: string; count: number }> = new Map();
   /** Calls by the clients' API version. */
   readonly clientVersions: Map<string, { unary: number; stream: number }> = new Map();
-  promotions = 0;
-  readonly promotionFailures: Map<string, number> = new Map();
   #monotonicMs: (() => number) | undefined;
   #tracer: CallTracer | undefined;
 
@@ -153,16 +150,6 @@ export class CallMetrics {
     const counts = { unary: 0, stream: 0 };
     this.clientVersions.set(version, counts);
     return counts;
-  }
-
-  /** @internal A learner was promoted, or was not. */
-  promoted(error: EtcdError | undefined): void {
-    if (error === undefined) {
-      this.promotions += 1;
-      return;
-    }
-    const reason = error.message;
-    this.promotionFailures.set(reason, (this.promotionFailures.get(reason) ?? 0) + 1);
   }
 }
 

@@ -2,6 +2,7 @@
  * What a node counts of itself, as plain numbers that whoever does the thing adds to. They are read when somebody asks
  * for the metrics; whatever can be read off the node's state then is not counted here.
  */
+import type { ErrorCode, EtcdError } from '@etcd-ts/protocol';
 import { CallMetrics } from './call-metrics.ts';
 import { BOUNDS, Histogram } from './histogram.ts';
 import { PeerTraffic } from './peer-traffic.ts';
@@ -77,6 +78,10 @@ export class NodeMetrics {
   /** Snapshots of other members, until their database is durable. */
   readonly databaseSaveSeconds: Histogram = new Histogram(BOUNDS.snapshotSave);
 
+  /** Learners that this member has promoted as the leader, and why others were not, in etcd's words. */
+  promotions = 0;
+  readonly promotionFailures: Map<string, number> = new Map();
+
   healthSuccesses = 0;
   healthFailures = 0;
   readonly checks: Map<string, CheckCounts> = new Map();
@@ -84,6 +89,12 @@ export class NodeMetrics {
   /** A proposal ended without the result of applying it. */
   proposalFailed(): void {
     this.proposalsFailed += 1;
+  }
+
+  /** A learner was not promoted. */
+  promotionFailed({ code, message }: EtcdError): void {
+    const reason = PROMOTION_REASONS[code] ?? message;
+    this.promotionFailures.set(reason, (this.promotionFailures.get(reason) ?? 0) + 1);
   }
 
   /** A read round ended without an index. */
@@ -126,3 +137,9 @@ export class NodeMetrics {
 function byOutcome(): ByOutcome {
   return { good: new Histogram(BOUNDS.request), failed: new Histogram(BOUNDS.request) };
 }
+
+/** Reasons that etcd has other words for inside than on the wire (server/etcdserver/api/membership/errors.go). */
+const PROMOTION_REASONS: Partial<Record<ErrorCode, string>> = {
+  MEMBER_NOT_FOUND: 'membership: ID not found',
+  MEMBER_NOT_LEARNER: 'membership: can only promote a learner member',
+};

@@ -54,16 +54,7 @@ export function clusterHandlers(node: NodePort, leader: LeaderMethods): Handlers
     return { header: undefined, members: members() };
   });
   const promote = leader.register('etcdserverpb.Cluster/MemberPromote', async ({ ID }) => {
-    await node.readBarrier();
-    await change(node, { op: 'addVoter', node: ID }, () => {
-      const matchIndex = node.progress().find(({ id }) => id === ID)?.matchIndex;
-      const lastIndex = node.status().committedIndex;
-      return refusedToPromote(node.state.membership, ID, {
-        matchIndex,
-        lastIndex,
-        strictReconfigCheck: node.limits.strictReconfigCheck,
-      });
-    });
+    await counted(node, () => promoteMember(node, ID));
     return { header: undefined, members: members() };
   });
   const header = () => headerAt(node, 0);
@@ -126,6 +117,31 @@ async function addMember(
     member: wireMember(member),
     members: node.state.membership.members().map(wireMember),
   };
+}
+
+async function promoteMember(node: NodePort, ID: bigint): Promise<void> {
+  await node.readBarrier();
+  await change(node, { op: 'addVoter', node: ID }, () => {
+    const matchIndex = node.progress().find(({ id }) => id === ID)?.matchIndex;
+    const lastIndex = node.status().committedIndex;
+    const { strictReconfigCheck } = node.limits;
+    return refusedToPromote(node.state.membership, ID, {
+      matchIndex,
+      lastIndex,
+      strictReconfigCheck,
+    });
+  });
+}
+
+/** Counts a promotion where it is made; whoever turns out not to lead makes none. */
+async function counted({ metrics }: NodePort, promotion: () => Promise<void>): Promise<void> {
+  try {
+    await promotion();
+    metrics.promotions += 1;
+  } catch (error) {
+    if (EtcdError.is(error) && error.code !== 'NOT_LEADER') metrics.promotionFailed(error);
+    throw error;
+  }
 }
 
 /**

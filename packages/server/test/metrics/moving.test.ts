@@ -187,6 +187,34 @@ describe('metrics of the member move', () => {
     expect(valueOf(page, 'os_fd_limit')).toBeGreaterThan(0);
   });
 
+  test('with promotions of learners, and the reasons why there was none, in the words of etcd', async () => {
+    const client = await start();
+    const failures = (Reason: string) =>
+      ['etcd_server_learner_promote_failures', { Reason }] as const;
+    const names = [
+      failures('membership: ID not found'),
+      failures('membership: can only promote a learner member'),
+      failures('etcdserver: can only promote a learner member which is in sync with leader'),
+      'etcd_server_learner_promote_successes',
+    ] as const;
+    const promote = (id: bigint): Promise<unknown> =>
+      client.cluster.promote(id).catch(() => undefined);
+    const work = async (): Promise<void> => {
+      await promote(1n);
+      await promote(node.memberId);
+      const added = await client.cluster.add(['http://127.0.0.1:1'], { learner: true });
+      await promote(added.member?.ID ?? 0n);
+      await promote(added.member?.ID ?? 0n);
+    };
+    expect(await moved(names, work)).toEqual([1, 1, 2, 0]);
+  });
+
+  test('with entries that take longer to apply than is usual', async () => {
+    const client = await start({ warningApplyDurationMs: 0 });
+    const [slow = 0] = await moved(['etcd_server_slow_apply_total'], () => client.put('k', 'v'));
+    expect(slow).toBeGreaterThanOrEqual(1);
+  });
+
   test('with the log, the database, its hashes and its snapshots', async () => {
     const client = await start();
     const names = [

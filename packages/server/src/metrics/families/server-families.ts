@@ -77,14 +77,14 @@ export const SERVER_FAMILIES: readonly MetricFamily[] = [
   counter(
     'etcd_server_learner_promote_successes',
     'The total number of successful learner promotions while this member is leader.',
-    ({ metrics }) => metrics.calls.promotions,
+    ({ metrics }) => metrics.promotions,
   ),
   {
     name: 'etcd_server_learner_promote_failures',
     help: 'The total number of failed learner promotions (likely learner not ready) while this member is leader.',
     type: 'counter',
     read: ({ metrics }) =>
-      [...metrics.calls.promotionFailures].map(([Reason, value]) => ({
+      [...metrics.promotionFailures].map(([Reason, value]) => ({
         labels: { Reason },
         value,
       })),
