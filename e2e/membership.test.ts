@@ -91,6 +91,17 @@ async function eventually(holds: () => Promise<boolean>): Promise<void> {
 
 const code = (wanted: string) => ({ code: wanted });
 
+/** By its text alone: the code was another one up to etcd 3.5. */
+const NOT_FOR_LEARNERS = { message: 'etcdserver: rpc not supported for learner' };
+
+/** See `programUnderTest`. */
+const isRealEtcd = process.env['E2E_PROGRAM'] === 'etcd';
+
+/** Real etcd may answer a leader's removal of itself with a time-out, though it carries it out. */
+function unlessRemovedItself(error: unknown): void {
+  if (!isRealEtcd || !EtcdError.is(error) || error.code !== 'TIMEOUT') throw error;
+}
+
 async function idOf(member: Member): Promise<bigint> {
   const { header } = await clientOf(member).status();
   return header?.memberId ?? 0n;
@@ -118,8 +129,8 @@ describe('a cluster grows', () => {
       await eventually(
         async () => (await learner.get('k199', { serializable: true })) !== undefined,
       );
-      await expect(learner.get('k199')).rejects.toMatchObject(code('NOT_SUPPORTED_FOR_LEARNER'));
-      await expect(learner.put('k', 'v')).rejects.toMatchObject(code('NOT_SUPPORTED_FOR_LEARNER'));
+      await expect(learner.get('k199')).rejects.toMatchObject(NOT_FOR_LEARNERS);
+      await expect(learner.put('k', 'v')).rejects.toMatchObject(NOT_FOR_LEARNERS);
       expect((await learner.status()).isLearner).toBe(true);
       await client.cluster.promote(member!.ID);
       // It hears of it a little later.
@@ -163,7 +174,7 @@ describe('a cluster shrinks', () => {
       const ended = leader.ended();
       // Asked of the very member that goes.
       const itself = clientOf(leader);
-      await whenHealthy(() => itself.cluster.remove(id));
+      await whenHealthy(() => itself.cluster.remove(id)).catch(unlessRemovedItself);
       await ended;
       expect(leader.log.join('\n')).toMatch(
         /has been permanently removed|removed from the cluster/,
@@ -237,7 +248,9 @@ describe('members change', () => {
     expect(members.find(({ ID }) => ID === id)?.peerURLs).toEqual([moved.peerUrl]);
   });
 
-  test('one after the other without a pause, while writes go on', { timeout: 60_000 }, async () => {
+  // Real etcd drops a change that is proposed while another is under way, and answers with a time-out.
+  const together = test.skipIf(isRealEtcd);
+  together('one after the other, while writes go on', { timeout: 60_000 }, async () => {
     await start(3);
     const writer = clientOf(...cluster.members);
     let isOver = false;
