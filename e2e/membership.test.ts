@@ -94,6 +94,8 @@ const code = (wanted: string) => ({ code: wanted });
 /** By its text alone: the code was another one up to etcd 3.5. */
 const NOT_FOR_LEARNERS = { message: 'etcdserver: rpc not supported for learner' };
 
+const LONG = { timeout: 60_000 };
+
 /** See `programUnderTest`. */
 const isRealEtcd = process.env['E2E_PROGRAM'] === 'etcd';
 
@@ -249,8 +251,7 @@ describe('members change', () => {
   });
 
   // Real etcd drops a change that is proposed while another is under way, and answers with a time-out.
-  const together = test.skipIf(isRealEtcd);
-  together('one after the other, while writes go on', { timeout: 60_000 }, async () => {
+  test.skipIf(isRealEtcd)('one after the other, while writes go on', LONG, async () => {
     await start(3);
     const writer = clientOf(...cluster.members);
     let isOver = false;
