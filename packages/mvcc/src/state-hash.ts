@@ -14,6 +14,9 @@ import { crc32c } from '@etcd-ts/base';
 const NUMBERS = new Float64Array(2);
 const NUMBER_BYTES = new Uint8Array(NUMBERS.buffer);
 
+/** Bits of the digest's upper half that a safe integer has no room for. */
+const FINGERPRINT_SHIFT = 11;
+
 /** See the file's head. */
 export class StateHash {
   #checksums: Uint32Array<ArrayBuffer> = new Uint32Array(1024);
@@ -47,12 +50,17 @@ export class StateHash {
 
   /** 64 bits: of the keys, and of the numbers that belong to the same state. */
   digest(revision: number, compactRevision: number): bigint {
-    NUMBERS[0] = revision;
-    NUMBERS[1] = compactRevision;
-    const mixed = crc32c(NUMBER_BYTES);
+    const mixed = mix(revision, compactRevision);
     const high = (this.#first ^ mixed) >>> 0;
     const low = (this.#second ^ scramble(mixed)) >>> 0;
     return (BigInt(high) << 32n) | BigInt(low);
+  }
+
+  /** The same in the 53 bits of a safe integer. */
+  fingerprint(revision: number, compactRevision: number): number {
+    const mixed = mix(revision, compactRevision);
+    const high = (this.#first ^ mixed) >>> FINGERPRINT_SHIFT;
+    return high * 4_294_967_296 + ((this.#second ^ scramble(mixed)) >>> 0);
   }
 
   #remove(slot: number): void {
@@ -72,6 +80,13 @@ export class StateHash {
 /** What a record in bytes [start, end) adds to the hash: never 0, which stands for no record. */
 export function recordChecksum(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
   return crc32c(bytes, 0, start, end) || 1;
+}
+
+/** The checksum of two numbers. */
+function mix(revision: number, compactRevision: number): number {
+  NUMBERS[0] = revision;
+  NUMBERS[1] = compactRevision;
+  return crc32c(NUMBER_BYTES);
 }
 
 /** Spreads the bits of a number over 32. */

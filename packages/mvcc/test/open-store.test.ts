@@ -54,6 +54,17 @@ describe('loading', () => {
     }
   });
 
+  test('gives the state hash, and its fingerprint in the bits that a number has room for', async () => {
+    const backend = memoryBackend();
+    const store = await filled(backend);
+    await flushStore(store);
+    const hash = store.stateHash();
+    const [upper, lower] = [hash >> 43n, BigInt.asUintN(32, hash)];
+    expect(upper).toBeGreaterThan(0n);
+    expect(BigInt(store.stateFingerprint())).toBe((upper << 32n) | lower);
+    expect((await openStore(backend)).stateFingerprint()).toBe(store.stateFingerprint());
+  });
+
   test('of an empty backend gives an empty store that was never applied to', async () => {
     const backend = memoryBackend();
     const store = await openStore(backend);

@@ -12,8 +12,8 @@ import { put } from './fixtures/history-maker.ts';
 class FakeState {
   appliedIndex = 0;
   appliedTerm = 0;
-  store = { revision: 1 };
   hash = 'a';
+  store = { revision: 1, stateFingerprint: (): number => this.appliedIndex };
   /** Planted: so many revisions too many with the next command. */
   extraRevisions = 0;
   /** Planted: it refuses the next command. */
@@ -24,7 +24,7 @@ class FakeState {
     keysOf: (id: bigint) => this.leases.get(id) ?? [],
   };
   replaced: (() => void) | undefined;
-  stateHash = (): string => `${this.hash}${this.appliedIndex}`;
+  restHash = (): string => this.hash;
   apply(entry: { index: number; term: number; command: { kind: string; ids?: bigint[] } }): object {
     this.appliedIndex = entry.index;
     this.store.revision += this.extraRevisions;

@@ -155,7 +155,7 @@ describe('the judges of a run', { timeout: 60_000 }, () => {
         const process = cluster.clientProcess('test');
         await new Promise<void>((resolve) => process.schedule(5_000_000, 'later', resolve));
         ghost.entries.forEach((entry, index) => {
-          if (entry !== undefined) ghost.entries[index] = { ...entry, stateHash: 'another' };
+          if (entry !== undefined) ghost.entries[index] = { ...entry, keysHash: 1 };
         });
         await checkBackup(cluster, cluster.member(1), () => undefined);
       },

@@ -251,11 +251,11 @@ export class ReplicatedState {
   stateHash(): string {
     const { store } = this.#content;
     const keys = `${store.revision}-${store.compactRevision}-${store.stateHash().toString(16)}`;
-    return `${this.appliedIndex}-${keys}-${this.#restHash()}`;
+    return `${this.appliedIndex}-${keys}-${this.restHash()}`;
   }
 
-  /** Of everything but the keys: made anew when one of them has changed, which few entries do. */
-  #restHash(): string {
+  /** A digest of everything but the keys: made anew when one of them has changed, which few entries do. */
+  restHash(): string {
     const { membership, alarms, auth, confChecksum, versions } = this.#content;
     const { lessor } = this;
     const known = this.#rest;

@@ -32,11 +32,12 @@ export async function checkBackup(
     await restoreSnapshot(backend, pieces(saved));
     const { index } = readApplied(backend) ?? { index: 0 };
     const restored = await openStore(backend);
-    const { revision, compactRevision } = restored;
-    const head = [index, revision, compactRevision, restored.stateHash().toString(16)].join('-');
-    const known = ghost.entries[index]?.stateHash;
-    if (known?.startsWith(`${head}-`) !== true) {
-      add(`restores to ${head}, but the state after ${index} was ${known ?? 'never seen'}`);
+    const { revision } = restored;
+    const keysHash = restored.stateFingerprint();
+    const known = ghost.entries[index];
+    if (known?.revision !== revision || known.keysHash !== keysHash) {
+      const was = known === undefined ? 'never seen' : `${known.revision} with ${known.keysHash}`;
+      add(`restores to revision ${revision} with ${keysHash}; the state after ${index} was ${was}`);
     }
     count('backups restored');
   } catch (error) {

@@ -27,7 +27,9 @@ export interface GhostEntry {
   readonly kind: string;
   /** Term of that member: the entry was committed in it, or before. */
   readonly decidedBy: number;
-  readonly stateHash: string;
+  /** Digests of the state after it: of the keys with their revisions, and of the rest. */
+  readonly keysHash: number;
+  readonly restHash: string;
   /** The store's revision after it. */
   readonly revision: number;
   /** It made that revision, or several up to it. */
@@ -285,7 +287,7 @@ export class Ghost {
     { kind, command, verdict = DONE }: Recorded,
     revisionBefore: number,
   ): void {
-    const stateHash = state.stateHash();
+    const { keysHash, restHash } = digestsOf(state);
     const { revision } = state.store;
     this.#trace('apply', member, at.index, revision);
     for (const listener of this.listeners) listener.applied?.(member, at.index);
@@ -299,13 +301,14 @@ export class Ghost {
       const atUs = this.#nowUs();
       const { index, term } = at;
       const decidedBy = Math.max(term, this.#nodes.get(member)?.status().term ?? term);
-      const entry = { term, decidedBy, kind, stateHash, revision, wrote, command, verdict, atUs };
-      this.entries[index] = entry;
+      const made = { term, decidedBy, kind, keysHash, restHash, revision, wrote };
+      this.entries[index] = { ...made, command, verdict, atUs };
       this.onFirstApply?.(index, term, this.#configs.get(member) ?? []);
       return;
     }
     const isEqual = known.term === at.term && known.kind === kind && known.verdict === verdict;
-    if (isEqual && known.stateHash === stateHash) return;
+    const isAlike = known.keysHash === keysHash && known.restHash === restHash;
+    if (isEqual && isAlike && state.appliedIndex === at.index) return;
     const isSame =
       known.term === at.term && printOf(known.command, known.kind) === printOf(command, kind);
     if (isSame && known.verdict !== verdict) {
@@ -318,7 +321,7 @@ export class Ghost {
     if (isSame) {
       this.#add(
         'R11',
-        `after entry ${at.index} (${kind}) member ${member} has state ${stateHash}, another had ${known.stateHash}`,
+        `after entry ${at.index} (${kind}) member ${member} has state ${digestText(state.appliedIndex, { keysHash, restHash })}, another had ${digestText(at.index, known)}`,
       );
       return;
     }
@@ -341,7 +344,7 @@ export class Ghost {
         term: state.appliedTerm,
         decidedBy: state.appliedTerm,
         kind: BOOTSTRAP,
-        stateHash: state.stateHash(),
+        ...digestsOf(state),
         revision: state.store.revision,
         wrote: false,
         command: undefined,
@@ -355,11 +358,11 @@ export class Ghost {
       this.#add('R12', `member ${member} has the state after ${index}, which nobody has applied`);
       return;
     }
-    const stateHash = state.stateHash();
-    if (known.stateHash !== stateHash) {
+    const digests = digestsOf(state);
+    if (known.keysHash !== digests.keysHash || known.restHash !== digests.restHash) {
       this.#add(
         'R12',
-        `member ${member} begins with the state after ${index}: ${stateHash}, but it was ${known.stateHash}`,
+        `member ${member} begins with the state after ${index}: ${digestText(index, digests)}, but it was ${digestText(index, known)}`,
       );
     }
   }
@@ -373,6 +376,16 @@ export class Ghost {
   #add(invariant: Parameters<Findings['add']>[0], message: string): void {
     this.findings.add(invariant, message, [], this.#nowUs());
   }
+}
+
+type Digests = Pick<GhostEntry, 'keysHash' | 'restHash'>;
+
+function digestsOf(state: State): Digests {
+  return { keysHash: state.store.stateFingerprint(), restHash: state.restHash() };
+}
+
+function digestText(index: number, { keysHash, restHash }: Digests): string {
+  return `${index}-${keysHash.toString(16)}-${restHash}`;
 }
 
 interface SentEntry {

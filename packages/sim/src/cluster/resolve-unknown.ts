@@ -6,7 +6,7 @@ import { type Operation, responseRevision } from '../history/operation.ts';
 import { type Findings } from '../checkers/violation.ts';
 import { didWrite, type LeaseEnd } from '../checkers/placement.ts';
 import { nameOf } from '../checkers/strict-serializability.ts';
-import { ContentMap, hasSameContent } from '../checkers/content.ts';
+import { contentHash, ContentMap, hasSameContent } from '../checkers/content.ts';
 import type { Ghost, GhostEntry } from './ghost.ts';
 
 /** What the log says of a history. */
@@ -25,21 +25,24 @@ export function resolveUnknown(
   const leaseEnds = ghost.leaseEndings
     .filter(({ keys }) => keys.length > 0)
     .map(({ leaseId, revision }) => ({ leaseId, revision }));
-  if (isAllTold(operations, ghost)) return { unknownRevisions: new Map(), leaseEnds };
+  const unknownRevisions = new Map<number, number>();
+  const untold = contentsUntold(operations, ghost);
+  if (untold.size === 0) return { unknownRevisions, leaseEnds };
   const asked = new ContentMap<Operation>();
   for (const operation of operations) {
     const { kind } = operation.request;
-    if (isWrite(kind)) asked.itemsOf(contentOf(kind, operation.request)).push(operation);
+    if (!isWrite(kind)) continue;
+    const content = contentOf(kind, operation.request);
+    if (untold.has(contentHash(content))) asked.itemsOf(content).push(operation);
   }
-  const unknownRevisions = new Map<number, number>();
-  for (const { value, items } of writesByContent(ghost)) {
+  for (const { value, items } of writesByContent(ghost, untold)) {
     claim(asked.itemsOf(value), items, unknownRevisions, findings);
   }
   return { unknownRevisions, leaseEnds };
 }
 
-/** True when each write of the log is the one of a client who was told of it. Then nothing is left to be resolved. */
-function isAllTold(operations: readonly Operation[], ghost: Ghost): boolean {
+/** The hashes of what the log holds without any client who was told so: all else needs no second look. */
+function contentsUntold(operations: readonly Operation[], ghost: Ghost): ReadonlySet<number> {
   const left = new Map<number, GhostEntry>();
   for (const entry of ghost.entries) {
     if (entry?.command !== undefined && entry.wrote && isWrite(entry.command.kind)) {
@@ -55,7 +58,11 @@ function isAllTold(operations: readonly Operation[], ghost: Ghost): boolean {
       left.delete(revision);
     }
   }
-  return left.size === 0;
+  const hashes = new Set<number>();
+  for (const { command } of left.values()) {
+    if (command !== undefined) hashes.add(contentHash(contentOf(command.kind, command)));
+  }
+  return hashes;
 }
 
 /** Gives each revision that a request made to one of those who asked for exactly that. */
@@ -97,13 +104,15 @@ function claim(
   });
 }
 
-/** The revisions that each key-value command of the log made. */
-function writesByContent(ghost: Ghost): ContentMap<number> {
+/** The revisions that each key-value command of the log made, of contents with these hashes. */
+function writesByContent(ghost: Ghost, wanted: ReadonlySet<number>): ContentMap<number> {
   const written = new ContentMap<number>();
   for (const entry of ghost.entries) {
     if (entry?.command === undefined || !entry.wrote) continue;
     const { kind } = entry.command;
-    if (isWrite(kind)) written.itemsOf(contentOf(kind, entry.command)).push(entry.revision);
+    if (!isWrite(kind)) continue;
+    const content = contentOf(kind, entry.command);
+    if (wanted.has(contentHash(content))) written.itemsOf(content).push(entry.revision);
   }
   return written;
 }
