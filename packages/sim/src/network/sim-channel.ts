@@ -68,7 +68,6 @@ export class SimChannel implements Channel {
   ): Promise<ResponseOf<Method>> {
     const outcome = deferred<ResponseOf<Method>>();
     const call = this.#begin(options, outcome.reject);
-    outcome.promise.then(call.end, call.end);
     this.#toMember(call, undefined, (door) => {
       const { timeoutMs, metadata } = options;
       const signal = call.memberSignal;
@@ -76,11 +75,17 @@ export class SimChannel implements Channel {
       door.channel.unary(method, request, { signal, timeoutMs, metadata }).then(
         (response) => {
           forget();
-          this.#answer(call, door, undefined, () => outcome.resolve(response));
+          this.#answer(call, door, undefined, () => {
+            call.end();
+            outcome.resolve(response);
+          });
         },
         (error: unknown) => {
           forget();
-          this.#answer(call, door, undefined, () => outcome.reject(error));
+          this.#answer(call, door, undefined, () => {
+            call.end();
+            outcome.reject(error);
+          });
         },
       );
     });

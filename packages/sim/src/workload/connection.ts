@@ -1,5 +1,5 @@
 /** A client's connection whose every call is written down. */
-import { type CallOptions, type Channel, EtcdError } from '@etcd-ts/protocol';
+import { type Channel, EtcdError } from '@etcd-ts/protocol';
 import { isReadOnly, type OperationOutcome, type OperationRequest } from '../history/operation.ts';
 import type { HistoryRecorder, Invoker } from '../history/recorder.ts';
 import { sendUnary } from './wire.ts';
@@ -23,18 +23,16 @@ export class RecordedConnection {
     signal?: AbortSignal,
   ): Promise<OperationOutcome> {
     const id = this.#recorder.invoke(this.by, request);
-    const outcome = await this.#outcome(request, { timeoutMs, signal });
-    this.#recorder.settle(id, outcome);
-    return outcome;
-  }
-
-  async #outcome(request: OperationRequest, options: CallOptions): Promise<OperationOutcome> {
+    let outcome: OperationOutcome;
     try {
-      return { kind: 'ok', response: await sendUnary(this.channel, request, options) };
+      const response = await sendUnary(this.channel, request, { timeoutMs, signal });
+      outcome = { kind: 'ok', response };
     } catch (error) {
       const { code, mayHaveApplied } = EtcdError.from(error);
       const isWithoutEffect = isReadOnly(request) || !mayHaveApplied;
-      return { kind: isWithoutEffect ? 'failed' : 'unknown', code };
+      outcome = { kind: isWithoutEffect ? 'failed' : 'unknown', code };
     }
+    this.#recorder.settle(id, outcome);
+    return outcome;
   }
 }
