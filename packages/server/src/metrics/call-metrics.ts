@@ -17,6 +17,7 @@ const NO_VERSION = 'unknown';
 
 /** gRPC's status codes, 0 to 16. */
 const STATUS_COUNT = 17;
+const NOTHING_HANDLED: readonly number[] = Array.from({ length: STATUS_COUNT }, () => 0);
 
 /** What is counted of one method. */
 export interface MethodCounts {
@@ -98,7 +99,7 @@ export class CallMetrics {
         started: 0,
         received: 0,
         sent: 0,
-        handled: Array.from({ length: STATUS_COUNT }, () => 0),
+        handled: NOTHING_HANDLED.slice(),
         seconds: new Histogram(BOUNDS.call),
       },
     ]);

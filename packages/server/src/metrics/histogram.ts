@@ -14,7 +14,8 @@ export class Histogram {
 
   constructor(bounds: readonly number[]) {
     this.bounds = bounds;
-    this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
+    this.counts = bounds.map(() => 0);
+    this.counts.push(0);
   }
 
   observe(value: number): void {

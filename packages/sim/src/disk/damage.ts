@@ -7,7 +7,7 @@
 import { must } from '@etcd-ts/base';
 import { SECTOR_BYTES } from '@etcd-ts/wal';
 import type { RandomStream } from '../world/random.ts';
-import type { DiskImage, Inode } from './disk-image.ts';
+import { type DiskImage, type Inode, ZERO_SECTOR } from './disk-image.ts';
 
 /** Kinds of damage to a log. All but `tail` are found by whoever reads it. */
 export const DAMAGES = [
@@ -110,7 +110,7 @@ function placesOf(image: DiskImage, suffix: string): Place[] {
     for (const [name, inode] of names) {
       if (!name.endsWith(suffix)) continue;
       const written = [...inode.durable]
-        .filter(([, sector]) => sector.some((byte) => byte !== 0))
+        .filter(([, sector]) => sector !== ZERO_SECTOR && sector.some((byte) => byte !== 0))
         .map(([number]) => number)
         .sort((a, b) => a - b);
       places.push({ names, name, inode, written });

@@ -121,27 +121,10 @@ function sizeOf({ size, durableSize, durable, cached }: Inode, view: DiskView): 
   let last = 0;
   for (const sectors of view === 'visible' ? [durable, cached] : [durable]) {
     for (const [number, sector] of sectors) {
-      if (sector !== ZERO_SECTOR && number > last && !isBlank(sector)) last = number;
+      if (sector !== ZERO_SECTOR && number > last) last = number;
     }
   }
   return Math.min(sizeBytes, (last + 2) * SECTOR_BYTES);
-}
-
-/** Sectors never change, so each is looked at once. */
-const blank = new WeakMap<Uint8Array, boolean>();
-
-function isBlank(sector: Uint8Array): boolean {
-  let known = blank.get(sector);
-  if (known === undefined) {
-    // Sectors begin at multiples of their size, so words are aligned.
-    known = !new Uint32Array(sector.buffer, sector.byteOffset, SECTOR_BYTES / 4).some(isNotZero);
-    blank.set(sector, known);
-  }
-  return known;
-}
-
-function isNotZero(word: number): boolean {
-  return word !== 0;
 }
 
 function readsAlone(operation: string, path: string): Promise<never> {
