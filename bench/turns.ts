@@ -6,7 +6,7 @@
  * for a processor (Linux: /proc/self/schedstat) is taken off. The second half is without the turns in which the collector
  * was at work.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PerformanceObserver } from 'node:perf_hooks';
@@ -14,13 +14,12 @@ import { setImmediate as aTurn } from 'node:timers/promises';
 import { type EtcdClient, op } from '@etcd-ts/client';
 import { DeleteRangeRequest, RangeRequest, TxnRequest } from '@etcd-ts/protocol';
 import { EtcdNode } from '@etcd-ts/server';
+import { waitedForProcessorMs } from './beside/processor.ts';
 
 const keys = Number(process.argv[2] ?? 300_000);
 const VALUE: Uint8Array = Buffer.alloc(128, 0x76);
 const TXN_OPS = 100;
 const LANES = 16;
-
-const SCHEDSTAT = '/proc/self/schedstat';
 
 interface Turn {
   readonly beganMs: number;
@@ -68,12 +67,6 @@ async function turnsDuring(work: () => Promise<unknown>): Promise<readonly Turn[
   }
   await working;
   return turns.sort((a, b) => b.tookMs - a.tookMs);
-}
-
-/** What the loop's thread has waited for a processor, since the process began. */
-function waitedForProcessorMs(): number {
-  if (!existsSync(SCHEDSTAT)) return 0;
-  return Number(readFileSync(SCHEDSTAT, 'latin1').split(' ')[1]) / 1e6;
 }
 
 function hasCollected({ beganMs, endedMs }: Turn): boolean {
