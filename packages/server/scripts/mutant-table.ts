@@ -245,9 +245,9 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   ...mutants('apply/responses.ts', KV, [
-    'a nested txn has a revision in its header',
-    'header: revisionHeader(0) }',
-    'header: revisionHeader(result.value.revision) }',
+    'a txn has no revision in its header',
+    'header: revisionHeader(revision), succeeded',
+    'header: revisionHeader(0), succeeded',
   ]),
   ...mutants(
     'apply/quota.ts',

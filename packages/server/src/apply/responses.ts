@@ -56,9 +56,7 @@ function responseOp(result: TxnOpResult): ResponseOp {
       const value = deleteRangeResponse(result.value);
       return { response: { $case: 'responseDeleteRange', value } };
     }
-    case 'responseTxn': {
-      const value = { ...txnResponse(result.value), header: revisionHeader(0) };
-      return { response: { $case: 'responseTxn', value } };
-    }
+    case 'responseTxn':
+      return { response: { $case: 'responseTxn', value: txnResponse(result.value) } };
   }
 }
