@@ -6,12 +6,14 @@ import {
   initialCluster,
   parseInitialCluster,
 } from '../src/bootstrap/initial-cluster.ts';
+import { joinCluster } from '../src/bootstrap/join.ts';
 import { computeClusterId, computeMemberId } from '../src/bootstrap/member-id.ts';
 import { leadToSame } from '../src/bootstrap/same-addresses.ts';
 import { sha1 } from '../src/bootstrap/sha1.ts';
 import type { NameResolver } from '../src/bootstrap/srv.ts';
 import { bindAddress, urlProblem } from '../src/bootstrap/urls.ts';
 import { resolveOptions } from '../src/options.ts';
+import type { ClusterFacts } from '../src/peers/peer-transport.ts';
 
 describe('ids', () => {
   test('SHA-1 of any message equals that of the platform', () => {
@@ -164,5 +166,50 @@ describe('options', () => {
     ],
   ])('%j is refused with the value in the message', (options, message) => {
     expect(() => resolveOptions(options)).toThrow(message);
+  });
+});
+
+describe('joining a cluster that is there', () => {
+  const OWN = 'http://own:1';
+  const [A, B, C] = ['http://a:1', 'http://b:1', 'http://c:1'];
+  const options = resolveOptions({
+    name: 'own',
+    listenPeerUrls: ['http://127.0.0.1:0'],
+    initialAdvertisePeerUrls: [OWN],
+    initialCluster: `a=${A},b=${B},c=${C},own=${OWN}`,
+    initialClusterState: 'existing',
+  });
+  const knows = (appliedIndex: number, id: bigint | undefined, cluster = 5n): ClusterFacts => ({
+    clusterId: cluster,
+    appliedIndex,
+    members: [
+      { id: 1n, name: 'a', peerUrls: [A], clientUrls: [] },
+      ...(id === undefined ? [] : [{ id, name: '', peerUrls: [OWN], clientUrls: [] }]),
+    ],
+  });
+  const join = (facts: Readonly<Record<string, ClusterFacts>>): Promise<unknown> =>
+    joinCluster(options, {
+      askMembers: (url) => {
+        const one = facts[url];
+        return one === undefined ? Promise.reject(new Error('gone')) : Promise.resolve(one);
+      },
+    }).then(({ memberId: id }) => id);
+
+  test('the id is that of the member that is furthest, not the one of a member that was removed', async () => {
+    expect(await join({ [A]: knows(10, 7n), [B]: knows(30, 9n), [C]: knows(20, 7n) })).toBe(9n);
+    expect(await join({ [B]: knows(30, 9n) })).toBe(9n);
+  });
+
+  test('what a member that lags behind still knows is not believed', async () => {
+    await expect(join({ [A]: knows(10, 7n), [B]: knows(30, undefined) })).rejects.toThrow(
+      `${B} knows no member at ${OWN}`,
+    );
+  });
+
+  test('members of two clusters, and nobody at all, are refused', async () => {
+    await expect(join({ [A]: knows(10, 7n), [B]: knows(30, 7n, 6n) })).rejects.toThrow(
+      `${B} and ${A} are of two clusters`,
+    );
+    await expect(join({})).rejects.toThrow(`${A}: gone`);
   });
 });

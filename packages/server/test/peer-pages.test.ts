@@ -43,6 +43,7 @@ beforeEach(async () => {
         ],
         serverVersion: '3.6.0',
         clusterVersion: '3.6.0',
+        appliedIndex: 12,
         health,
       }),
       receive: none,
@@ -62,6 +63,8 @@ describe('pages', () => {
   test('/members lists ids as whole numbers, and leaves out what is not there', async () => {
     const answer = await fetch(url('/members'));
     expect(answer.headers.get('x-etcd-cluster-id')).toBe('abc');
+    expect(answer.headers.get('x-etcd-ts-applied-index')).toBe('12');
+    expect((await transport.askMembers(url(''))).appliedIndex).toBe(12);
     expect(answer.headers.get('content-type')).toBe('application/json');
     expect(await answer.text()).toBe(
       `[{"id":${ID},"peerURLs":["http://a:1"],"name":"a","clientURLs":["http://a:2"]},{"id":7,"peerURLs":["http://b:1"],"isLearner":true}]\n`,

@@ -77,6 +77,7 @@ class Receiver implements PeerHandlers {
   facts(): ReturnType<PeerHandlers['facts']> {
     return {
       members: [],
+      appliedIndex: 0,
       serverVersion: this.#env.serverVersion ?? ETCD_VERSION,
       clusterVersion: 'not_decided',
       health: { healthy: false, reason: 'RECOVERING' },

@@ -1,7 +1,7 @@
 /** How a new member finds its place in a cluster that exists (etcd server/etcdserver/cluster_util.go). */
 import { type ClusterId, clusterId, type MemberId, memberId } from '@etcd-ts/base';
 import type { ResolvedOptions } from '../options.ts';
-import type { Peer, PeerTransport } from '../peers/peer-transport.ts';
+import type { ClusterFacts, Peer, PeerTransport } from '../peers/peer-transport.ts';
 import { StartError } from '../start-error.ts';
 import { wasThere } from './bootstrapped.ts';
 import { formatInitialCluster } from './initial-cluster.ts';
@@ -17,39 +17,47 @@ export interface Joined {
 }
 
 /**
- * Asks the other members of the initial cluster, one after the other, who belongs to it.
+ * Asks the other members of the initial cluster who belongs to it, and believes the one that is furthest in the log:
+ * a member that lags behind may still take this one for another that was removed from the same address.
  *
- * @throws StartError CLUSTER_MISMATCH: none of them answers, or their list does not have this member's peer URLs.
+ * @throws StartError CLUSTER_MISMATCH: none of them answers, they are of several clusters, or the list does not have
+ *   this member's peer URLs.
  */
 export async function joinCluster(
   options: ResolvedOptions,
-  transport: PeerTransport,
+  transport: Pick<PeerTransport, 'askMembers'>,
 ): Promise<Joined> {
   const listed = options.initialCluster.get(options.name) ?? [];
   const own = new Set([...options.initialAdvertisePeerUrls, ...listed]);
   const urls = [...options.initialCluster.values()].flat().filter((url) => !own.has(url));
+  const answers: (ClusterFacts & { readonly url: string })[] = [];
   const failures: string[] = [];
-  for (const url of urls) {
-    try {
-      const facts = await transport.askMembers(url);
-      const { clusterId: cluster, members } = facts;
-      const local = members.find(({ peerUrls }) => peerUrls.some((peerUrl) => own.has(peerUrl)));
-      if (local === undefined) {
-        failures.push(`${url} knows no member at ${[...own].join(',')}`);
-        continue;
+  await Promise.all(
+    urls.map(async (url) => {
+      try {
+        answers.push({ ...(await transport.askMembers(url)), url });
+      } catch (error) {
+        failures.push(`${url}: ${error instanceof Error ? error.message : String(error)}`);
       }
-      const peers = members
-        .filter(({ id }) => id !== local.id)
-        .map(({ id, peerUrls }) => ({ id: memberId(id), urls: peerUrls }));
-      return {
-        clusterId: clusterId(cluster),
-        memberId: memberId(local.id),
-        peers,
-        wasThere: wasThere(facts, local.id),
-      };
-    } catch (error) {
-      failures.push(`${url}: ${error instanceof Error ? error.message : String(error)}`);
-    }
+    }),
+  );
+  const [best, ...others] = answers.sort((a, b) => b.appliedIndex - a.appliedIndex);
+  const stranger = others.find((each) => each.clusterId !== best?.clusterId);
+  const local = best?.members.find(({ peerUrls }) => peerUrls.some((each) => own.has(each)));
+  if (best !== undefined && stranger !== undefined) {
+    failures.push(`${best.url} and ${stranger.url} are of two clusters`);
+  } else if (best !== undefined && local === undefined) {
+    failures.push(`${best.url} knows no member at ${[...own].join(',')}`);
+  } else if (best !== undefined && local !== undefined) {
+    const peers = best.members
+      .filter(({ id }) => id !== local.id)
+      .map(({ id, peerUrls }) => ({ id: memberId(id), urls: peerUrls }));
+    return {
+      clusterId: clusterId(best.clusterId),
+      memberId: memberId(local.id),
+      peers,
+      wasThere: wasThere(best, local.id),
+    };
   }
   throw new StartError(
     'CLUSTER_MISMATCH',

@@ -177,10 +177,11 @@ class InMemoryTransport implements PeerTransport {
   /** @internal What this node says of its cluster, and where it is reached. */
   facts(): (ClusterFacts & { readonly own: readonly string[] }) | undefined {
     const local = this.#local;
-    const members = this.#handlers?.facts().members;
-    if (local === undefined || members === undefined) return undefined;
+    const facts = this.#handlers?.facts();
+    if (local === undefined || facts === undefined) return undefined;
+    const { members, appliedIndex } = facts;
     const own = members.find(({ id }) => id === local.id)?.peerUrls ?? [];
-    return { clusterId: local.clusterId, members, own };
+    return { clusterId: local.clusterId, members, appliedIndex, own };
   }
 
   connectedSinceMs(peer: MemberId): number | undefined {

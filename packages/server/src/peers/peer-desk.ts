@@ -40,6 +40,7 @@ export class PeerDesk implements PeerHandlers {
     const reason = leader === 0n ? 'RAFT NO LEADER' : alarms > 0 ? 'ALARM' : '';
     return {
       members: state.membership.members(),
+      appliedIndex: state.appliedIndex,
       serverVersion: this.#parts.node.serverVersion,
       clusterVersion: clusterVersionText(this.#parts.node),
       health: { healthy: reason === '', reason },

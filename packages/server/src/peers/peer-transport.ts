@@ -26,6 +26,8 @@ export interface Peer {
 /** What a member tells anyone who asks its peer URL over plain HTTP. */
 export interface PeerFacts {
   readonly members: readonly Member[];
+  /** As of which position in the log. */
+  readonly appliedIndex: number;
   readonly serverVersion: string;
   /** `not_decided` before the first election, as in etcd. */
   readonly clusterVersion: string;
@@ -61,6 +63,8 @@ export interface LocalPeer {
 export interface ClusterFacts {
   readonly clusterId: bigint;
   readonly members: readonly Pick<Member, 'id' | 'name' | 'peerUrls' | 'clientUrls'>[];
+  /** How far in the log it knows them; 0 where it does not say. Who is further knows better. */
+  readonly appliedIndex: number;
 }
 
 /** Carries messages, snapshots and calls between the members of a cluster. */

@@ -71,6 +71,7 @@ export class Node {
         ],
         serverVersion: '3.6.0',
         clusterVersion: '3.6.0',
+        appliedIndex: 0,
         health: { healthy: true, reason: '' },
       }),
       receive: (messages) => {

@@ -23,6 +23,7 @@ function handlers(receive: (messages: readonly Message[]) => void): PeerHandlers
       members: [],
       serverVersion: '',
       clusterVersion: '',
+      appliedIndex: 0,
       health: { healthy: true, reason: '' },
     }),
     receive,

@@ -242,9 +242,11 @@ export class SimPeerTransport implements PeerTransport {
         const peer = directory.at(url);
         if (peer === undefined) return lost();
         const local = peer.#local;
-        const members = peer.#handlers?.facts().members;
-        if (local === undefined || members === undefined) lost();
-        else peer.#answer(this, 'facts', () => resolve({ clusterId: local.clusterId, members }));
+        const facts = peer.#handlers?.facts();
+        if (local === undefined || facts === undefined) return lost();
+        const { members, appliedIndex } = facts;
+        const { clusterId } = local;
+        peer.#answer(this, 'facts', () => resolve({ clusterId, members, appliedIndex }));
       };
       network.send({ from: address, to: url, sizeBytes: MESSAGE_BYTES, deliver, onLost: lost });
     });

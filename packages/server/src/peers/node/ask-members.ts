@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { connectTo, type Dialling } from '../../tls/node/tls-dialer.ts';
 import type { ClusterFacts } from '../peer-transport.ts';
+import { APPLIED_INDEX_HEADER } from './peer-pages.ts';
 
 /** A member that does not answer within so long is passed over. */
 const ASK_TIMEOUT_MS = 2_000;
@@ -40,7 +41,10 @@ export async function askMembers(url: string, tls?: Dialling): Promise<ClusterFa
           return;
         }
         try {
-          resolve({ clusterId: BigInt(`0x${cluster}`), members: parseMembers(text) });
+          const appliedIndex = Number(response.headers[APPLIED_INDEX_HEADER.toLowerCase()] ?? 0);
+          if (!Number.isSafeInteger(appliedIndex)) throw new Error(`index ${appliedIndex}`);
+          const members = parseMembers(text);
+          resolve({ clusterId: BigInt(`0x${cluster}`), members, appliedIndex });
         } catch (cause) {
           reject(new Error('the answer is no list of members', { cause }));
         }

@@ -4,6 +4,9 @@ import { idToHex } from '@etcd-ts/base';
 import { requestPath } from '../../listeners/request-path.ts';
 import type { LocalPeer, PeerFacts } from '../peer-transport.ts';
 
+/** How far the member has applied the log, so that whoever asks several knows whom to believe. */
+export const APPLIED_INDEX_HEADER = 'X-Etcd-Ts-Applied-Index';
+
 /** Answers one request. */
 export function servePeerPage(
   request: IncomingMessage,
@@ -14,6 +17,7 @@ export function servePeerPage(
   // Whatever a stranger sends as a target, down to one that is no URL at all.
   const path = requestPath(request.url ?? '/')?.path;
   response.setHeader('X-Etcd-Cluster-ID', idToHex(local.clusterId));
+  response.setHeader(APPLIED_INDEX_HEADER, facts.appliedIndex);
   if (path !== '/members' && path !== '/version' && path !== '/health') {
     return answer(response, 404, 'text/plain; charset=utf-8', '404 page not found\n');
   }
