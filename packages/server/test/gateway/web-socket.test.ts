@@ -6,6 +6,7 @@ import {
   type Handlers,
   LeaseKeepAliveResponse,
   RangeResponse,
+  SnapshotResponse,
   WatchResponse,
 } from '@etcd-ts/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -32,6 +33,9 @@ const handlers: Handlers = {
       if (ID === 13n) throw new EtcdError('NO_LEADER');
       responses.send(LeaseKeepAliveResponse.fromPartial({ ID, TTL: 5 }));
     }
+  },
+  'etcdserverpb.Maintenance/Snapshot': async (requests, _context, responses) => {
+    for await (const _ of requests) responses.send(SnapshotResponse.fromPartial({}));
   },
   // Sends until it is told to wait, and again when it may.
   'etcdserverpb.Watch/Watch': async (requests, { signal }, responses) => {
@@ -103,6 +107,13 @@ describe('the gateway over a WebSocket', () => {
     };
     return { socket, next, closed };
   }
+
+  test('a stream of answers to one request ends when they are all there', async () => {
+    const { socket, next, closed } = await open('/v3/maintenance/snapshot');
+    socket.send('{}{}');
+    expect(await next()).toBe('{"result":{}}');
+    expect(await closed).toBe(1000);
+  });
 
   test('a unary call is answered after the first value, in however many messages it comes', async () => {
     const { socket, next, closed } = await open('/v3/kv/range');

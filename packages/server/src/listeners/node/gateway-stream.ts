@@ -26,6 +26,8 @@ export class GatewayStream {
   /** What came and is no whole JSON value yet. */
   readonly #pending = new JsonPieces();
   #hasEnded = false;
+  /** No more requests are wanted: the call takes one, and has it. */
+  #isServed = false;
 
   constructor(call: GatewayCall) {
     this.#call = call;
@@ -66,7 +68,7 @@ export class GatewayStream {
   }
 
   #onText(text: string): void {
-    if (this.#hasEnded) return;
+    if (this.#hasEnded || this.#isServed) return;
     this.#pending.add(text);
     try {
       this.#takeRequests();
@@ -79,13 +81,20 @@ export class GatewayStream {
   }
 
   #takeRequests(): void {
-    const { wire } = this.#call;
-    for (;;) {
+    const { wire, rpc } = this.#call;
+    while (!this.#isServed) {
       const read = this.#pending.next();
       if (read === undefined) return;
       const message = decodeRequest(this.#call, read.value, read.text);
       this.#call.counted.received();
-      if (this.#requests.push(message)) continue;
+      const hasRoom = this.#requests.push(message);
+      if (rpc.kind === 'server-stream') {
+        // Over a WebSocket nothing else says that there are no more.
+        this.#isServed = true;
+        this.#requests.end();
+        return;
+      }
+      if (hasRoom) continue;
       wire.pause();
       void this.#requests.drained().then(() => wire.resume());
     }
@@ -93,7 +102,7 @@ export class GatewayStream {
 
   /** The end of what the client sends is the end of the requests; the answers go on. */
   #onRequestsEnd(): void {
-    if (this.#hasEnded) return;
+    if (this.#hasEnded || this.#isServed) return;
     if (this.#pending.text.trim() !== '') this.#fail(new JsonError('unexpected EOF'));
     else this.#requests.end();
   }
