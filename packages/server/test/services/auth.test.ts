@@ -137,6 +137,16 @@ describe('tokens', () => {
     expect(await failure(alice.put('a'))).toBe('PERMISSION_DENIED');
   });
 
+  test('keep a permission that is taken back with another range than it was given', async () => {
+    const { login, root } = await secured([[READWRITE, 'a', SINGLE]]);
+    const alice = await login('alice');
+    const revoke = (role: string, rangeEnd: Uint8Array): Promise<unknown> =>
+      root.call('etcdserverpb.Auth/RoleRevokePermission', { role, key: utf8('a'), rangeEnd });
+    expect(await failure(revoke('r', FROM_KEY))).toBe('PERMISSION_NOT_GRANTED');
+    expect(await failure(revoke('nope', SINGLE))).toBe('ROLE_NOT_FOUND');
+    await alice.put('a');
+  });
+
   test('die with their user, and with the switch', async () => {
     const { login, root, nobody } = await secured([]);
     const alice = await login('alice');
