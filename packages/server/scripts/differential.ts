@@ -49,12 +49,7 @@ function channelOf({ channel, clientUrl }: Target): Channel {
   return new GatewayChannel(clientUrl);
 }
 
-/** The gateway has unary calls alone. */
-const compare = values.auth
-  ? compareAuth
-  : values.unary || values.json
-    ? compareUnary
-    : compareServers;
+const compare = values.auth ? compareAuth : values.unary ? compareUnary : compareServers;
 const peers = realEtcd();
 if (hasEtcd(peers)) {
   const first = Number(values.seed);

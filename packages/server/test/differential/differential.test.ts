@@ -31,6 +31,15 @@ describe.skipIf(!hasEtcd(peers))('beside real etcd', () => {
     expect(difference).toBeUndefined();
   });
 
+  test('every answer through the gateway is the same, streams included', async () => {
+    if ('missing' in peers) return;
+    const [ours, theirs] = await Promise.all([startMember(), startRealEtcd(peers.etcd)]);
+    stopping.push(ours, theirs);
+    const [left, right] = [ours, theirs].map(({ clientUrl }) => new GatewayChannel(clientUrl!));
+    const run = { seed: 1007, operations: 300, watchTimeoutMs: 5_000 };
+    expect((await compareServers(left!, right!, run)).difference).toBeUndefined();
+  });
+
   test.each([
     ['unary calls to every service', 1004, 'grpc'],
     ['unary calls through the gateway', 1005, 'json'],

@@ -1,4 +1,7 @@
-/** A server's JSON gateway as a channel of unary calls, which also keeps what the JSON of the last answer looked like. */
+/**
+ * A server's JSON gateway as a channel, which also keeps what the JSON of the last unary answer looked like. Streams go
+ * over WebSockets: over HTTP/1.1 real etcd reads no more requests once it has begun to answer.
+ */
 import {
   type CallOptions,
   type Channel,
@@ -7,11 +10,13 @@ import {
   type ResponseOf,
   RPC_TABLE,
   type StreamCall,
+  type StreamMethodName,
   type UnaryMethodName,
 } from '@etcd-ts/protocol';
 import { messageFromJson } from '../../src/listeners/gateway/from-json.ts';
 import { readJson } from '../../src/listeners/gateway/json-value.ts';
 import { messageToJson } from '../../src/listeners/gateway/to-json.ts';
+import { openSocket } from './gateway-socket.ts';
 
 /** Members of which one server's answer may have more or fewer: they are its own. */
 const OWN = new Set(['hash_revision', 'storageVersion', 'dbSizeQuota', 'downgradeInfo', 'version']);
@@ -53,8 +58,10 @@ export class GatewayChannel implements Channel {
     return messageFromJson(rpc.response, value, text);
   }
 
-  stream(): StreamCall<never, never> {
-    throw new Error('streams of the gateway are compared elsewhere');
+  stream<Method extends StreamMethodName>(
+    method: Method,
+  ): StreamCall<RequestOf<Method>, ResponseOf<Method>> {
+    return openSocket(this.#url, method);
   }
 
   async close(): Promise<void> {

@@ -71,6 +71,36 @@ export function drawRecipe(draw: Draw, progress: Progress): UnaryStep {
   ])();
 }
 
+/** A campaign, and what its winner proclaims then. */
+export interface DrawnElection {
+  readonly lease: bigint;
+  readonly name: Uint8Array;
+  readonly campaign: UnaryStep;
+  readonly proclaim: (rev: number) => UnaryStep;
+}
+
+/** Draws a campaign that nobody else is in. */
+export function drawElection(draw: Draw): DrawnElection {
+  const lease = draw.pick(LEASES);
+  const name = utf8(`vote${lease}`);
+  const [value, other] = draw.oneIn(2) ? [utf8('x'), utf8('y')] : [utf8(''), utf8('x')];
+  return {
+    lease,
+    name,
+    campaign: {
+      method: 'v3electionpb.Election/Campaign',
+      request: CampaignRequest.fromPartial({ name, lease, value }),
+    },
+    proclaim: (rev) => ({
+      method: 'v3electionpb.Election/Proclaim',
+      request: ProclaimRequest.fromPartial({
+        leader: { name, key: keyOf(name, lease), rev, lease },
+        value: other,
+      }),
+    }),
+  };
+}
+
 function keyOf(name: Uint8Array, lease: bigint): Uint8Array {
   return concatBytes([name, utf8(`/${lease.toString(16)}`)]);
 }

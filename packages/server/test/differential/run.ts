@@ -9,7 +9,10 @@ import { type Answer, comparable, errorAnswer } from './answer.ts';
 import { Draw } from './draw.ts';
 import { KeepAliveSession } from './keep-alive-session.ts';
 import { drawShortLease, LEASES } from './lease-requests.ts';
+import { observe } from './observation.ts';
+import { drawElection } from './recipe-requests.ts';
 import { drawUnary } from './requests.ts';
+import { snapshotShape } from './snapshot-shape.ts';
 import type { Progress, UnaryStep } from './step.ts';
 import { drawWatch, PROGRESS, WatchSession } from './watch-session.ts';
 
@@ -100,6 +103,8 @@ class Run {
     }
     if (this.#draw.oneIn(40)) return this.#renew(this.#draw.pick([...LEASES, 0n, 99n]));
     if (this.#draw.oneIn(80)) return this.#shortLease();
+    if (this.#draw.oneIn(60)) return this.#observation();
+    if (this.#draw.oneIn(200)) return this.#snapshot();
     const unary = drawUnary(this.#draw, this.#progress);
     if (unary.method === 'etcdserverpb.KV/Compact') {
       // Whether a watcher that reads history is overtaken by a compaction is a matter of luck.
@@ -122,6 +127,29 @@ class Run {
       ours,
       theirs,
     };
+  }
+
+  /** Somebody campaigns and says something else afterwards, while others look. */
+  async #observation(): Promise<Found> {
+    const { lease, name, campaign, proclaim } = drawElection(this.#draw);
+    const { campaigns } = this.#progress;
+    campaigns.delete(lease);
+    const found = await this.#unary(campaign);
+    const rev = campaigns.get(lease);
+    // Without the lease, or while an alarm is raised, nobody leads.
+    if (found !== undefined || rev === undefined) return found;
+    let changed: Found;
+    const [ours, theirs] = await observe([this.#ours, this.#theirs], name, async () => {
+      changed = await this.#unary(proclaim(rev));
+    });
+    if (changed !== undefined || isDeepStrictEqual(ours, theirs)) return changed;
+    return { asked: { method: 'v3electionpb.Election/Observe', request: { name } }, ours, theirs };
+  }
+
+  async #snapshot(): Promise<Found> {
+    const [ours, theirs] = await Promise.all([this.#ours, this.#theirs].map(snapshotShape));
+    if (isDeepStrictEqual(ours, theirs)) return undefined;
+    return { asked: { method: 'etcdserverpb.Maintenance/Snapshot' }, ours, theirs };
   }
 
   async #shortLease(): Promise<Found> {
