@@ -1,0 +1,93 @@
+/**
+ * Fuzzes what reads strangers' bytes, guided by coverage: `npm run fuzz -- [decoders|gateway|http2] --seconds N --seed N`.
+ *
+ * An input that makes code run which never ran before is kept and changed further. Ends with code 1 and the input when
+ * something is thrown that must not be, or takes too long.
+ */
+import { parseArgs } from 'node:util';
+import { Coverage } from './fuzz/coverage.ts';
+import { mutate, seeded } from './fuzz/mutate.ts';
+import { shown, type Target, TARGETS } from './fuzz/targets.ts';
+
+/** Inputs between two looks at the coverage. */
+const BATCH = 1_024;
+/** No input of a few thousand bytes may take longer. */
+const MAX_RUN_MS = 1_000;
+
+interface Outcome {
+  readonly runs: number;
+  readonly kept: number;
+  readonly covered: string;
+  readonly crash: { readonly input: Uint8Array; readonly error: unknown } | undefined;
+}
+
+function tried({ run }: Target, input: Uint8Array): unknown {
+  const beganMs = performance.now();
+  try {
+    run(input);
+  } catch (error) {
+    return error;
+  }
+  const tookMs = performance.now() - beganMs;
+  return tookMs > MAX_RUN_MS ? new Error(`it took ${tookMs} ms`) : undefined;
+}
+
+function fuzz(target: Target, seconds: number, seed: number): Outcome {
+  const below = seeded(seed);
+  const coverage = new Coverage(target.sources);
+  const corpus = [...target.corpus];
+  for (const input of corpus) target.run(input);
+  coverage.look(true);
+  const untilMs = performance.now() + seconds * 1_000;
+  const any = (): Uint8Array => corpus[below(corpus.length)] ?? new Uint8Array(0);
+  const done = (runs: number, crash?: Outcome['crash']): Outcome => {
+    const { covered, all } = coverage.total;
+    coverage.close();
+    const share = ((100 * covered) / all).toFixed(1);
+    return {
+      runs,
+      kept: corpus.length,
+      covered: `${covered} of ${all} characters (${share} %)`,
+      crash,
+    };
+  };
+  for (let runs = 0; ; runs += BATCH) {
+    if (performance.now() >= untilMs) return done(runs);
+    const batch = Array.from({ length: BATCH }, () => mutate(any(), any(), below));
+    for (const input of batch) {
+      const error = tried(target, input);
+      if (error !== undefined) return done(runs, { input, error });
+    }
+    if (coverage.look(false) > 0) corpus.push(...newsOf(target, batch, coverage));
+  }
+}
+
+/** Those inputs of a batch that make code run which never ran before. */
+function newsOf({ run }: Target, batch: readonly Uint8Array[], coverage: Coverage): Uint8Array[] {
+  return batch.filter((input) => {
+    run(input);
+    return coverage.look(true) > 0;
+  });
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string', default: '1' },
+  },
+});
+
+for (const name of positionals.length > 0 ? positionals : Object.keys(TARGETS)) {
+  const target = TARGETS[name];
+  if (target === undefined)
+    throw new Error(`${name} is none of ${Object.keys(TARGETS).join(', ')}`);
+  const { runs, kept, covered, crash } = fuzz(target, Number(values.seconds), Number(values.seed));
+  console.log(
+    `${name}: ${runs} executions, ${kept} inputs kept, ${covered} run, ${crash === undefined ? 'no crash' : 'a crash'}`,
+  );
+  if (crash === undefined) continue;
+  console.log(shown(crash.input));
+  console.log(crash.error);
+  process.exitCode = 1;
+}
