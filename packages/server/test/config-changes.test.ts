@@ -38,7 +38,11 @@ test('a transfer that is not over in time, here or in the engine, is told so', a
   await clock.pass(7_100);
   expect((await late).code).toBe('TIMEOUT_LEADER_TRANSFER');
   const refused = failure(changes.transfer(2n));
-  changes.outcome(consensus.changed[1]!, { kind: 'refused', reason: 'timedOut' });
+  changes.outcome(consensus.changed[1]!, {
+    kind: 'refused',
+    reason: 'timedOut',
+    leader: 1n,
+  });
   expect((await refused).code).toBe('TIMEOUT_LEADER_TRANSFER');
   await clock.pass(7_100);
   expect(clock.timers).toBe(0);
@@ -57,7 +61,7 @@ test('a caller who leaves is told so at once, and what the engine says later is 
   const gone = failure(changes.change(CHANGE, abort.signal));
   abort.abort(new EtcdError('CANCELED'));
   expect((await gone).code).toBe('CANCELED');
-  changes.outcome(consensus.changed[0]!, { kind: 'committed', index: 3 });
+  changes.outcome(consensus.changed[0]!, { kind: 'committed', index: 3, term: 2 });
   await clock.pass(7_100);
   expect(clock.timers).toBe(0);
 });
