@@ -1,7 +1,6 @@
 /**
- * The port between a node and its peers. In memory (in-memory-network.ts) and over TCP (node/) it passes
- * `peerTransportSuite` of `@etcd-ts/server/testing`; the simulator's breaks what its network breaks, and takes no transfer
- * up again.
+ * The port between a node and its peers. In memory (in-memory-network.ts), over TCP (node/) and in the simulator it passes
+ * `peerTransportSuite` of `@etcd-ts/server/testing`.
  *
  * What always holds
  * - Messages may be lost, never changed. Those to one peer that arrive do so in the order in which they were sent.

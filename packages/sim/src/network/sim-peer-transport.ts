@@ -73,6 +73,8 @@ export class SimPeerTransport implements PeerTransport {
   #local: LocalPeer | undefined;
   #handlers: PeerHandlers | undefined;
   #startedMs = 0;
+  #removed: ReadonlySet<bigint> = new Set();
+  readonly #transfers = new Set<SnapshotTransfer>();
 
   constructor(options: SimPeerTransportOptions) {
     this.#options = options;
@@ -97,8 +99,8 @@ export class SimPeerTransport implements PeerTransport {
     });
   }
 
-  setRemoved(): void {
-    // A removed member learns of it by the silence of the others.
+  setRemoved(ids: ReadonlySet<bigint>): void {
+    this.#removed = ids;
   }
 
   send(messages: readonly Message[]): void {
@@ -121,8 +123,12 @@ export class SimPeerTransport implements PeerTransport {
     this.#options.pass?.('sent');
   }
 
-  #receive(messages: readonly Message[]): void {
+  #receive(messages: readonly Message[], sender: SimPeerTransport): void {
     const { directory, pass, process } = this.#options;
+    if (sender.#local !== undefined && this.#removed.has(sender.#local.id)) {
+      this.#answer(sender, 'removed', () => sender.#handlers?.removed());
+      return;
+    }
     directory.onArrive?.(messages);
     pass?.('receive');
     if (process.isAlive) this.#handlers?.receive(messages);
@@ -151,13 +157,15 @@ export class SimPeerTransport implements PeerTransport {
   /** @internal Messages arrive at a peer; whoever listens there takes them, if he is the one that was meant. */
   deliver(line: PeerLine, messages: readonly Message[]): void {
     const peer = this.#options.directory.at(line.address);
-    if (peer === undefined || peer.#handlers === undefined) this.unreachable(line);
-    else if (peer.#isFor(line.id, this)) peer.#receive(messages);
+    const isThere = peer !== undefined && peer.#handlers !== undefined;
+    if (isThere && peer.#isFor(line.id, this)) peer.#receive(messages, this);
+    // Whoever listens there now may not be the member that was meant.
+    else this.unreachable(line);
   }
 
   /** @internal Messages to a peer were lost. */
   unreachable(line: PeerLine): void {
-    this.#handlers?.unreachable(line.id as MemberId);
+    if (this.#options.process.isAlive) this.#handlers?.unreachable(line.id as MemberId);
   }
 
   sendSnapshot(
@@ -168,11 +176,13 @@ export class SimPeerTransport implements PeerTransport {
     this.#options.directory.onSend?.(message);
     let receiver: SimPeerTransport | undefined;
     const lane: TransferLane = {
-      send: (sizeBytes, stream, deliver, onLost) => {
+      send: ({ sizeBytes, stream, deliver, onLost, onForgotten }) => {
         const arrive = (peer: SimPeerTransport): void => {
-          receiver = peer;
+          receiver ??= peer;
           peer.#options.pass?.('snapshotPart');
-          if (peer.#options.process.isAlive) deliver();
+          if (!peer.#options.process.isAlive) return;
+          if (peer === receiver) deliver();
+          else peer.#answer(this, 'bulk', onForgotten);
         };
         this.#parcel(message.to, 'bulk', sizeBytes, arrive, onLost, stream);
       },
@@ -185,7 +195,9 @@ export class SimPeerTransport implements PeerTransport {
         await peer.#handlers.receiveSnapshot(message, content);
       },
     };
-    return SnapshotTransfer.run(this.#options.process, lane, chunks, signal);
+    const transfer = new SnapshotTransfer(this.#options.process, lane, chunks, signal);
+    this.#transfers.add(transfer);
+    return transfer.outcome.finally(() => this.#transfers.delete(transfer));
   }
 
   call(
@@ -256,6 +268,7 @@ export class SimPeerTransport implements PeerTransport {
     const { network, address, process, monotonicMs } = this.#options;
     const other = this.#lineOf(peer)?.address;
     if (other === undefined || network.processAt(other) === undefined) return undefined;
+    if (this.#options.directory.at(other) === undefined) return undefined;
     const sinceUs = network.openSinceUs(address, other);
     if (sinceUs === undefined) return undefined;
     const openMs = (process.world.nowUs - sinceUs) / 1000;
@@ -265,6 +278,7 @@ export class SimPeerTransport implements PeerTransport {
   close(): Promise<void> {
     const { directory, address } = this.#options;
     directory.leave(address, this);
+    for (const transfer of this.#transfers) transfer.fail('the transport was closed');
     this.#handlers = undefined;
     this.#peers = [];
     this.#waiting = [];
@@ -316,7 +330,14 @@ export class SimPeerTransport implements PeerTransport {
     const { network, address, process } = this.#options;
     if (!process.isAlive) return;
     const to = asker.#options.address;
-    network.send({ from: address, to, lane: `${lane}-answer`, sizeBytes: MESSAGE_BYTES, deliver });
+    network.send({
+      from: address,
+      to,
+      lane: `${lane}-answer`,
+      sizeBytes: MESSAGE_BYTES,
+      // The next process at the address did not ask.
+      deliver: () => (asker.#options.process.isAlive ? deliver() : undefined),
+    });
   }
 }
 
