@@ -14,16 +14,9 @@ export class SmallDisk {
   }
 
   /** Mounts one in a folder; undefined where that is not allowed. */
-  static mount(path: string): SmallDisk | undefined {
+  static mount(path: string, sizeBytes: number = SMALL_DISK_BYTES): SmallDisk | undefined {
     mkdirSync(path, { recursive: true });
-    const mounted = spawnSync('mount', [
-      '-t',
-      'tmpfs',
-      '-o',
-      `size=${SMALL_DISK_BYTES}`,
-      'tmpfs',
-      path,
-    ]);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes}`, 'tmpfs', path]);
     return mounted.status === 0 ? new SmallDisk(path) : undefined;
   }
 

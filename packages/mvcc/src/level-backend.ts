@@ -62,6 +62,8 @@ export interface LoopTurns {
 export interface LevelBackendOptions {
   /** Lets the event loop turn while a large batch is built. @defaultValue no turns: the batch is built at once */
   readonly turns?: LoopTurns;
+  /** Told of the bytes of every batch that was written. */
+  readonly written?: ((bytes: number) => void) | undefined;
 }
 
 /**
@@ -71,18 +73,20 @@ export interface LevelBackendOptions {
  */
 export function levelBackend(database: LevelDatabase, options: LevelBackendOptions = {}): Backend {
   assert(typeof database.getSync === 'function', 'the database has no getSync');
-  return new LevelBackend(database, options.turns);
+  return new LevelBackend(database, options);
 }
 
 class LevelBackend implements Backend {
   readonly #database: LevelDatabase;
   readonly #turns: LoopTurns | undefined;
+  readonly #written: ((bytes: number) => void) | undefined;
   /** Batches take effect in the order of the calls, also when one is built over several turns. */
   #last: Promise<void> | undefined;
 
-  constructor(database: LevelDatabase, turns: LoopTurns | undefined) {
+  constructor(database: LevelDatabase, { turns, written }: LevelBackendOptions) {
     this.#database = database;
     this.#turns = turns;
+    this.#written = written;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -151,13 +155,16 @@ class LevelBackend implements Backend {
   async #write(operations: Iterable<BackendOperation>): Promise<void> {
     const batch = this.#database.batch();
     let handed = 0;
+    let bytes = 0;
     for (const { key, value } of operations) {
+      bytes += key.length + (value?.length ?? 0);
       if (value === undefined) batch.del(key, BYTES);
       else batch.put(key, value, BYTES);
       if (++handed % OPERATIONS_PER_LOOK !== 0 || this.#turns?.isOver !== true) continue;
       await this.#turns.next();
     }
     await batch.write();
+    this.#written?.(bytes);
   }
 }
 

@@ -10,6 +10,8 @@ export interface ClassicBackendOptions {
   readonly blockCacheBytes?: number;
   /** Bytes of writes that the database gathers in memory before it makes a file of them. @defaultValue 4 MiB */
   readonly writeBufferBytes?: number;
+  /** Told of the bytes of every batch that was written. */
+  readonly written?: ((bytes: number) => void) | undefined;
 }
 
 /**
@@ -27,5 +29,5 @@ export async function openClassicBackend(
     writeBufferSize: options.writeBufferBytes ?? 4 << 20,
   });
   await database.open();
-  return levelBackend(database, { turns: loopTurns() });
+  return levelBackend(database, { turns: loopTurns(), written: options.written });
 }

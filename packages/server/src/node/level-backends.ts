@@ -6,9 +6,10 @@ import { type Backend, levelBackend } from '@etcd-ts/mvcc';
 import { loopTurns, openClassicBackend } from '@etcd-ts/mvcc/node';
 import { MemoryLevel } from 'memory-level';
 import { type BackendStore, DamagedDatabaseError } from '../env.ts';
+import type { DiskReserve } from './disk-reserve.ts';
 
 /** Bytes that LevelDB gathers in memory before it writes a table. */
-const WRITE_BUFFER_BYTES: number = 16 * 1024 * 1024;
+export const WRITE_BUFFER_BYTES: number = 16 * 1024 * 1024;
 
 /** Bytes of table blocks that LevelDB keeps; the store has a cache of values of its own. */
 const BLOCK_CACHE_BYTES: number = 16 * 1024 * 1024;
@@ -16,10 +17,15 @@ const BLOCK_CACHE_BYTES: number = 16 * 1024 * 1024;
 /** A database on its way out has this behind its name: what is left of it counts as none. */
 const REMOVED_SUFFIX = '.removed';
 
-/** LevelDB databases, one directory each. */
-export function classicLevelBackends(directory: string): BackendStore {
+/**
+ * LevelDB databases, one directory each.
+ *
+ * @param reserve Room to open them where the disk is full.
+ */
+export function classicLevelBackends(directory: string, reserve?: DiskReserve): BackendStore {
   return {
     list: async () => {
+      await reserve?.release();
       const names = await directoriesIn(directory);
       const left = names.filter((name) => name.endsWith(REMOVED_SUFFIX));
       for (const name of left) await rm(join(directory, name), { recursive: true, force: true });
@@ -28,10 +34,13 @@ export function classicLevelBackends(directory: string): BackendStore {
     open: async (name) => {
       await mkdir(directory, { recursive: true });
       try {
-        return await openClassicBackend(join(directory, name), {
+        const backend = await openClassicBackend(join(directory, name), {
           writeBufferBytes: WRITE_BUFFER_BYTES,
           blockCacheBytes: BLOCK_CACHE_BYTES,
+          written: (bytes) => reserve?.cover(bytes),
         });
+        reserve?.cover(0);
+        return backend;
       } catch (error) {
         throw isDamage(error) ? new DamagedDatabaseError(name, { cause: error }) : error;
       }

@@ -18,20 +18,25 @@ import type { CallTracer } from '../tracing/call-tracer.ts';
 import { Credentials } from '../tls/node/credentials.ts';
 import { isTlsUrl, tlsWarnings } from '../tls/tls-options.ts';
 import { StartError } from '../start-error.ts';
+import { DiskReserve } from './disk-reserve.ts';
 import { checkFree } from './free-addresses.ts';
-import { classicLevelBackends, memoryLevelBackends } from './level-backends.ts';
+import { classicLevelBackends, memoryLevelBackends, WRITE_BUFFER_BYTES } from './level-backends.ts';
 import { nativeSha256 } from './native-sha256.ts';
 import { nameResolver } from './name-resolver.ts';
 import { connectRegistry } from './registry-client.ts';
 import { serveNode } from './serve-node.ts';
 import { systemClock, systemRandom } from './system-clock.ts';
 
+/** The file in the member's directory that keeps room for a start on a full disk. */
+const RESERVE_NAME = 'reserve';
+
 /** Disk and database where the options say, TCP to peers and clients, the machine's clock. */
 export function systemEnv(options: ResolvedOptions): Env {
   const clock = systemClock;
   const log = options.logger ?? silentLogger;
   const inMemory = options.dataDir === undefined;
-  const { databaseDirectory } = layoutOf(options);
+  const { databaseDirectory, memberDirectory } = layoutOf(options);
+  const reserve = new DiskReserve(`${memberDirectory}/${RESERVE_NAME}`, WRITE_BUFFER_BYTES, log);
   const hasher = new BcryptHasher(options.bcryptCost);
   const hostsOf = (urls: readonly string[]): string[] =>
     urls.map((url) => socketAddress(url)).flatMap((at) => ('host' in at ? [at.host] : []));
@@ -47,7 +52,7 @@ export function systemEnv(options: ResolvedOptions): Env {
     disk: inMemory ? new MemoryDisk() : new NodeDisk(),
     backends:
       options.backends ??
-      (inMemory ? memoryLevelBackends() : classicLevelBackends(databaseDirectory)),
+      (inMemory ? memoryLevelBackends() : classicLevelBackends(databaseDirectory, reserve)),
     canLoseData: !inMemory,
     prepare: async () => {
       await checkTls(options, tls, log);
@@ -65,7 +70,7 @@ export function systemEnv(options: ResolvedOptions): Env {
     connectRegistry,
     openTracer: async (resolved) => (tracer = await openTracer(resolved, log)),
     close: async () => {
-      await Promise.all([hasher.close(), tracer?.close()]);
+      await Promise.all([hasher.close(), tracer?.close(), reserve.close()]);
     },
   };
 }
