@@ -295,6 +295,32 @@ describe('a snapshot', () => {
     expect(seen[2]).toBe(seen[1]);
   });
 
+  test('gives others a turn before each page, and reads none before it is wanted', async () => {
+    const backend = memoryBackend();
+    const store = await openStore(backend);
+    for (let i = 0; i < 1_500; i++) store.put(put(`k${i}`, 'v'));
+    await flushStore(store);
+    let [turns, pages] = [0, 0];
+    const iterate = backend.iterate.bind(backend);
+    backend.iterate = (start, end) => {
+      const iterator = iterate(start, end);
+      return {
+        nextPage: (entriesMax) => {
+          pages += 1;
+          return iterator.nextPage(entriesMax);
+        },
+        close: () => iterator.close(),
+      };
+    };
+    const copy = snapshotStore(store, async () => {
+      expect(pages).toBeLessThanOrEqual(turns);
+      turns += 1;
+    });
+    for await (const _ of copy.chunks);
+    expect(pages).toBeGreaterThan(4);
+    expect(turns).toBeGreaterThanOrEqual(pages);
+  });
+
   test('may be cut anywhere on its way', async () => {
     const store = await filled();
     const bytes = concatBytes(await pieces(store));
