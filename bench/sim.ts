@@ -1,15 +1,26 @@
 /**
- * `npm run bench -- sim [FACTOR]`: how fast the simulator is, in processor time, which a busy machine changes least.
+ * `npm run bench -- sim [WHAT ...]`: how fast the simulator is, in processor time, which a busy machine changes least.
+ *
+ * WHAT is a profile (default, crash, busy, light) or `judge`; without it all of them. Each is measured in a process of its
+ * own, as `npm run sim -- --profile NAME` runs it: code that has seen every kind of run before is slower at each of them.
  *
  * Prints, for each profile: simulated seconds per second of one core, seeds per second, microseconds per event; and how
  * long the judgement of 100,000 operations takes. Every profile runs a while before it is measured: an optimising
- * compiler that has seen nothing yet takes as long as the simulation. FACTOR makes all of it longer.
+ * compiler that has seen nothing yet takes as long as the simulation.
  */
+import { spawnSync } from 'node:child_process';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { checkStrictSerializability, generatePlan, runPlan } from '@etcd-ts/sim';
 import { makeHistory } from '../packages/sim/test/fixtures/history-maker.ts';
 
-const FACTOR = Number(process.argv[2] ?? 1);
+/** Seeds that are run before the measurement, and in it. */
+const PROFILES: Readonly<Record<string, readonly [warmUpSeeds: number, seeds: number]>> = {
+  default: [80, 60],
+  crash: [40, 30],
+  busy: [14, 8],
+  light: [40, 40],
+};
 
 const cpuSeconds = (): number => {
   const { user, system } = process.cpuUsage();
@@ -17,8 +28,8 @@ const cpuSeconds = (): number => {
 };
 
 async function measure(profile: string, warmUpSeeds: number, seeds: number): Promise<void> {
-  const first = Math.ceil(warmUpSeeds * FACTOR);
-  const end = first + Math.ceil(seeds * FACTOR);
+  const first = warmUpSeeds;
+  const end = first + seeds;
   for (let seed = 0; seed < first; seed++) await runPlan(generatePlan(seed, profile));
   const before = cpuSeconds();
   let simulatedMs = 0;
@@ -42,17 +53,36 @@ async function measure(profile: string, warmUpSeeds: number, seeds: number): Pro
   console.log(`${profile.padEnd(8)} ${figures.join('; ')}`);
 }
 
-await measure('default', 80, 60);
-await measure('crash', 10, 20);
-await measure('busy', 14, 8);
-await measure('light', 25, 40);
-
-const history = makeHistory({ seed: 1, operations: 100_000, clients: 50, keys: 10 });
-const times: number[] = [];
-for (let i = 0; i < 5; i++) {
-  const before = cpuSeconds();
-  checkStrictSerializability(history);
-  times.push(cpuSeconds() - before);
+/** Judges 100,000 operations, five times. */
+function judge(): void {
+  const history = makeHistory({ seed: 1, operations: 100_000, clients: 50, keys: 10 });
+  const times: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const before = cpuSeconds();
+    checkStrictSerializability(history);
+    times.push(cpuSeconds() - before);
+  }
+  times.sort((a, b) => a - b);
+  console.log(`100,000 operations judged in ${times[2]?.toFixed(2)} s (median of 5)`);
 }
-times.sort((a, b) => a - b);
-console.log(`100,000 operations judged in ${times[2]?.toFixed(2)} s (median of 5)`);
+
+const all = [...Object.keys(PROFILES), 'judge'];
+const asked = process.argv.slice(2);
+const wrong = asked.find((what) => !all.includes(what));
+if (wrong !== undefined) {
+  console.error(`there is no measurement ${wrong}; there are: ${all.join(', ')}`);
+  process.exit(2);
+}
+const [only] = asked;
+if (asked.length !== 1 || only === undefined) {
+  const script = fileURLToPath(import.meta.url);
+  for (const what of asked.length === 0 ? all : asked) {
+    const args = [...process.execArgv, script, what];
+    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+    if (status !== 0) process.exit(status ?? 1);
+  }
+} else {
+  const seeds = PROFILES[only];
+  if (seeds === undefined) judge();
+  else await measure(only, ...seeds);
+}
