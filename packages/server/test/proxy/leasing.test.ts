@@ -120,6 +120,20 @@ describe('a key that is owned', () => {
     expect((await proxy.put('k', 'x', { prevKv: true })).prevKv?.value).toEqual(utf8('w'));
   });
 
+  test('is read by nobody while a write to it is under way: others may have seen it', async () => {
+    await node.client().put('k', 'v');
+    const proxy = await new Proxy().own('k');
+    proxy.held = deferred();
+    const writing = proxy.put('k', 'w');
+    await expect.poll(() => direct('k')).toBe('w');
+    const reading = proxy.get('k');
+    const soon = new Promise((resolve) => setImmediate(() => resolve('nobody')));
+    expect(await Promise.race([reading, soon])).toBe('nobody');
+    proxy.held.resolve();
+    await writing;
+    expect(await reading).toBe('w');
+  });
+
   test('is given up to whoever writes it: by put, by delete of a range, by any branch of a transaction', async () => {
     const [owner, other] = [new Proxy(), new Proxy()];
     const txn = (failure: RequestOp[]) =>

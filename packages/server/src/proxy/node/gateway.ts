@@ -160,7 +160,7 @@ export class Gateway {
 }
 
 /** The other side has gone: what it said still leaves, unless it broke off. */
-function hangUp(socket: Socket, isBroken: boolean): void {
+export function hangUp(socket: Socket, isBroken: boolean): void {
   if (isBroken) return void socket.destroy();
   socket.setTimeout(GATEWAY_LINGER_MS, () => socket.destroy());
   socket.destroySoon();
