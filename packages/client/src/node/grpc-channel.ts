@@ -24,8 +24,11 @@ import { backgroundClock } from './system-clock.ts';
 
 /** What a gRPC channel may be told. */
 export interface GrpcChannelOptions {
-  /** TLS of the connection, as node:tls takes it. @defaultValue none, but for URLs of https and unixs */
-  readonly tls?: TlsOptions;
+  /**
+   * TLS of the connection, as node:tls takes it. A function is asked for each new connection, so that certificates can be
+   * replaced; it must not throw. @defaultValue none, but for URLs of https and unixs
+   */
+  readonly tls?: TlsOptions | (() => TlsOptions);
   /** Silence on a connection with calls after which the server is asked for a sign of life. @defaultValue 10000 */
   readonly keepAliveIntervalMs?: number;
   /** Time for the answer before the connection is given up. @defaultValue 5000 */
@@ -54,7 +57,7 @@ const VALID_METADATA = /^[ -~]*$/;
 export class GrpcChannel implements Channel {
   readonly #authority: string;
   readonly #target: SocketTarget;
-  readonly #tls: TlsOptions | undefined;
+  readonly #tls: (() => TlsOptions) | undefined;
   readonly #options: GrpcChannelOptions;
   readonly #limits: MessageLimits;
   readonly #deadlines = new CallDeadlines(backgroundClock);
@@ -70,8 +73,10 @@ export class GrpcChannel implements Channel {
     const host = 'host' in target ? target.host : 'localhost';
     this.#authority = authority;
     this.#target = target;
+    const { tls } = options;
+    const given = typeof tls === 'function' ? tls : (): TlsOptions | undefined => tls;
     this.#tls =
-      isTls || options.tls !== undefined ? { ...serverName(host), ...options.tls } : undefined;
+      isTls || tls !== undefined ? () => ({ ...serverName(host), ...given() }) : undefined;
     this.#options = options;
     this.#limits = {
       maxSendBytes: options.maxSendBytes ?? MAX_MESSAGE_BYTES,
@@ -177,7 +182,7 @@ export class GrpcChannel implements Channel {
     if (this.#connection?.http2.isUsable === true) return this.#connection;
     const connection: GrpcConnection = new GrpcConnection({
       target: this.#target,
-      tls: this.#tls,
+      tls: this.#tls?.(),
       keepAliveIntervalMs: this.#options.keepAliveIntervalMs ?? 10_000,
       keepAliveTimeoutMs: this.#options.keepAliveTimeoutMs ?? 5_000,
       keepAliveWithoutCalls: this.#options.keepAliveWithoutCalls ?? false,

@@ -1,6 +1,6 @@
 /** More of what the flags of the gRPC proxy do: who is found, shown and believed, what is kept, served and logged. */
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import {
   type AddressInfo,
   connect as connectTcp,
@@ -15,7 +15,12 @@ import { utf8 } from '@etcd-ts/base';
 import type { GrpcChannelOptions } from '@etcd-ts/client/node';
 import { type Channel, RangeRequest, RangeResponse, WatchRequest } from '@etcd-ts/protocol';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type Authority, issue, makeCertificates } from '../../../../examples/tls/certificates.ts';
+import {
+  type Authority,
+  issue,
+  makeAuthority,
+  makeCertificates,
+} from '../../../../examples/tls/certificates.ts';
 import { freePorts } from '../../../../e2e/harness/ports.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { nameResolver } from '../../src/node/name-resolver.ts';
@@ -198,6 +203,21 @@ test('it shows members its certificate, and believes theirs by their authority',
   expect(await works(await proxy([...own, '--insecure-skip-tls-verify']))).toBe(true);
   expect(await works(await proxy([...own, `--cacert=${path('other-ca.crt')}`]))).toBe(false);
   expect(await works(await proxy([endpoints, `--cacert=${path('ca.crt')}`]))).toBe(false);
+  // A certificate that is replaced is shown with the next connection; one with a name never is.
+  await issue(folder, 'rotated', await makeAuthority('another'), { commonName: '' });
+  const [cert, key] = [path('rotated.crt'), path('rotated.key')];
+  const ca = `--cacert=${path('ca.crt')}`;
+  const rotating = await proxy([endpoints, ca, `--cert=${cert}`, `--key=${key}`]);
+  expect(await works(rotating)).toBe(false);
+  const replaceBy = (name: string): void => {
+    for (const kind of ['crt', 'key'])
+      copyFileSync(path(`${name}.${kind}`), path(`rotated.${kind}`));
+  };
+  replaceBy('client');
+  expect(await works(rotating)).toBe(false);
+  replaceBy('nameless');
+  expect(await works(rotating)).toBe(true);
+  expect((await fetch(`${rotating}/metrics`)).status).toBe(200);
 });
 
 test('clients are told by certificate, revocation, version and cipher suite', async () => {

@@ -1,7 +1,4 @@
 /** `etcd-ts grpc-proxy start`: the proxy with its sockets. */
-import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import type { TLSSocketOptions } from 'node:tls';
 import { utf8 } from '@etcd-ts/base';
 import { connect, GrpcChannel, type GrpcChannelOptions } from '@etcd-ts/client/node';
 import type { Channel } from '@etcd-ts/protocol';
@@ -17,7 +14,6 @@ import type { Logger } from '../../logger.ts';
 import { systemClock } from '../../node/system-clock.ts';
 import { StartError } from '../../start-error.ts';
 import { Credentials } from '../../tls/node/credentials.ts';
-import { commonNameOf } from '../../tls/node/peer-check.ts';
 import { resolveTls } from '../../tls/tls-options.ts';
 import { logged } from '../call-log.ts';
 import { LeasingKv, type LeasingParts } from '../leasing/leasing-kv.ts';
@@ -26,6 +22,7 @@ import { ProxyHandlers } from '../proxy-handlers.ts';
 import { Upstream } from '../upstream.ts';
 import type { CommandValues } from './command-flags.ts';
 import { discoverEndpoints, readAddress } from './gateway-command.ts';
+import { memberTls, type MemberTls } from './member-tls.ts';
 import { loneProxy, ProxyRegistration } from './proxy-registration.ts';
 import { proxyRoutes } from './proxy-routes.ts';
 
@@ -56,7 +53,8 @@ export async function startGrpcProxy(
 ): Promise<GrpcProxy> {
   const text = (name: string): string => values.get(name) as string;
   check(values);
-  const channel = await channelOptions(values);
+  const tls = memberTls(values, log);
+  const channel = channelOptions(values, tls);
   const endpoints = await endpointsOf(values, log, names);
   const clock: Clock = systemClock;
   const make = (endpoint: string): Channel => {
@@ -75,7 +73,7 @@ export async function startGrpcProxy(
     ordersReads: values.get('experimental-serializable-ordering') === true,
     more: registration?.handlers ?? loneProxy(text('advertise-client-url')),
   });
-  const pages = proxyRoutes({ upstream, proxy, tls: channel.tls as TLSSocketOptions | undefined });
+  const pages = proxyRoutes({ upstream, proxy, tls });
   const listener = await listen(values, log, proxy, pages);
   const metricsUrls = text('metrics-addr') === '' ? [] : [text('metrics-addr')];
   const monitors = await listenForMonitors(metricsUrls, pages, listener.tls);
@@ -139,25 +137,14 @@ async function endpointsOf(
 }
 
 /** TLS, signs of life and largest messages towards the members. Sizes and times that are not positive: none said. */
-async function channelOptions(values: CommandValues): Promise<GrpcChannelOptions> {
-  const paths = ['cert', 'key', 'cacert'].map((name) => values.get(name) as string);
-  const [cert, key, ca] = await Promise.all(paths.map(readOrNothing));
-  if (cert !== undefined) refuseNamed(cert, paths[0] as string);
-  const skips = values.get('insecure-skip-tls-verify') as boolean;
-  const isSecure = skips || paths.some((path) => path !== '');
+function channelOptions(values: CommandValues, tls: MemberTls | undefined): GrpcChannelOptions {
   const intervalMs = values.get('dial-keepalive-time') as number;
   const positive = (name: string, option: string): Record<string, number> => {
     const value = values.get(name) as number;
     return value > 0 ? { [option]: value } : {};
   };
-  const tls = {
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(ca === undefined ? {} : { ca }),
-    rejectUnauthorized: !skips,
-  };
   return {
-    ...(isSecure ? { tls } : {}),
+    ...(tls === undefined ? {} : { tls }),
     ...positive('dial-keepalive-time', 'keepAliveIntervalMs'),
     ...positive('dial-keepalive-timeout', 'keepAliveTimeoutMs'),
     ...positive('max-send-bytes', 'maxSendBytes'),
@@ -165,26 +152,6 @@ async function channelOptions(values: CommandValues): Promise<GrpcChannelOptions
     // As in grpc-go, who has no interval asks nobody.
     keepAliveWithoutCalls: values.get('permit-without-stream') === true && intervalMs > 0,
   };
-}
-
-/**
- * Members take the name in a certificate for a user. Whoever came to the proxy without a token would be that user.
- *
- * @throws StartError BAD_OPTION, in etcd's words.
- */
-function refuseNamed(cert: Buffer, path: string): void {
-  const name = commonNameOf(new X509Certificate(cert));
-  if (name === undefined || name === '') return;
-  throw new StartError('BAD_OPTION', `cert has non empty Common Name (${name}): ${path}`);
-}
-
-async function readOrNothing(path: string): Promise<Buffer | undefined> {
-  if (path === '') return undefined;
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    throw new StartError('BAD_OPTION', `open ${path}: ${(cause as Error).message}`, { cause });
-  }
 }
 
 async function listen(

@@ -1,7 +1,6 @@
 /** What the gRPC proxy answers over HTTP: its own health and metrics, and those of the cluster. */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { TLSSocketOptions } from 'node:tls';
 import { EtcdError, RangeRequest } from '@etcd-ts/protocol';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import {
@@ -14,6 +13,7 @@ import {
 import { METRICS_CONTENT_TYPE } from '../../metrics/node/metrics-page.ts';
 import type { ProxyHandlers } from '../proxy-handlers.ts';
 import type { Upstream } from '../upstream.ts';
+import type { MemberTls } from './member-tls.ts';
 
 /** A member's page that takes longer is passed over, in milliseconds. */
 const PAGE_TIMEOUT_MS = 5_000;
@@ -25,8 +25,8 @@ const MAX_PAGE_BYTES = 32 * 1024 * 1024;
 export interface ProxyPages {
   readonly upstream: Upstream;
   readonly proxy: ProxyHandlers;
-  /** TLS towards the members; undefined: none. */
-  readonly tls: TLSSocketOptions | undefined;
+  /** TLS towards the members; undefined: only where their URLs say so. */
+  readonly tls: MemberTls | undefined;
 }
 
 /** Pages by path. */
@@ -84,12 +84,13 @@ async function memberMetrics({ upstream, tls }: ProxyPages): Promise<RouteAnswer
   return errorAnswer(503, failures.join('\n'));
 }
 
-function page(endpoint: string, tls: TLSSocketOptions | undefined): Promise<RouteAnswer> {
+function page(endpoint: string, tls: MemberTls | undefined): Promise<RouteAnswer> {
   const bare = endpoint.replace(/^[a-z]+:\/\//, '');
-  const url = `${tls === undefined ? 'http' : 'https'}://${bare}/metrics`;
-  const request = tls === undefined ? httpRequest : httpsRequest;
+  const isTls = tls !== undefined || endpoint.startsWith('https:');
+  const url = `${isTls ? 'https' : 'http'}://${bare}/metrics`;
+  const request = isTls ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
-    const asked = request(url, { agent: false, timeout: PAGE_TIMEOUT_MS, ...tls });
+    const asked = request(url, { agent: false, timeout: PAGE_TIMEOUT_MS, ...tls?.() });
     asked.on('timeout', () => asked.destroy(new Error(`no answer within ${PAGE_TIMEOUT_MS} ms`)));
     asked.on('error', reject);
     asked.on('response', (response) => {
