@@ -11,7 +11,7 @@ import { op } from '@etcd-ts/client';
 import { expect, test } from 'vitest';
 import { EtcdNode } from '../src/etcd-node.ts';
 
-const KEYS = 50_000;
+const KEYS = 20_000;
 const KEYS_PER_TXN = 1_000;
 
 test('what is asked after it is answered before it', async () => {
