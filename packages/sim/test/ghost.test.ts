@@ -1,3 +1,4 @@
+import { utf8 } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { Entry, Message } from '@etcd-ts/raft';
 import type { NodePort } from '@etcd-ts/server';
@@ -290,5 +291,26 @@ describe('what the log says of unknown outcomes', () => {
 
   it('sees what nobody asked for (K5)', () => {
     expect(judge([], ['a']).found).toEqual(['K5']);
+  });
+
+  it('knows what a member wrote in the name of a client that waits in a queue, and nothing else', () => {
+    const { ghost, member } = setUp();
+    const remove = (key: string) => ({
+      kind: 'deleteRange' as const,
+      request: { key: utf8(key), rangeEnd: new Uint8Array(0), prevKv: false },
+    });
+    const state = member(1);
+    state.extraRevisions = 1;
+    state.apply({ index: 1, term: 1, command: remove('lock/0/a') });
+    state.apply({ index: 2, term: 1, command: remove('other') });
+    const findings = new Findings();
+    const { operations, unknownRevisions } = resolveUnknown(
+      [],
+      ghost,
+      findings,
+      new Set(['lock/0/a']),
+    );
+    expect(operations.map(({ id }) => unknownRevisions.get(id))).toEqual([2]);
+    expect(findings.violations.map((each) => each.invariant)).toEqual(['K5']);
   });
 });

@@ -1,5 +1,10 @@
-/** Turns authentication on and off as an operator does (A5): nobody but root may do anything in between. */
+/**
+ * Turns authentication on and off as an operator does (A5). In between only root and the tenants may do anything, and what
+ * the tenants may changes all the while.
+ */
 import type { Env } from '@etcd-ts/server';
+import type { RandomStream } from '../world/random.ts';
+import { drawChange, makeTenant, TENANTS } from './tenants.ts';
 import type { RequestOf, UnaryMethodName } from '@etcd-ts/protocol';
 
 const ROOT = 'root';
@@ -26,9 +31,16 @@ export class AuthSwitch {
   #wishes = 0;
   #isOn = false;
   #last: Promise<void> = Promise.resolve();
+  /** Changes about the tenants, while it is on. */
+  #churning: Promise<void> = Promise.resolve();
+  readonly #random: () => RandomStream;
+  readonly #sleep: () => Promise<void>;
 
-  constructor(insist: Insist) {
+  /** @param sleep Between two changes. */
+  constructor(insist: Insist, random: () => RandomStream, sleep: () => Promise<void>) {
     this.#insist = insist;
+    this.#random = random;
+    this.#sleep = sleep;
   }
 
   enable(): Promise<void> {
@@ -41,7 +53,11 @@ export class AuthSwitch {
       await this.#insist('etcdserverpb.Auth/UserAdd', user);
       await this.#insist('etcdserverpb.Auth/RoleAdd', { name: ROOT });
       await this.#insist('etcdserverpb.Auth/UserGrantRole', { user: ROOT, role: ROOT });
+      for (let number = 0; number < TENANTS; number++) {
+        for (const [method, request] of makeTenant(number)) await this.#insist(method, request);
+      }
       await this.#insist('etcdserverpb.Auth/AuthEnable', {});
+      this.#churning = this.#churn();
     });
   }
 
@@ -50,6 +66,7 @@ export class AuthSwitch {
     return this.#then(async () => {
       if (this.#wishes > 0 || !this.#isOn) return;
       this.#isOn = false;
+      await this.#churning;
       await this.#turnOff();
     });
   }
@@ -59,14 +76,31 @@ export class AuthSwitch {
     return this.#then(() => this.#turnOff());
   }
 
-  async #turnOff(): Promise<void> {
+  /** Rights and passwords come and go. */
+  async #churn(): Promise<void> {
+    while (this.#isOn && this.#wishes > 0) {
+      const metadata = await this.#logIn();
+      if (metadata === undefined) return;
+      const [method, request] = drawChange(this.#random());
+      await this.#insist(method, request, metadata);
+      await this.#sleep();
+    }
+  }
+
+  /** Undefined: it is off. */
+  async #logIn(): Promise<ReadonlyMap<string, string> | undefined> {
     const credentials = { name: ROOT, password: PASSWORD };
+    const answer = await this.#insist('etcdserverpb.Auth/Authenticate', credentials);
+    if (answer === undefined) return undefined;
+    const { token } = answer as { readonly token: string };
+    return new Map([['token', token]]);
+  }
+
+  async #turnOff(): Promise<void> {
     for (;;) {
-      const answer = await this.#insist('etcdserverpb.Auth/Authenticate', credentials);
+      const metadata = await this.#logIn();
       // Refused: it is off already.
-      if (answer === undefined) return;
-      const { token } = answer as { readonly token: string };
-      const metadata = new Map([['token', token]]);
+      if (metadata === undefined) return;
       // A token is known to few; another member may refuse it.
       const done = await this.#insist('etcdserverpb.Auth/AuthDisable', {}, metadata);
       if (done !== undefined) return;

@@ -6,6 +6,8 @@ import type { SimMember } from './sim-member.ts';
 
 /** Behind the content stands its SHA-256. */
 const DIGEST_BYTES = 32;
+/** A member that was paused and then ended never says that it will not answer. */
+const SAVE_TIMEOUT_MS = 8_000;
 const TIMES = { meanSyncUs: 100, meanReadUs: 10 };
 
 /** Saves a member's state as `etcdctl snapshot save` does, restores it, and holds it against the ghost. */
@@ -49,7 +51,9 @@ export async function checkBackup(
 
 /** The content without its digest; undefined when the member did not give all of it. */
 async function save(cluster: SimCluster, member: SimMember): Promise<Uint8Array | undefined> {
-  const call = cluster.connect('backup', member).stream('etcdserverpb.Maintenance/Snapshot');
+  const call = cluster
+    .connect('backup', member)
+    .stream('etcdserverpb.Maintenance/Snapshot', { timeoutMs: SAVE_TIMEOUT_MS });
   call.send({});
   call.end();
   const blobs: Uint8Array[] = [];

@@ -9,6 +9,7 @@ import { checkLeases } from '../checkers/lease.ts';
 import { checkLists } from '../checkers/list.ts';
 import { checkLocks } from '../checkers/lock.ts';
 import { checkRegisterSample } from '../checkers/register-sample.ts';
+import { type AppliedChange, checkRights } from '../checkers/rights.ts';
 import { checkSet } from '../checkers/set.ts';
 import { checkStrictSerializability } from '../checkers/strict-serializability.ts';
 import type { Violation } from '../checkers/violation.ts';
@@ -17,6 +18,7 @@ import type { HistoryRecorder } from '../history/recorder.ts';
 import type { Plan } from '../plan/plan.ts';
 import { KEY_PREFIX, KEY_PREFIX_END } from '../workload/requests.ts';
 import type { Notes } from '../workload/sim-client.ts';
+import type { Ghost } from './ghost.ts';
 import { resolveUnknown } from './resolve-unknown.ts';
 import type { SimCluster } from './sim-cluster.ts';
 
@@ -46,9 +48,8 @@ export interface Judgement {
 /** Puts the evidence before every judge. */
 export function judge({ plan, cluster, recorder, notes, calmSinceUs }: RunEvidence): Judgement {
   const { ghost, world } = cluster;
-  const operations = recorder.operations();
-  const resolved = resolveUnknown(operations, ghost, ghost.findings);
-  const evidence = { operations, ...resolved };
+  const evidence = resolveUnknown(recorder.operations(), ghost, ghost.findings, notes.served);
+  const { operations } = evidence;
   const answers = checkStrictSerializability(evidence);
   const { model } = answers;
   let maxCompactedRevision = 0;
@@ -77,6 +78,7 @@ export function judge({ plan, cluster, recorder, notes, calmSinceUs }: RunEviden
       endUs: world.nowUs,
       scanSlackUs: EXPIRY_SLACK_US,
     }),
+    ...checkRights(operations, changesOf(ghost)),
     ...checkAttachments(operations, ghost.leaseEndings, model),
     ...checkDisappearance({
       operations,
@@ -90,5 +92,14 @@ export function judge({ plan, cluster, recorder, notes, calmSinceUs }: RunEviden
     ...checkCaches(notes.caches, KEY_PREFIX, KEY_PREFIX_END, model),
     ...checkRegisterSample(operations).violations,
   ];
-  return { violations, unknownRevisions: resolved.unknownRevisions };
+  return { violations, unknownRevisions: evidence.unknownRevisions };
+}
+
+/** What the log changed about users and roles. */
+function changesOf({ entries }: Ghost): readonly AppliedChange[] {
+  return entries.flatMap((entry, index) => {
+    if (entry?.command?.kind !== 'auth' || entry.verdict !== 'ok') return [];
+    const { atUs, revision, command } = entry;
+    return { index, atUs, revision, change: command.change };
+  });
 }

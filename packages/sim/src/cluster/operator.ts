@@ -29,8 +29,10 @@ export class Operator {
   readonly #waiting = new Set<SimMember>();
   /** What is under way or asked for. */
   readonly pending: string[] = [];
-  readonly auth: AuthSwitch = new AuthSwitch((method, request, metadata) =>
-    this.insist(method, request, metadata),
+  readonly auth: AuthSwitch = new AuthSwitch(
+    (method, request, metadata) => this.insist(method, request, metadata),
+    () => this.#cluster.world.random('tenants'),
+    () => this.#sleep(),
   );
   /** Changes carried through, by kind. */
   readonly counts: {
@@ -257,6 +259,11 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'INVALID_AUTH_TOKEN',
   'USER_EMPTY',
   'PERMISSION_DENIED',
+  'AUTH_FAILED',
+  'USER_NOT_FOUND',
+  'ROLE_NOT_FOUND',
+  'ROLE_NOT_GRANTED',
+  'PERMISSION_NOT_GRANTED',
 ]);
 
 function isRefusal(code: string): boolean {

@@ -2,15 +2,21 @@
  * What became of operations whose clients were not told: the log that the members applied knows. Also finds what the log
  * holds too often, or although its client was told that nothing happened (K5).
  */
-import { type Operation, responseRevision } from '../history/operation.ts';
+import { toLatin1 } from '@etcd-ts/base';
+import { type Operation, type OperationRequest, responseRevision } from '../history/operation.ts';
 import { type Findings } from '../checkers/violation.ts';
 import { didWrite, type LeaseEnd } from '../checkers/placement.ts';
 import { nameOf } from '../checkers/strict-serializability.ts';
 import { contentHash, ContentMap, hasSameContent } from '../checkers/content.ts';
 import type { Ghost, GhostEntry } from './ghost.ts';
 
+/** In whose name members write for their callers. */
+const SERVED_CLIENT = -1;
+
 /** What the log says of a history. */
 export interface Resolved {
+  /** What was asked, and what members wrote in their callers' names. */
+  readonly operations: readonly Operation[];
   /** Revisions that operations with unknown outcome made. */
   readonly unknownRevisions: ReadonlyMap<number, number>;
   readonly leaseEnds: readonly LeaseEnd[];
@@ -21,13 +27,14 @@ export function resolveUnknown(
   operations: readonly Operation[],
   ghost: Ghost,
   findings: Findings,
+  served: ReadonlySet<string> = new Set(),
 ): Resolved {
   const leaseEnds = ghost.leaseEndings
     .filter(({ keys }) => keys.length > 0)
     .map(({ leaseId, revision }) => ({ leaseId, revision }));
   const unknownRevisions = new Map<number, number>();
   const untold = contentsUntold(operations, ghost);
-  if (untold.size === 0) return { unknownRevisions, leaseEnds };
+  if (untold.size === 0) return { operations, unknownRevisions, leaseEnds };
   const asked = new ContentMap<Operation>();
   for (const operation of operations) {
     const { kind } = operation.request;
@@ -35,10 +42,48 @@ export function resolveUnknown(
     const content = contentOf(kind, operation.request);
     if (untold.has(contentHash(content))) asked.itemsOf(content).push(operation);
   }
+  const all = [...operations];
   for (const { value, items } of writesByContent(ghost, untold)) {
-    claim(asked.itemsOf(value), items, unknownRevisions, findings);
+    const request = value as OperationRequest;
+    if (asked.itemsOf(value).length === 0 && writesOnly(request, served)) {
+      for (const revision of items) {
+        unknownRevisions.set(all.length, revision);
+        all.push(servedOperation(all.length, request));
+      }
+    } else claim(asked.itemsOf(value), items, unknownRevisions, findings);
   }
-  return { unknownRevisions, leaseEnds };
+  return { operations: all, unknownRevisions, leaseEnds };
+}
+
+/** True when the request writes nothing but such keys. */
+function writesOnly(request: OperationRequest, keys: ReadonlySet<string>): boolean {
+  const isOurs = ({ key }: { readonly key: Uint8Array }): boolean => keys.has(toLatin1(key));
+  if (request.kind === 'deleteRange') return isOurs(request.request);
+  if (request.kind !== 'txn') return false;
+  return request.request.success.every(({ request: op }) => {
+    if (op?.$case === 'requestRange') return true;
+    return op?.$case === 'requestPut' || op?.$case === 'requestDeleteRange'
+      ? isOurs(op.value)
+      : false;
+  });
+}
+
+function servedOperation(id: number, request: OperationRequest): Operation {
+  return {
+    id,
+    client: SERVED_CLIENT,
+    member: 0,
+    connection: SERVED_CLIENT,
+    request,
+    invokedAt: -1,
+    returnedAt: Infinity,
+    invokedUs: 0,
+    returnedUs: 0,
+    outcome: {
+      kind: 'unknown',
+      code: 'SERVED',
+    },
+  };
 }
 
 /** The hashes of what the log holds without any client who was told so: all else needs no second look. */

@@ -81,7 +81,13 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
   watchBounds(cluster);
   const sometimes = new Sometimes(run);
   options.watch?.(run);
-  const notes: Notes = { holds: [], caches: [], libraries: [] };
+  const notes: Notes = {
+    holds: [],
+    caches: [],
+    libraries: [],
+    served: new Set(),
+    servedTurns: [],
+  };
   const { findings } = cluster.ghost;
   world.afterEvent = () => {
     if (findings.violations.length > 0) world.fail(new Stopped());

@@ -35,6 +35,11 @@ const EVENTS = [
   'a compaction is asked for twice',
   'a lock is taken',
   'an application elects its leader',
+  'a member waits in the queue of a lock for its client',
+  'a member stands for election for its client',
+  'a tenant is let in',
+  'a tenant has no right to what he asks for',
+  'a token is used that counts no more',
   'the client library tries again',
   'a backup is restored',
 ] as const;
@@ -62,13 +67,20 @@ export class Sometimes {
   /** The counts, with what only the whole run shows. */
   finish(
     unknownRevisions: ReadonlyMap<number, number>,
-    { holds, libraries }: Notes,
+    { holds, libraries, servedTurns }: Notes,
   ): ReadonlyMap<string, number> {
     const { recorder } = this.#run;
     this.#countCluster();
     for (const { retries } of libraries) this.#see('the client library tries again', retries);
     for (const { kind } of holds) {
       this.#see(kind === 'lock' ? 'a lock is taken' : 'an application elects its leader');
+    }
+    for (const kind of servedTurns) {
+      this.#see(
+        kind === 'lock'
+          ? 'a member waits in the queue of a lock for its client'
+          : 'a member stands for election for its client',
+      );
     }
     for (const operation of recorder.operations())
       this.#countOperation(operation, unknownRevisions);
@@ -152,9 +164,10 @@ export class Sometimes {
   }
 
   #countOperation(
-    { id, request, outcome, member }: Operation,
+    { id, request, outcome, member, caller }: Operation,
     unknownRevisions: ReadonlyMap<number, number>,
   ): void {
+    if (caller !== undefined) this.#countTenant(outcome);
     if (outcome.kind === 'ok') return;
     const isWrite = ['put', 'deleteRange', 'txn'].includes(request.kind);
     if (outcome.kind === 'unknown' && isWrite) {
@@ -172,6 +185,15 @@ export class Sometimes {
       this.#see('a compaction is asked for twice');
     }
     if (RIGHTS.has(code)) this.#see('a call is refused for want of a right');
+  }
+
+  #countTenant(outcome: Operation['outcome']): void {
+    if (outcome.kind === 'ok') this.#see('a tenant is let in');
+    else if (outcome.code === 'INVALID_AUTH_TOKEN')
+      this.#see('a token is used that counts no more');
+    else if (outcome.code === 'PERMISSION_DENIED') {
+      this.#see('a tenant has no right to what he asks for');
+    }
   }
 
   #countWatches(): void {

@@ -72,6 +72,8 @@ export interface Operation {
   /** The connection it went over: one client, one incarnation of one member. */
   readonly connection: number;
   readonly request: OperationRequest;
+  /** In whose name, and with which token; absent: without one. */
+  readonly caller?: { readonly user: string; readonly token: string } | undefined;
   readonly invokedAt: number;
   /** Infinity when the outcome is unknown: it may still happen at any later moment. */
   readonly returnedAt: number;

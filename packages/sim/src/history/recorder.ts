@@ -4,7 +4,7 @@ import type { Operation, OperationOutcome, OperationRequest } from './operation.
 import type { WatchRecord, WatchResponseRecord } from './watch-record.ts';
 
 /** Who asks whom, over which connection. */
-export type Invoker = Pick<Operation, 'client' | 'member' | 'connection'>;
+export type Invoker = Pick<Operation, 'client' | 'member' | 'connection' | 'caller'>;
 
 /** Of an operation that has not ended. */
 const PENDING: OperationOutcome = { kind: 'unknown', code: 'PENDING' };
@@ -31,12 +31,13 @@ export class HistoryRecorder {
   /** A client sends a request. Gives the operation's id. */
   invoke(by: Invoker, request: OperationRequest): number {
     const id = this.#operations.length;
-    const { client, member, connection } = by;
+    const { client, member, connection, caller } = by;
     this.#operations.push({
       id,
       client,
       member,
       connection,
+      caller,
       request,
       invokedAt: this.nextPosition(),
       returnedAt: Infinity,

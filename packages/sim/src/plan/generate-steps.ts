@@ -1,10 +1,22 @@
 /** Draws what clients do, step by step. */
 import { ACCOUNTS } from '../checkers/bank.ts';
+import { TENANTS } from '../cluster/tenants.ts';
 import type { LibraryCall } from '../workload/library-client.ts';
 import { LIST_SHAPES } from '../workload/requests.ts';
+import type { TenantCall } from '../workload/tenant-step.ts';
 import type { RandomStream } from '../world/random.ts';
 import type { PlannedStep } from './plan.ts';
 
+const TENANT_CALLS: readonly TenantCall[] = [
+  'get',
+  'get',
+  'list',
+  'put',
+  'put',
+  'delete',
+  'swap',
+  'txn',
+];
 const LIBRARY_CALLS: readonly LibraryCall[] = ['get', 'put', 'put', 'delete', 'claim'];
 
 /** Steps of applications: a bank, a set, lists, caches, locks and elections, a service with the client library. */
@@ -20,6 +32,7 @@ type ApplicationStep = Extract<
       | 'informer'
       | 'reconcile'
       | 'library'
+      | 'tenant'
       | 'lock'
       | 'elect';
   }
@@ -34,6 +47,7 @@ const APPLICATION_STEPS: ReadonlySet<string> = new Set<ApplicationStep['do']>([
   'informer',
   'reconcile',
   'library',
+  'tenant',
   'lock',
   'elect',
 ]);
@@ -137,6 +151,15 @@ function drawApplicationStep(
     }
     case 'library':
       return { atMs, do: kind, what: random.pick(LIBRARY_CALLS), key };
+    case 'tenant':
+      return {
+        atMs,
+        do: kind,
+        user: random.below(TENANTS),
+        what: random.pick(TENANT_CALLS),
+        key,
+        stale: random.chance(0.2),
+      };
     case 'reconcile':
       return { atMs, do: kind, key };
     case 'elect':
@@ -147,6 +170,7 @@ function drawApplicationStep(
         name: random.below(2),
         writes: random.below(4),
         ttlSeconds: random.between(2, 6),
+        served: random.chance(0.4),
       };
     case 'add':
     case 'readSet':

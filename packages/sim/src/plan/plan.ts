@@ -7,6 +7,7 @@
  */
 
 import type { LibraryCall } from '../workload/library-client.ts';
+import type { TenantCall } from '../workload/tenant-step.ts';
 import type { PlannedFault } from './planned-fault.ts';
 
 /** Version of the format; another one is refused. */
@@ -116,6 +117,8 @@ export type PlannedStep = { readonly atMs: number } & (
       readonly name: number;
       readonly writes: number;
       readonly ttlSeconds: number;
+      /** By the service v3lock; absent: by the recipe. */
+      readonly served?: boolean;
     }
   /** Stands for election; once elected proclaims so many values, and resigns. */
   | {
@@ -123,6 +126,8 @@ export type PlannedStep = { readonly atMs: number } & (
       readonly name: number;
       readonly writes: number;
       readonly ttlSeconds: number;
+      /** By the service v3election; absent: by the recipe. */
+      readonly served?: boolean;
     }
   /** Keeps the first lease of another client alive. */
   | { readonly do: 'keepOther'; readonly client: number }
@@ -150,6 +155,14 @@ export type PlannedStep = { readonly atMs: number } & (
   | { readonly do: 'stall'; readonly forMs: number }
   /** Goes through the client library, with its retries. */
   | { readonly do: 'library'; readonly what: LibraryCall; readonly key: number }
+  /** In the name of a user with rights to some of the keys; `stale`: with the first token that he ever had. */
+  | {
+      readonly do: 'tenant';
+      readonly user: number;
+      readonly what: TenantCall;
+      readonly key: number;
+      readonly stale: boolean;
+    }
   /** Goes over to another member. */
   | { readonly do: 'move'; readonly member: number }
 );

@@ -21,11 +21,14 @@ export class RecordedConnection {
     request: OperationRequest,
     timeoutMs: number,
     signal?: AbortSignal,
+    caller?: Invoker['caller'],
   ): Promise<OperationOutcome> {
-    const id = this.#recorder.invoke(this.by, request);
+    const by = caller === undefined ? this.by : { ...this.by, caller };
+    const metadata = caller === undefined ? undefined : new Map([['token', caller.token]]);
+    const id = this.#recorder.invoke(by, request);
     let outcome: OperationOutcome;
     try {
-      const response = await sendUnary(this.channel, request, { timeoutMs, signal });
+      const response = await sendUnary(this.channel, request, { timeoutMs, signal, metadata });
       outcome = { kind: 'ok', response };
     } catch (error) {
       const { code, mayHaveApplied } = EtcdError.from(error);

@@ -4,24 +4,12 @@
  */
 import { utf8 } from '@etcd-ts/base';
 import { compare, EtcdClient, op } from '@etcd-ts/client';
-import {
-  type Channel,
-  type DeleteRangeResponse,
-  EtcdError,
-  type PutResponse,
-  type RangeResponse,
-  type TxnResponse,
-} from '@etcd-ts/protocol';
+import { type Channel, EtcdError } from '@etcd-ts/protocol';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
-import {
-  isReadOnly,
-  type OperationOutcome,
-  type OperationRequest,
-  type OperationResponse,
-} from '../history/operation.ts';
+import { isReadOnly, type OperationOutcome, type OperationRequest } from '../history/operation.ts';
 import type { HistoryRecorder } from '../history/recorder.ts';
 import { compareCreate, putOp } from './txn-parts.ts';
-import { deleteResult, putResult, rangeRequest, rangeResult, txnResult } from './wire.ts';
+import { rangeRequest, responseOf } from './wire.ts';
 
 /** What is done through the library. */
 export type LibraryCall = 'get' | 'put' | 'delete' | 'claim';
@@ -90,7 +78,7 @@ export class LibraryClient {
         const claim = this.#client.txn().if(compare.missing(key)).do(op.put(key, value));
         await claim.commit(options);
       }
-      return { kind: 'ok', response: responseOf(what, this.#answer) };
+      return { kind: 'ok', response: responseOf(request.kind, this.#answer) };
     } catch (error) {
       const { code, mayHaveApplied } = EtcdError.from(error);
       const isWithoutEffect = isReadOnly(request) || !mayHaveApplied;
@@ -131,18 +119,5 @@ function requestOf(what: LibraryCall, key: string, value: Uint8Array): Operation
         kind: 'txn',
         request: { compare: [compareCreate(key, 0)], success: [putOp(key, value)], failure: [] },
       };
-  }
-}
-
-function responseOf(what: LibraryCall, answer: unknown): OperationResponse {
-  switch (what) {
-    case 'get':
-      return { kind: 'range', result: rangeResult(answer as RangeResponse) };
-    case 'put':
-      return { kind: 'put', result: putResult(answer as PutResponse) };
-    case 'delete':
-      return { kind: 'deleteRange', result: deleteResult(answer as DeleteRangeResponse) };
-    case 'claim':
-      return { kind: 'txn', result: txnResult(answer as TxnResponse) };
   }
 }

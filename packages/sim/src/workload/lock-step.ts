@@ -7,6 +7,7 @@ import { EMPTY_BYTES, fromUtf8, utf8 } from '@etcd-ts/base';
 import type { RequestOp } from '@etcd-ts/mvcc';
 import type { LockHold } from '../checkers/lock.ts';
 import type { PlannedStep } from '../plan/plan.ts';
+import { awaitServedTurn, leaveServed, type Turn } from './served-lock.ts';
 import type { SimClient } from './sim-client.ts';
 import { compareCreate, putOp, rangeOp } from './txn-parts.ts';
 import { rangeRequest } from './wire.ts';
@@ -31,10 +32,19 @@ export async function lockStep(client: SimClient, step: LockStep): Promise<void>
   });
   if (granted.kind !== 'ok') return;
   const key = `${prefix}${lease.toString(16)}`;
+  const endMs = askedAtMs + step.ttlSeconds * 1000;
+  if (step.served === true) {
+    await holdServed(client, step, { prefix, key, lease, endMs });
+    await client.call({ kind: 'leaseRevoke', id: lease });
+    return;
+  }
   const createRevision = await makeKey(client, key, lease);
   if (createRevision !== undefined) {
-    const endMs = askedAtMs + step.ttlSeconds * 1000;
-    await holdOnce(client, step, { prefix, key, createRevision, lease, endMs });
+    const acquiredRevision = await waitForTurn(client, prefix, createRevision);
+    if (acquiredRevision !== undefined) {
+      const turn = { createRevision, acquiredRevision };
+      await holdOnce(client, step, { prefix, key, lease, endMs }, turn);
+    }
     const request = { key: utf8(key), rangeEnd: EMPTY_BYTES, prevKv: false };
     await client.call({ kind: 'deleteRange', request });
   }
@@ -58,19 +68,29 @@ async function makeKey(client: SimClient, key: string, lease: bigint): Promise<n
 interface Waiter {
   readonly prefix: string;
   readonly key: string;
-  readonly createRevision: number;
   readonly lease: bigint;
   /** Until when its lease lasts at least, on a clock that goes right. */
   readonly endMs: number;
 }
 
+/** The member waits in the queue, and leaves it. */
+async function holdServed(client: SimClient, step: LockStep, waiter: Waiter): Promise<void> {
+  const { key, lease, prefix } = waiter;
+  const place = { kind: step.do, name: prefix.slice(0, -1), key, lease };
+  const turn = await awaitServedTurn(client, place);
+  if (turn !== undefined) {
+    client.parts.notes.servedTurns.push(step.do);
+    await holdOnce(client, step, waiter, turn);
+  }
+  await leaveServed(client, place, turn);
+}
+
 async function holdOnce(
   client: SimClient,
   step: LockStep,
-  { prefix, key, createRevision, lease, endMs }: Waiter,
+  { prefix, key, lease, endMs }: Waiter,
+  { createRevision, acquiredRevision }: Turn,
 ): Promise<void> {
-  const acquiredRevision = await waitForTurn(client, prefix, createRevision);
-  if (acquiredRevision === undefined) return;
   const fencedWrites: number[] = [];
   const hold: LockHold = {
     kind: step.do,

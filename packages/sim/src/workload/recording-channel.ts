@@ -7,29 +7,23 @@ import {
   type Channel,
   type CompactionRequest,
   type DeleteRangeRequest,
-  type DeleteRangeResponse,
   EtcdError,
   type LeaseGrantRequest,
-  type LeaseGrantResponse,
   type LeaseKeepAliveRequest,
   type LeaseKeepAliveResponse,
   type LeaseRevokeRequest,
   type PutRequest,
-  type PutResponse,
   type RangeRequest,
-  type RangeResponse,
   type RequestOf,
-  type ResponseHeader,
   type ResponseOf,
   type StreamCall,
   type StreamMethodName,
   type TxnRequest,
-  type TxnResponse,
   type UnaryMethodName,
 } from '@etcd-ts/protocol';
-import { isReadOnly, type OperationRequest, type OperationResponse } from '../history/operation.ts';
+import { isReadOnly, type OperationRequest } from '../history/operation.ts';
 import type { HistoryRecorder, Invoker } from '../history/recorder.ts';
-import { deleteResult, putResult, rangeResult, txnResult } from './wire.ts';
+import { responseOf } from './wire.ts';
 
 /** Passes calls on and writes them down. */
 export class RecordingChannel implements Channel {
@@ -53,7 +47,7 @@ export class RecordingChannel implements Channel {
     const id = this.#recorder.invoke(this.#by(), asked);
     try {
       const response = await this.#channel.unary(method, request, options);
-      this.#recorder.settle(id, { kind: 'ok', response: describeResponse(method, response) });
+      this.#recorder.settle(id, { kind: 'ok', response: responseOf(asked.kind, response) });
       return response;
     } catch (error) {
       const { code, mayHaveApplied } = EtcdError.from(error);
@@ -98,8 +92,7 @@ function recordKeepAlives(
     try {
       for await (const response of call.responses) {
         const id = open.get(response.ID)?.shift();
-        const revision = response.header?.revision ?? 0;
-        const told = { kind: 'leaseKeepAlive', revision, ttlSeconds: response.TTL } as const;
+        const told = responseOf('leaseKeepAlive', response);
         if (id !== undefined) recorder.settle(id, { kind: 'ok', response: told });
         yield response;
       }
@@ -141,27 +134,5 @@ function describeRequest(method: UnaryMethodName, request: unknown): OperationRe
       return { kind: 'leaseRevoke', id: (request as LeaseRevokeRequest).ID };
     default:
       return undefined;
-  }
-}
-
-function describeResponse(method: UnaryMethodName, response: unknown): OperationResponse {
-  const revision = (response as { readonly header?: ResponseHeader }).header?.revision ?? 0;
-  switch (method) {
-    case 'etcdserverpb.KV/Range':
-      return { kind: 'range', result: rangeResult(response as RangeResponse) };
-    case 'etcdserverpb.KV/Put':
-      return { kind: 'put', result: putResult(response as PutResponse) };
-    case 'etcdserverpb.KV/DeleteRange':
-      return { kind: 'deleteRange', result: deleteResult(response as DeleteRangeResponse) };
-    case 'etcdserverpb.KV/Txn':
-      return { kind: 'txn', result: txnResult(response as TxnResponse) };
-    case 'etcdserverpb.Lease/LeaseGrant': {
-      const { ID, TTL } = response as LeaseGrantResponse;
-      return { kind: 'leaseGrant', revision, id: ID, ttlSeconds: TTL };
-    }
-    case 'etcdserverpb.Lease/LeaseRevoke':
-      return { kind: 'leaseRevoke', revision };
-    default:
-      return { kind: 'compact', revision };
   }
 }

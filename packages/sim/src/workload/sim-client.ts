@@ -7,7 +7,7 @@ import { fromUtf8, utf8 } from '@etcd-ts/base';
 import type { TxnRequest } from '@etcd-ts/mvcc';
 import type { CacheRecord } from '../checkers/cache.ts';
 import type { LockHold } from '../checkers/lock.ts';
-import type { OperationOutcome, OperationRequest } from '../history/operation.ts';
+import type { Operation, OperationOutcome, OperationRequest } from '../history/operation.ts';
 import { responseRevision } from '../history/operation.ts';
 import type { PlannedClient, PlannedStep } from '../plan/plan.ts';
 import type { RecordedConnection } from './connection.ts';
@@ -18,6 +18,7 @@ import { listStep } from './list-step.ts';
 import { lockStep } from './lock-step.ts';
 import { keyName, type Known, leaseName, requestOf } from './requests.ts';
 import { addStep, readSetStep } from './set-step.ts';
+import { tenantStep, Tokens } from './tenant-step.ts';
 import { compareMod, putOp, rangeOp } from './txn-parts.ts';
 import type { WatchStream } from './watch-stream.ts';
 import { KEY_PREFIX, KEY_PREFIX_END } from './requests.ts';
@@ -45,6 +46,10 @@ export interface Notes {
   readonly holds: LockHold[];
   readonly caches: CacheRecord[];
   readonly libraries: LibraryClient[];
+  /** Keys that members write in their callers' names. */
+  readonly served: Set<string>;
+  /** Turns in queues that members waited in. */
+  readonly servedTurns: ('lock' | 'elect')[];
 }
 
 /** One client at work. */
@@ -55,6 +60,8 @@ export class SimClient {
   /** The last modification seen of each key. */
   readonly #lastMod = new Map<string, number>();
   readonly #leases: bigint[] = [];
+  /** Of the tenants in whose name it works. */
+  readonly tokens: Tokens = new Tokens();
   #nextValue = 0;
   #nextLease = 0;
   #informer: Informer | undefined;
@@ -85,9 +92,13 @@ export class SimClient {
   }
 
   /** Sends a request, remembers what its answer shows, and looks for another member after failures. */
-  async call(request: OperationRequest, cancelled?: AbortSignal): Promise<OperationOutcome> {
+  async call(
+    request: OperationRequest,
+    cancelled?: AbortSignal,
+    caller?: Operation['caller'],
+  ): Promise<OperationOutcome> {
     const { timeoutMs } = this.#parts.plan;
-    const outcome = await this.#parts.connection().call(request, timeoutMs, cancelled);
+    const outcome = await this.#parts.connection().call(request, timeoutMs, cancelled, caller);
     if (outcome.kind === 'ok') {
       this.#failuresInARow = 0;
       this.#learn(outcome);
@@ -151,6 +162,9 @@ export class SimClient {
         return this.#reconcile(keyName(step.key));
       case 'cancel':
         return this.#cancel(keyName(step.key), step.afterMs);
+      case 'tenant':
+        await tenantStep(this, step, this.#known());
+        return undefined;
       case 'stall':
         return this.#parts.watches.stall(step.forMs);
       case 'library': {

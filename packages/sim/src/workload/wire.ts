@@ -12,8 +12,12 @@ import type {
   CallOptions,
   Channel,
   DeleteRangeResponse,
+  LeaseGrantResponse,
+  LeaseKeepAliveResponse,
+  LeaseTimeToLiveResponse,
   PutResponse,
   RangeResponse,
+  ResponseHeader,
   ResponseOp,
   TxnResponse,
 } from '@etcd-ts/protocol';
@@ -25,59 +29,66 @@ export async function sendUnary(
   request: OperationRequest,
   options: CallOptions,
 ): Promise<OperationResponse> {
+  return request.kind === 'leaseKeepAlive'
+    ? keepAlive(channel, request.id, options)
+    : responseOf(request.kind, await send(channel, request, options));
+}
+
+function send(
+  channel: Channel,
+  request: Exclude<OperationRequest, { kind: 'leaseKeepAlive' }>,
+  options: CallOptions,
+): Promise<unknown> {
   switch (request.kind) {
-    case 'range': {
-      const response = await channel.unary('etcdserverpb.KV/Range', request.request, options);
-      return { kind: 'range', result: rangeResult(response) };
-    }
-    case 'put': {
-      const response = await channel.unary('etcdserverpb.KV/Put', request.request, options);
-      return { kind: 'put', result: putResult(response) };
-    }
-    case 'deleteRange': {
-      const response = await channel.unary('etcdserverpb.KV/DeleteRange', request.request, options);
-      return { kind: 'deleteRange', result: deleteResult(response) };
-    }
-    case 'txn': {
-      const response = await channel.unary('etcdserverpb.KV/Txn', request.request, options);
-      return { kind: 'txn', result: txnResult(response) };
-    }
+    case 'range':
+      return channel.unary('etcdserverpb.KV/Range', request.request, options);
+    case 'put':
+      return channel.unary('etcdserverpb.KV/Put', request.request, options);
+    case 'deleteRange':
+      return channel.unary('etcdserverpb.KV/DeleteRange', request.request, options);
+    case 'txn':
+      return channel.unary('etcdserverpb.KV/Txn', request.request, options);
     case 'compact': {
       const { revision, physical } = request;
-      const response = await channel.unary(
-        'etcdserverpb.KV/Compact',
-        { revision, physical },
-        options,
-      );
-      return { kind: 'compact', revision: response.header?.revision ?? 0 };
+      return channel.unary('etcdserverpb.KV/Compact', { revision, physical }, options);
     }
     case 'leaseGrant': {
       const message = { ID: request.id, TTL: request.ttlSeconds };
-      const response = await channel.unary('etcdserverpb.Lease/LeaseGrant', message, options);
-      return {
-        kind: 'leaseGrant',
-        revision: response.header?.revision ?? 0,
-        id: response.ID,
-        ttlSeconds: response.TTL,
-      };
+      return channel.unary('etcdserverpb.Lease/LeaseGrant', message, options);
     }
-    case 'leaseRevoke': {
-      const message = { ID: request.id };
-      const response = await channel.unary('etcdserverpb.Lease/LeaseRevoke', message, options);
-      return { kind: 'leaseRevoke', revision: response.header?.revision ?? 0 };
-    }
-    case 'leaseKeepAlive':
-      return keepAlive(channel, request.id, options);
+    case 'leaseRevoke':
+      return channel.unary('etcdserverpb.Lease/LeaseRevoke', { ID: request.id }, options);
     case 'leaseTimeToLive': {
       const message = { ID: request.id, keys: true };
-      const response = await channel.unary('etcdserverpb.Lease/LeaseTimeToLive', message, options);
-      return {
-        kind: 'leaseTimeToLive',
-        revision: response.header?.revision ?? 0,
-        ttlSeconds: response.TTL,
-        grantedTtlSeconds: response.grantedTTL,
-        keys: response.keys,
-      };
+      return channel.unary('etcdserverpb.Lease/LeaseTimeToLive', message, options);
+    }
+  }
+}
+
+/** What a call of this kind was answered, as a history holds it. The kind tells the message's type. */
+export function responseOf(kind: OperationRequest['kind'], answer: unknown): OperationResponse {
+  const revision = (answer as { readonly header?: ResponseHeader }).header?.revision ?? 0;
+  switch (kind) {
+    case 'range':
+      return { kind, result: rangeResult(answer as RangeResponse) };
+    case 'put':
+      return { kind, result: putResult(answer as PutResponse) };
+    case 'deleteRange':
+      return { kind, result: deleteResult(answer as DeleteRangeResponse) };
+    case 'txn':
+      return { kind, result: txnResult(answer as TxnResponse) };
+    case 'compact':
+    case 'leaseRevoke':
+      return { kind, revision };
+    case 'leaseGrant': {
+      const { ID, TTL } = answer as LeaseGrantResponse;
+      return { kind, revision, id: ID, ttlSeconds: TTL };
+    }
+    case 'leaseKeepAlive':
+      return { kind, revision, ttlSeconds: (answer as LeaseKeepAliveResponse).TTL };
+    case 'leaseTimeToLive': {
+      const { TTL, grantedTTL, keys } = answer as LeaseTimeToLiveResponse;
+      return { kind, revision, ttlSeconds: TTL, grantedTtlSeconds: grantedTTL, keys };
     }
   }
 }
@@ -92,11 +103,7 @@ async function keepAlive(
   call.send({ ID: id });
   call.end();
   for await (const response of call.responses) {
-    return {
-      kind: 'leaseKeepAlive',
-      revision: response.header?.revision ?? 0,
-      ttlSeconds: response.TTL,
-    };
+    return responseOf('leaseKeepAlive', response);
   }
   throw new Error('the stream ended without an answer');
 }
