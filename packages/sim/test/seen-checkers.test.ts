@@ -156,10 +156,11 @@ describe('the checker of what hangs on leases', () => {
     if (request.kind === 'put') model.put(request.request);
   }
   const judge = (endings: LeaseEnding[], operations: Operation[] = []): string[] =>
-    checkAttachments(operations, endings, model).map((each) => each.invariant);
+    checkAttachments(operations, endings, model, (atUs) => atUs).map((each) => each.invariant);
+  /** Revisions as times: an answer stands from the one before the call to that of its return. */
   const asked = (id: bigint, revision: number, keys: string[]): Operation =>
     operation(
-      1,
+      revision,
       { kind: 'leaseTimeToLive', id },
       {
         kind: 'ok',
@@ -177,6 +178,11 @@ describe('the checker of what hangs on leases', () => {
     expect(judge([ending(7n, 5, ['b']), ending(9n, 4, [])])).toEqual([]);
     const answers = [asked(7n, 2, ['a']), asked(7n, 4, ['b']), asked(8n, 4, ['a'])];
     expect(judge([], answers)).toEqual([]);
+  });
+
+  it('accepts an answer of the leader that is older than the header of the member that was asked', () => {
+    expect(judge([], [asked(7n, 3, ['a'])])).toEqual([]);
+    expect(judge([], [asked(7n, 4, ['a'])])).toEqual(['L6']);
   });
 
   it('sees a lease that ends with a key that went to another, or without one of its own (L6)', () => {

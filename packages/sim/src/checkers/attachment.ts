@@ -9,11 +9,17 @@ import type { LeaseEnding } from './lease.ts';
 import { nameOf } from './strict-serializability.ts';
 import { Findings, type Violation } from './violation.ts';
 
-/** Judges ends of leases and answers about their keys, by the replayed history. */
+/**
+ * Judges ends of leases and answers about their keys, by the replayed history.
+ *
+ * @param revisionAt The newest revision that there was at a time: the leader tells the keys, and the header is of the
+ *   member that was asked, so that an answer stands somewhere between its call and its return.
+ */
 export function checkAttachments(
   operations: readonly Operation[],
   endings: readonly LeaseEnding[],
   model: EtcdModel,
+  revisionAt: (atUs: number) => number,
 ): readonly Violation[] {
   const findings = new Findings();
   for (const { leaseId, revision, keys, atUs } of endings) {
@@ -30,15 +36,20 @@ export function checkAttachments(
   for (const operation of operations) {
     const { outcome } = operation;
     if (outcome.kind !== 'ok' || outcome.response.kind !== 'leaseTimeToLive') continue;
-    const { request, returnedUs, id } = operation;
-    const { keys, revision, ttlSeconds } = outcome.response;
+    const { request, invokedUs, returnedUs, id } = operation;
+    const { keys, ttlSeconds } = outcome.response;
     if (request.kind !== 'leaseTimeToLive' || ttlSeconds < 0) continue;
     const told = keys.map((key) => toLatin1(key)).sort();
-    const expected = keysOn(request.id, revision, model);
-    if (isSame(told, expected)) continue;
+    const [from, to] = [revisionAt(invokedUs - 1), revisionAt(returnedUs)];
+    let isExplained = false;
+    for (let at = from; at <= to && !isExplained; at++) {
+      isExplained = isSame(told, keysOn(request.id, at, model));
+    }
+    if (isExplained) continue;
+    const expected = keysOn(request.id, to, model);
     findings.add(
       'L6',
-      `${nameOf(operation)} was told ${list(told)} of lease ${request.id} at revision ${revision}, where ${list(expected)} had been put with it`,
+      `${nameOf(operation)} was told ${list(told)} of lease ${request.id} between revisions ${from} and ${to}; at the latter ${list(expected)} had been put with it`,
       [id],
       returnedUs,
     );

@@ -15,6 +15,7 @@ import { checkStrictSerializability } from '../checkers/strict-serializability.t
 import type { Violation } from '../checkers/violation.ts';
 import { checkWatches } from '../checkers/watch.ts';
 import type { HistoryRecorder } from '../history/recorder.ts';
+import { FIRST_REVISION } from '../model/etcd-model.ts';
 import type { Plan } from '../plan/plan.ts';
 import { KEY_PREFIX, KEY_PREFIX_END } from '../workload/requests.ts';
 import type { Notes } from '../workload/sim-client.ts';
@@ -79,7 +80,7 @@ export function judge({ plan, cluster, recorder, notes, calmSinceUs }: RunEviden
       scanSlackUs: EXPIRY_SLACK_US,
     }),
     ...checkRights(operations, changesOf(ghost)),
-    ...checkAttachments(operations, ghost.leaseEndings, model),
+    ...checkAttachments(operations, ghost.leaseEndings, model, revisionsOf(ghost)),
     ...checkDisappearance({
       operations,
       watches: recorder.watches(),
@@ -102,4 +103,17 @@ function changesOf({ entries }: Ghost): readonly AppliedChange[] {
     const { atUs, revision, command } = entry;
     return { index, atUs, revision, change: command.change };
   });
+}
+
+/** The newest revision that any member had applied at a time. */
+function revisionsOf({ entries }: Ghost): (atUs: number) => number {
+  return (atUs) => {
+    let [low, high] = [0, entries.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((entries[middle]?.atUs ?? 0) <= atUs) low = middle + 1;
+      else high = middle;
+    }
+    return entries[low - 1]?.revision ?? FIRST_REVISION;
+  };
 }
