@@ -4,7 +4,7 @@
  *     npm run bench -- mvcc            every section, each in its own process
  *     npm run bench -- mvcc apply      one section: apply, reads, memory, watch, compact, load, snapshot
  *
- * Profile a section: node --cpu-prof --conditions=@etcd-ts/source --import tsx bench/mvcc.ts apply
+ * Profile a section: node --cpu-prof --import tsx bench/mvcc.ts apply
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -3,7 +3,7 @@
  *
  *     npm run bench -- raft
  *
- * Profile it: node --cpu-prof --conditions=@etcd-ts/source --import tsx bench/raft.ts
+ * Profile it: node --cpu-prof --import tsx bench/raft.ts
  */
 import { cpus } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
