@@ -97,6 +97,9 @@ export interface NodePort {
   /** Since when a peer has been connected without break, in the clock's monotonic ms; undefined: it is not. */
   connectedSinceMs(member: MemberId): number | undefined;
 
+  /** Ends the node for good: it can no longer be trusted. Later reasons change nothing. */
+  halt(reason: Error): void;
+
   /** Called in the turn in which leadership, term or known leader changed. Returns how to stop listening. */
   onStatusChange(listener: (status: NodeStatus) => void): () => void;
 }

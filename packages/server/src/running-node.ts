@@ -267,6 +267,10 @@ export class RunningNode implements NodePort {
     };
   }
 
+  halt(reason: Error): void {
+    this.#failed(reason);
+  }
+
   /** Ends in order: clients first, then leadership, then the rest; everything applied is in the database then. */
   async stop(): Promise<void> {
     await this.#doors?.close(STOP_GRACE_MS);

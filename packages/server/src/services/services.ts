@@ -10,6 +10,7 @@ import { electionHandlers } from './concurrency/election.ts';
 import { lockHandlers } from './concurrency/lock.ts';
 import type { Retention } from '../options/compaction-options.ts';
 import { AutoCompactor } from './auto-compactor.ts';
+import { haltingWhenBroken } from './broken-invariants.ts';
 import { CompactionDriver } from './compaction-driver.ts';
 import { healthHandlers } from './health.ts';
 import { guarded } from './guards.ts';
@@ -93,7 +94,7 @@ export class Services {
     };
     const lease = leaseHandlers({ node, quota, keeper, ids, leader, identity });
     const recipes = { node, catchUp: this.#catchUp, handlers: { ...kv, ...lease } };
-    this.handlers = {
+    this.handlers = haltingWhenBroken(node, {
       ...watchedForSlowness(
         node,
         guarded(node, identity, {
@@ -109,7 +110,7 @@ export class Services {
       ),
       ...reflectionHandlers(),
       ...healthHandlers(serving),
-    };
+    });
   }
 
   /** Answers what another member asks of this one: as the leader ({@link LeaderMethods.answer}), or for its data. */

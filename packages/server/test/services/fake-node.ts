@@ -45,6 +45,8 @@ export class FakeNode implements NodePort {
   beforeApply: (command: Command) => Promise<void> = () => Promise.resolve();
   /** Called before a membership change is applied: lets a test refuse it. */
   beforeChange: (change: ConfigChange) => Promise<void> = () => Promise.resolve();
+  /** Why the node was to end, each time that somebody said so. */
+  readonly halts: Error[] = [];
   /** Targets of leadership transfers. */
   readonly transferred: MemberId[] = [];
   /** What the leader knows of its followers. */
@@ -84,6 +86,10 @@ export class FakeNode implements NodePort {
   get time(): ManualClock {
     if (!(this.clock instanceof ManualClock)) throw new Error('the clock is real');
     return this.clock;
+  }
+
+  halt(reason: Error): void {
+    this.halts.push(reason);
   }
 
   status(): NodeStatus {
