@@ -340,9 +340,9 @@ const mvcc: readonly Mutant[] = [
   {
     name: 'more is said when nothing more is there',
     area: 'mvcc',
-    file: 'mvcc/src/range.ts',
-    find: 'const more = request.limit > 0 && kvs.length > request.limit;',
-    replace: 'const more = request.limit > 0 && kvs.length >= request.limit;',
+    file: 'mvcc/src/stepped-range.ts',
+    find: 'const more = limit > 0 && (this.#sort?.size ?? this.#kvs.length) > limit;',
+    replace: 'const more = limit > 0 && (this.#sort?.size ?? this.#kvs.length) >= limit;',
     profile: 'calm',
   },
   {
