@@ -110,7 +110,7 @@ export class Operator {
   replace(member: SimMember, asLearner: boolean): void {
     this.#enqueue(`replace ${member.number}`, async () => {
       if (!this.#waiting.delete(member)) {
-        if (member.isRetired || this.#isAnotherRotten(member)) return;
+        if (member.isRetired || this.#isNeeded(member)) return;
         if (member.node?.status().isLeader === true) this.counts.leadersReplaced++;
         await this.#takeOut(member);
       }
@@ -153,7 +153,9 @@ export class Operator {
     });
   }
 
-  #isAnotherRotten(member: SimMember): boolean {
+  /** A member that will never run again is of no use to anybody, whatever befalls the others. */
+  #isNeeded(member: SimMember): boolean {
+    if (member.isCondemned) return false;
     return this.#cluster.present.some((other) => other !== member && other.isRotten);
   }
 

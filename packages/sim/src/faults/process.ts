@@ -1,6 +1,7 @@
 /** Faults of processes and machines (P1 to P7), and a leader that does not know that it is none any more. */
 import type { ProcessFault } from '../plan/planned-fault.ts';
 import { cutLinks, touches } from './network.ts';
+import type { SimMember } from '../cluster/sim-member.ts';
 import { type Scene, startAgain, type Undo } from './scene.ts';
 
 /** Between the end of one attempt to start and the next, in a crash loop. */
@@ -23,10 +24,8 @@ export function beginProcessFault(scene: Scene, fault: ProcessFault): Undo {
       return () => startAgain(member);
     case 'crashAtDisk':
       member.disk.operationsToCrash = fault.operations;
-      return () => {
-        member.disk.operationsToCrash = undefined;
-        startAgain(member);
-      };
+      member.onCrash = undefined;
+      return () => withdrawCrash(member);
     case 'crashAt': {
       const { point, passes: left, losesPower } = fault;
       member.plannedCrash = { point, left, losesPower };
@@ -70,13 +69,20 @@ function beginCrashLoop(
     }
     cluster.world.schedule(LOOP_GAP_US, 'crash loop', again);
   };
+  member.onCrash = undefined;
   member.losePower();
   again();
   return () => {
     isOn = false;
-    member.disk.operationsToCrash = undefined;
-    startAgain(member);
+    withdrawCrash(member);
   };
+}
+
+/** The operation that was to be the last may be under way by now: who loses power in it is started again, too. */
+function withdrawCrash(member: SimMember): void {
+  member.disk.operationsToCrash = undefined;
+  member.onCrash = () => startAgain(member);
+  startAgain(member);
 }
 
 /** The others elect another leader; this one's clock does not tell it that it has not heard of them for long. */
