@@ -2,7 +2,7 @@ import { EtcdError } from '@etcd-ts/protocol';
 import { socketAddress } from './bootstrap/urls.ts';
 import type { NodePort } from './node-port.ts';
 import type { ResolvedOptions } from './options.ts';
-import { pause } from './services/turns.ts';
+import { pause } from './turns.ts';
 
 /** A publication that failed is tried again after so long, in milliseconds. */
 export const PUBLISH_RETRY_MS = 200;

@@ -10,7 +10,7 @@ import type { ResolvedOptions } from '../options.ts';
 import { SEND_STATE } from '../peers/peer-desk.ts';
 import type { Peer, PeerHandlers, PeerTransport } from '../peers/peer-transport.ts';
 import { ETCD_VERSION } from '../services/version.ts';
-import { pause } from '../services/turns.ts';
+import { pause } from '../turns.ts';
 import { type Database, fillDatabase, removeDatabases } from '../state/databases.ts';
 import { joinCluster } from './join.ts';
 import type { FetchedState, WantedState } from './recovery-parts.ts';

@@ -25,7 +25,7 @@ import { deferred } from '@etcd-ts/base';
 import type { Clock } from '../clock.ts';
 import { CallMetrics } from '../metrics/call-metrics.ts';
 import { abortError } from '../requests/abort.ts';
-import { nextTurn } from '../services/turns.ts';
+import { nextTurn } from '../turns.ts';
 import { ListenerContext } from './call-context.ts';
 import { InProcessStream } from './in-process-stream.ts';
 import { copyInPieces, largeAnswer } from './large-answer.ts';

@@ -8,7 +8,7 @@ import { assert, deferred, type MemberId } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { Message, SnapshotMessage } from '@etcd-ts/raft';
 import type { Clock } from '../clock.ts';
-import { pause } from '../services/turns.ts';
+import { pause } from '../turns.ts';
 import type {
   ClusterFacts,
   LocalPeer,

@@ -28,7 +28,7 @@ import type { Member, MemberContext } from '../membership/member.ts';
 import type { NodePort } from '../node-port.ts';
 import { headerAt } from './header.ts';
 import type { LeaderMethods } from './leader-methods.ts';
-import { pause } from './turns.ts';
+import { pause } from '../turns.ts';
 
 /** A peer counts as healthy after this long without a break (etcd HealthInterval). */
 const HEALTH_INTERVAL_MS = 5_000;

@@ -4,7 +4,7 @@ import type { HashKVResponse } from '@etcd-ts/protocol';
 import { storeError } from '../apply/store-error.ts';
 import type { NodePort } from '../node-port.ts';
 import { headerNow } from './header.ts';
-import { stepTurns } from './turns.ts';
+import { stepTurns } from '../turns.ts';
 
 /**
  * Hashes the history through a revision; 0 is the current one.

@@ -19,7 +19,7 @@ import { orThrow } from '../apply/store-error.ts';
 import type { NodePort } from '../node-port.ts';
 import { headerAt } from './header.ts';
 import type { LargeRanges } from './large-ranges.ts';
-import { nextTurn, stepTurns } from './turns.ts';
+import { nextTurn, stepTurns } from '../turns.ts';
 
 /** Entries handled in one step: less than a millisecond, also where each is read from the disk. */
 const STEP_ENTRIES = 64;

@@ -10,7 +10,7 @@ import { snapshotStore } from '@etcd-ts/mvcc';
 import { EtcdError, type ResponseSink, type SnapshotResponse } from '@etcd-ts/protocol';
 import type { NodePort } from '../node-port.ts';
 import type { Sha256Digest } from './sha256.ts';
-import { idleTurn } from './turns.ts';
+import { idleTurn } from '../turns.ts';
 import { storageVersion } from './version-monitor.ts';
 
 /** Bytes of a chunk (etcd snapshotSendBufferSize). */

@@ -1,6 +1,6 @@
 import type { SnapshotMeta } from '@etcd-ts/raft';
 import type { Clock } from '../clock.ts';
-import { nextTurn } from '../services/turns.ts';
+import { nextTurn } from '../turns.ts';
 
 /** The whole state as of one index, ready to be streamed. */
 export interface SnapshotSource {

@@ -20,7 +20,7 @@ import type { ReplicatedState } from '../apply/replicated-state.ts';
 import { type BackendStore, DamagedDatabaseError } from '../env.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
-import { idleTurn } from '../services/turns.ts';
+import { idleTurn } from '../turns.ts';
 import { inTurns, type SnapshotSource } from '../snapshot/snapshot-source.ts';
 
 /** A database that is open. */

@@ -9,7 +9,7 @@
  */
 import { checkpointStore, flushStore, type MvccStore } from '@etcd-ts/mvcc';
 import type { Clock, Timer } from '../clock.ts';
-import { nextTurn } from '../services/turns.ts';
+import { nextTurn } from '../turns.ts';
 
 /** What the flusher is made of. */
 export interface FlusherParts {

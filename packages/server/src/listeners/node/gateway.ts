@@ -12,7 +12,7 @@ import { WebSocketServer } from 'ws';
 import type { Clock } from '../../clock.ts';
 import { CallMetrics } from '../../metrics/call-metrics.ts';
 import { Deadlines } from '../../requests/deadlines.ts';
-import { nextTurn } from '../../services/turns.ts';
+import { nextTurn } from '../../turns.ts';
 import { AnswerBudget } from '../answer-budget.ts';
 import { ListenerContext } from '../call-context.ts';
 import { gatewayRoute } from '../gateway/gateway-routes.ts';

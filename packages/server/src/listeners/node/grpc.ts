@@ -10,7 +10,7 @@ import { CallDeadlines, EtcdError, type Handlers } from '@etcd-ts/protocol';
 import { Http2Connection, type Http2Stream, PingPolicy } from '@etcd-ts/protocol/http2';
 import type { Clock, Timer } from '../../clock.ts';
 import { CallMetrics } from '../../metrics/call-metrics.ts';
-import { nextTurn } from '../../services/turns.ts';
+import { nextTurn } from '../../turns.ts';
 import { AnswerBudget, type AnswerHolder } from '../answer-budget.ts';
 import { SignOfLife } from '../sign-of-life.ts';
 import type { GrpcCall } from '../grpc-call.ts';

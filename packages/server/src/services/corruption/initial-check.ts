@@ -5,7 +5,7 @@
 import { idToHex, memberId } from '@etcd-ts/base';
 import type { NodePort } from '../../node-port.ts';
 import { StartError } from '../../start-error.ts';
-import { pause } from '../turns.ts';
+import { pause } from '../../turns.ts';
 import { isOtherData } from './data-check.ts';
 import type { MemberHashes } from './member-hashes.ts';
 

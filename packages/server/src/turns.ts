@@ -1,5 +1,5 @@
 /** Work that gives way: promises over the clock's turns and timers. */
-import type { Clock } from '../clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Resolves in a later turn of the event loop, after the input that waits. */
 export function nextTurn(clock: Clock): Promise<void> {

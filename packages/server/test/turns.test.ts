@@ -1,8 +1,8 @@
 /** Long work gives way: it takes turns that nobody wants, and is not starved where there are none. */
 import { expect, test } from 'vitest';
-import type { Clock } from '../../src/clock.ts';
-import { idleTurn, stepTurns } from '../../src/services/turns.ts';
-import { ManualClock } from './manual-clock.ts';
+import type { Clock } from '../src/clock.ts';
+import { idleTurn, stepTurns } from '../src/turns.ts';
+import { ManualClock } from './services/manual-clock.ts';
 
 /** A loop whose turns take others as long as is said, the last of them for ever. */
 function loop(turnsMs: readonly number[]): Clock & { turns: number } {
