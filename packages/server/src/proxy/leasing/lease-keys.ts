@@ -7,6 +7,7 @@ import {
   Compare,
   CompareResult,
   CompareTarget,
+  RangeRequest,
   type RequestOp,
   type TxnRequest,
 } from '@etcd-ts/protocol';
@@ -111,21 +112,6 @@ export function withoutLease(key: Uint8Array): Compare {
 
 /** Reads keys, without their values where those are not needed. */
 export function rangeOp({ key, rangeEnd }: KeyRange, keysOnly: boolean): RequestOp {
-  return { request: { $case: 'requestRange', value: { ...EMPTY_RANGE, key, rangeEnd, keysOnly } } };
+  const value = RangeRequest.fromPartial({ key, rangeEnd, keysOnly });
+  return { request: { $case: 'requestRange', value } };
 }
-
-const EMPTY_RANGE = {
-  key: NONE,
-  rangeEnd: NONE,
-  limit: 0,
-  revision: 0,
-  sortOrder: 0,
-  sortTarget: 0,
-  serializable: false,
-  keysOnly: false,
-  countOnly: false,
-  minModRevision: 0,
-  maxModRevision: 0,
-  minCreateRevision: 0,
-  maxCreateRevision: 0,
-} as const;
