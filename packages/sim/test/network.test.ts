@@ -77,6 +77,29 @@ describe('the network in stream mode', () => {
     expect(got).toEqual([3]);
   });
 
+  it('is as narrow as the narrowest of its faults, and as wide as before when all are over', () => {
+    const { world, network, send, finish } = setUp(1);
+    const takenUs = (): number => {
+      const beganUs = world.nowUs;
+      send(1);
+      finish();
+      return world.nowUs - beganUs;
+    };
+    const wideUs = takenUs();
+    const widen = [network.narrow(10), network.narrow(1_000)];
+    expect(takenUs()).toBeGreaterThan(1_000_000); // 10 bytes at 10 bytes a second
+    widen[0]?.();
+    const narrowUs = takenUs();
+    expect(narrowUs).toBeGreaterThan(10_000);
+    expect(narrowUs).toBeLessThan(1_000_000);
+    widen[1]?.();
+    expect(takenUs()).toBeLessThan(10_000);
+    expect(wideUs).toBeLessThan(10_000);
+    network.narrow(10);
+    network.heal();
+    expect(takenUs()).toBeLessThan(10_000);
+  });
+
   it('holds back what a clog finds, and loses nothing', () => {
     const { world, network, got, send, finish } = setUp(1);
     network.clog('a', 'b');

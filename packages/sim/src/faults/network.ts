@@ -42,13 +42,8 @@ export function beginNetworkFault(scene: Scene, fault: NetworkFault): Undo {
       return onLinks(scene, fault.target, (a, b, isOn) =>
         network.drop(a, b, isOn ? fault.chance : 0),
       );
-    case 'narrow': {
-      const { bytesPerSecond } = network.weather;
-      network.weather = { ...network.weather, bytesPerSecond: fault.bytesPerSecond };
-      return () => {
-        network.weather = { ...network.weather, bytesPerSecond };
-      };
-    }
+    case 'narrow':
+      return network.narrow(fault.bytesPerSecond);
     case 'cutClient':
       return cutClient(scene, `client-${fault.client}`);
     case 'reset':

@@ -107,6 +107,9 @@ export class Network {
   /** By sender, then by receiver. */
   readonly #links = new Map<string, Map<string, Link>>();
   readonly #endpoints = new Map<string, Endpoint>();
+  /** Widths of links, of which the narrowest counts, in bytes a second. */
+  #narrowings: readonly { readonly bytesPerSecond: number }[] = [];
+  #narrowestBytesPerSecond = Infinity;
   weather: NetworkWeather;
   /** Parcels carried, lost and come twice, for coverage. */
   readonly counts: { delivered: number; lost: number; repeated: number } = {
@@ -186,8 +189,22 @@ export class Network {
     this.#link(from, to).lossChance = chance;
   }
 
+  /** Makes every link as narrow as that, until what it gives is called. Of several the narrowest counts. */
+  narrow(bytesPerSecond: number): () => void {
+    const narrowing = { bytesPerSecond };
+    this.#setNarrowings([...this.#narrowings, narrowing]);
+    return () => this.#setNarrowings(this.#narrowings.filter((each) => each !== narrowing));
+  }
+
+  #setNarrowings(narrowings: readonly { readonly bytesPerSecond: number }[]): void {
+    this.#narrowings = narrowings;
+    const widths = narrowings.map(({ bytesPerSecond }) => bytesPerSecond);
+    this.#narrowestBytesPerSecond = Math.min(Infinity, ...widths);
+  }
+
   /** Undoes every fault of every link. */
   heal(): void {
+    this.#setNarrowings([]);
     for (const links of this.#links.values()) {
       for (const link of links.values()) {
         if (link.cuts > 0) link.openSinceUs = this.#world.nowUs;
@@ -255,7 +272,8 @@ export class Network {
 
   #arrivalDelayUs(parcel: Parcel, link: Link): number {
     const { minDelayUs, meanExtraDelayUs, bytesPerSecond } = this.weather;
-    const transferUs = Math.floor((parcel.sizeBytes * 1_000_000) / bytesPerSecond);
+    const widthBytesPerSecond = Math.min(bytesPerSecond, this.#narrowestBytesPerSecond);
+    const transferUs = Math.floor((parcel.sizeBytes * 1_000_000) / widthBytesPerSecond);
     const isLong = link.tailMeanUs > 0 && link.random.chance(TAIL_CHANCE);
     const delayUs =
       minDelayUs +
