@@ -4,12 +4,8 @@
  * after the other.
  */
 import { type KeyValue, RangeResponse, type ResponseOp, TxnResponse } from '@etcd-ts/protocol';
+import { kvPieces } from '../kv-pieces.ts';
 import { messageToJson } from './gateway/to-json.ts';
-
-/** Most keys in a piece. */
-export const PIECE_KEYS = 1_000;
-/** Bytes of keys and values after which a piece ends. */
-export const PIECE_BYTES: number = 1 << 20;
 
 /** Keys up to which an answer is encoded in one go, unless it is large in bytes. */
 export const LARGE_ANSWER_KEYS = 5_000;
@@ -102,14 +98,7 @@ function rangeOf({ response }: ResponseOp): RangeResponse | undefined {
 
 /** The keys of a range in messages of their own. */
 function* partsOf(kvs: readonly KeyValue[]): Generator<RangeResponse> {
-  for (let at = 0; at < kvs.length;) {
-    const start = at;
-    for (let bytes = 0; at < kvs.length && at < start + PIECE_KEYS; at++) {
-      if (bytes >= PIECE_BYTES) break;
-      bytes += (kvs[at]?.key.length ?? 0) + (kvs[at]?.value.length ?? 0);
-    }
-    yield { header: undefined, kvs: kvs.slice(start, at), more: false, count: 0 };
-  }
+  for (const part of kvPieces(kvs)) yield { header: undefined, kvs: part, more: false, count: 0 };
 }
 
 async function rangePieces(response: RangeResponse, turn: Turn): Promise<Uint8Array[]> {

@@ -16,6 +16,7 @@ import {
 } from '@etcd-ts/protocol';
 import { rangeResponse, txnResponse } from '../apply/responses.ts';
 import { orThrow } from '../apply/store-error.ts';
+import { kvPieces, PIECE_BYTES, PIECE_KEYS } from '../kv-pieces.ts';
 import type { NodePort } from '../node-port.ts';
 import { headerAt } from './header.ts';
 import type { LargeRanges } from './large-ranges.ts';
@@ -27,10 +28,6 @@ const STEP_ENTRIES = 64;
 const STEP_BYTES = 64 << 10;
 /** Steps after which a read counts as large: some 2,000 entries, or 2 MiB. */
 const LARGE_READ_STEPS = 32;
-/** Most entries of a stream's message. */
-const MESSAGE_ENTRIES = 1_000;
-/** Most bytes of it, but for a single larger entry. */
-const MESSAGE_BYTES = 1 << 20;
 /** Keys in the first message of a stream, so that the reader has something early (etcd 3.7). */
 const FIRST_CHUNK_ENTRIES = 10;
 /** RangeRequest.sortTarget and sortOrder. */
@@ -127,20 +124,17 @@ export async function streamRange(
   if (!isPassedOn(request)) {
     const whole = await readRange(node, request, { large: target.large, context: target });
     const { kvs, more, count } = whole;
-    for (let at = 0; ;) {
-      const end = messageEnd(kvs, at);
-      const part = kvs.slice(at, end);
-      if (end >= kvs.length) {
-        const header = { ...full, revision: whole.header?.revision ?? 0 };
-        target.responses.send({ rangeResponse: { header, kvs: part, more, count } });
-        return;
-      }
-      if (!(await sendPart(node, part, target))) return;
-      at = end;
+    let part: KeyValue[] = [];
+    for (const next of kvPieces(kvs)) {
+      if (part.length > 0 && !(await sendPart(node, part, target))) return;
+      part = next;
     }
+    const header = { ...full, revision: whole.header?.revision ?? 0 };
+    target.responses.send({ rangeResponse: { header, kvs: part, more, count } });
+    return;
   }
   const plan = orThrow(() => node.state.store.rangePlan(request));
-  const bytesMax = Math.min(MESSAGE_BYTES, node.limits.maxRequestBytes);
+  const bytesMax = Math.min(PIECE_BYTES, node.limits.maxRequestBytes);
   try {
     let part = orThrow(() => plan.next(FIRST_CHUNK_ENTRIES, bytesMax)) ?? [];
     for (;;) {
@@ -159,16 +153,6 @@ export async function streamRange(
   }
 }
 
-/** Where the message that begins with this entry ends. */
-function messageEnd(kvs: readonly KeyValue[], start: number): number {
-  let at = start;
-  for (let bytes = 0; at < kvs.length && at < start + MESSAGE_ENTRIES; at++) {
-    if (bytes >= MESSAGE_BYTES) break;
-    bytes += (kvs[at]?.key.length ?? 0) + (kvs[at]?.value.length ?? 0);
-  }
-  return at;
-}
-
 /** The entries of a plan's next message, read in steps; undefined at the end. */
 async function nextPart(
   node: NodePort,
@@ -177,7 +161,7 @@ async function nextPart(
 ): Promise<KeyValue[] | undefined> {
   const afterStep = stepTurns(node.clock);
   const part: KeyValue[] = [];
-  for (let bytes = 0; part.length < MESSAGE_ENTRIES && bytes < bytesMax;) {
+  for (let bytes = 0; part.length < PIECE_KEYS && bytes < bytesMax;) {
     const slice = orThrow(() => plan.next(STEP_ENTRIES, Math.min(STEP_BYTES, bytesMax - bytes)));
     if (slice === undefined) return part.length === 0 ? undefined : part;
     for (const kv of slice) {

@@ -10,9 +10,8 @@ import {
   LARGE_ANSWER_KEYS,
   type LargeAnswer,
   largeAnswer,
-  PIECE_BYTES,
-  PIECE_KEYS,
 } from '../../src/listeners/large-answer.ts';
+import { PIECE_BYTES, PIECE_KEYS } from '../../src/kv-pieces.ts';
 
 const RANGE = 'etcdserverpb.KV/Range';
 const TXN = 'etcdserverpb.KV/Txn';
