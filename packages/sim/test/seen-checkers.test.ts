@@ -5,10 +5,11 @@ import { checkAttachments } from '../src/checkers/attachment.ts';
 import { checkDisappearance, type SeenEvidence } from '../src/checkers/disappearance.ts';
 import type { LeaseEnding } from '../src/checkers/lease.ts';
 import { CLOSING_CLIENT, EVERYTHING } from '../src/history/closing.ts';
-import type { Operation, OperationOutcome, OperationRequest } from '../src/history/operation.ts';
+import type { Operation } from '../src/history/operation.ts';
 import type { WatchRecord } from '../src/history/watch-record.ts';
 import { EtcdModel } from '../src/model/etcd-model.ts';
 import { put, range } from './fixtures/history-maker.ts';
+import { operation } from './fixtures/operation.ts';
 
 const kv = (key: string, modRevision: number, lease = 0n): KeyValue => ({
   key: utf8(key),
@@ -17,23 +18,6 @@ const kv = (key: string, modRevision: number, lease = 0n): KeyValue => ({
   modRevision,
   version: 1,
   lease,
-});
-const operation = (
-  at: number,
-  request: OperationRequest,
-  outcome: OperationOutcome | 'unknown',
-  client = 1,
-): Operation => ({
-  id: at,
-  client,
-  member: 1,
-  connection: 1,
-  request,
-  invokedAt: at,
-  returnedAt: outcome === 'unknown' ? Infinity : at + 0.5,
-  invokedUs: at,
-  returnedUs: at,
-  outcome: outcome === 'unknown' ? { kind: 'unknown', code: 'TIMEOUT' } : outcome,
 });
 const read = (at: number, kvs: KeyValue[], revision: number): Operation =>
   operation(

@@ -6,11 +6,12 @@ import { checkCaches } from '../src/checkers/cache.ts';
 import { Graph } from '../src/checkers/graph.ts';
 import { checkLists } from '../src/checkers/list.ts';
 import { checkSet } from '../src/checkers/set.ts';
-import type { Operation, OperationOutcome, OperationRequest } from '../src/history/operation.ts';
+import type { Operation, OperationRequest } from '../src/history/operation.ts';
 import { EtcdModel } from '../src/model/etcd-model.ts';
 import { compareCreate, putOp, rangeOp } from '../src/workload/txn-parts.ts';
 import { rangeRequest } from '../src/workload/wire.ts';
 import { put } from './fixtures/history-maker.ts';
+import { operation } from './fixtures/operation.ts';
 
 const kv = (key: string, value: string, version = 1): KeyValue => ({
   key: utf8(key),
@@ -19,22 +20,6 @@ const kv = (key: string, value: string, version = 1): KeyValue => ({
   modRevision: 2,
   version,
   lease: 0n,
-});
-const operation = (
-  at: number,
-  request: OperationRequest,
-  outcome: OperationOutcome | 'unknown',
-): Operation => ({
-  id: at,
-  client: 1,
-  member: 1,
-  connection: 1,
-  request,
-  invokedAt: at,
-  returnedAt: outcome === 'unknown' ? Infinity : at + 0.5,
-  invokedUs: at,
-  returnedUs: at,
-  outcome: outcome === 'unknown' ? { kind: 'unknown', code: 'TIMEOUT' } : outcome,
 });
 const readAll = (at: number, prefix: string, end: string, kvs: KeyValue[]): Operation =>
   operation(
