@@ -166,6 +166,8 @@ export type {
   StreamHandler,
   UnaryHandler,
 } from './services.ts';
+export { untilAborted } from './until-aborted.ts';
+export { type HandlerWrappers, wrapHandlers } from './wrap-handlers.ts';
 export type {
   MethodName,
   RequestOf,

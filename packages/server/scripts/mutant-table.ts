@@ -221,7 +221,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...mutants(
     'services/watch/watch.ts',
     WATCH,
-    ['half-closing ends the stream', '        await ended(context.signal);\n', ''],
+    ['half-closing ends the stream', '        await untilAborted(context.signal);\n', ''],
     ['the watchers of an ended stream stay', '        stream.close();\n', ''],
   ),
   ...mutants(

@@ -2,6 +2,7 @@ import { assert, deferred } from '@etcd-ts/base';
 import { EtcdError } from '../errors.ts';
 import type { StreamCall } from '../channel.ts';
 import type { CallContext, StreamHandler } from '../services.ts';
+import { untilAborted } from '../until-aborted.ts';
 import type { ChannelClaim } from './channel-suite.ts';
 import { claim, errorOf, same } from './claim.ts';
 
@@ -33,21 +34,13 @@ async function read(call: StreamCall<Id, Answer>, count = Infinity): Promise<big
   return ids;
 }
 
-function ended(context: CallContext): Promise<void> {
-  const { signal } = context;
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
 /** A stream that answers with what `serve` sends and then waits until it is over. */
 function open(): { readonly opened: Promise<CallContext>; readonly handler: Echo } {
   const opened = deferred<CallContext>();
   const handler: Echo = async (_requests, context, responses) => {
     opened.resolve(context);
     responses.send({ ID: 1n, TTL: 1 });
-    await ended(context);
+    await untilAborted(context.signal);
   };
   return { opened: opened.promise, handler };
 }
@@ -164,7 +157,7 @@ function endings(): ChannelClaim[] {
       () => ({ [KEEP_ALIVE]: left.handler }),
       async ({ channel }) => {
         same((await read(channel.stream(KEEP_ALIVE), 1)).join(), '1', 'ids');
-        await ended(await left.opened);
+        await untilAborted((await left.opened).signal);
       },
     ),
     claim(
@@ -175,7 +168,7 @@ function endings(): ChannelClaim[] {
         const context = await cancelled.opened;
         call.cancel();
         same((await errorOf(read(call))).code, 'CANCELED', 'code');
-        await ended(context);
+        await untilAborted(context.signal);
         assert(!call.send({ ID: 1n }), 'a cancelled call takes no more requests');
         await call.drained();
         call.cancel();
@@ -190,7 +183,7 @@ function endings(): ChannelClaim[] {
         const context = await signalled.opened;
         controller.abort();
         same((await errorOf(read(call))).code, 'CANCELED', 'code');
-        await ended(context);
+        await untilAborted(context.signal);
       },
     ),
   ];

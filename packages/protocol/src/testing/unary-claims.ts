@@ -1,6 +1,7 @@
 import { assert, deferred, utf8 } from '@etcd-ts/base';
 import { EtcdError } from '../errors.ts';
 import type { CallContext } from '../services.ts';
+import { untilAborted } from '../until-aborted.ts';
 import type { ChannelClaim } from './channel-suite.ts';
 import { claim, errorOf, put, same } from './claim.ts';
 
@@ -25,14 +26,6 @@ function waiting(): {
       return new Promise(() => undefined);
     },
   };
-}
-
-/** Resolves when the signal is aborted. */
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 /** Claims about calls with one response. */
@@ -155,7 +148,7 @@ function cancellation(): ChannelClaim[] {
         const error = await call;
         same(error.code, 'CANCELED', 'code');
         same(error.mayHaveApplied, true, 'mayHaveApplied');
-        await aborted(signal);
+        await untilAborted(signal);
       },
     ),
     claim(
@@ -181,7 +174,7 @@ function cancellation(): ChannelClaim[] {
         if (context === undefined) return;
         assert((context.timeoutMs ?? 0) > 0, () => `timeoutMs was ${context.timeoutMs}`);
         same(error.mayHaveApplied, true, 'mayHaveApplied');
-        await aborted(context.signal);
+        await untilAborted(context.signal);
       },
     ),
     claim(
@@ -192,7 +185,7 @@ function cancellation(): ChannelClaim[] {
         const { signal } = await closing.called;
         await channel.close();
         same((await call).code, 'CANCELED', 'code of the call under way');
-        await aborted(signal);
+        await untilAborted(signal);
         same((await errorOf(channel.unary(PUT, put('')))).code, 'CANCELED', 'code of a later call');
         await channel.close();
       },

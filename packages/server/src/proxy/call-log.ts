@@ -14,6 +14,7 @@ import {
   RPC_TABLE,
   type StreamHandler,
   type UnaryHandler,
+  wrapHandlers,
 } from '@etcd-ts/protocol';
 import { messageToJson } from '../listeners/gateway/to-json.ts';
 import type { LogFields, Logger } from '../logger.ts';
@@ -27,15 +28,11 @@ const WITHHELD = '<withheld>';
 
 /** The same handlers, which tell the log what they are asked and what they answer. */
 export function logged(handlers: Handlers, log: Logger): Handlers {
-  const all = Object.entries(handlers).map(([name, handler]) => {
-    const rpc = RPC_TABLE[name as MethodName] as Rpc<MethodName>;
-    const wrapped =
-      rpc.kind === 'unary'
-        ? loggedUnary(rpc, handler as UnaryHandler<unknown, unknown>, log)
-        : loggedStream(rpc, handler as unknown as StreamHandler<unknown, unknown>, log);
-    return [name, wrapped];
+  const rpcOf = (method: MethodName): Rpc<MethodName> => RPC_TABLE[method] as Rpc<MethodName>;
+  return wrapHandlers(handlers, {
+    unary: (handler, method) => loggedUnary(rpcOf(method), handler, log),
+    stream: (handler, method) => loggedStream(rpcOf(method), handler, log),
   });
-  return Object.fromEntries(all) as Handlers;
 }
 
 function loggedUnary(

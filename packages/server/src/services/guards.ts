@@ -16,6 +16,7 @@ import {
   RPC_TABLE,
   type StreamHandler,
   type UnaryHandler,
+  wrapHandlers,
 } from '@etcd-ts/protocol';
 import type { NodePort } from '../node-port.ts';
 import { demand, type Identity } from './auth/identity.ts';
@@ -23,16 +24,10 @@ import { requiresLeader, whileLed } from './require-leader.ts';
 
 /** The handlers, each behind the guards. */
 export function guarded(node: NodePort, identity: Identity, handlers: Handlers): Handlers {
-  // The table's kinds and the handlers' types come from the same RpcTypes, which `Object.entries` forgets.
-  const entries = Object.entries(handlers) as [MethodName, unknown][];
-  return Object.fromEntries(
-    entries.map(([method, handler]) => [
-      method,
-      RPC_TABLE[method].kind === 'unary'
-        ? guardedUnary({ node, identity, method }, handler as UnaryHandler<unknown, unknown>)
-        : guardedStream({ node, identity, method }, handler as StreamHandler<unknown, unknown>),
-    ]),
-  );
+  return wrapHandlers(handlers, {
+    unary: (handler, method) => guardedUnary({ node, identity, method }, handler),
+    stream: (handler, method) => guardedStream({ node, identity, method }, handler),
+  });
 }
 
 function guardedUnary(

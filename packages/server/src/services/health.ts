@@ -1,5 +1,10 @@
 /** The gRPC health service (grpc.health.v1): the whole server is the one service that has a name, the empty one. */
-import { EtcdError, type Handlers, type HealthCheckResponse } from '@etcd-ts/protocol';
+import {
+  EtcdError,
+  type Handlers,
+  type HealthCheckResponse,
+  untilAborted,
+} from '@etcd-ts/protocol';
 import type { ServingState } from './serving-state.ts';
 
 const SERVING = 1;
@@ -25,10 +30,7 @@ export function healthHandlers(serving: ServingState): Handlers {
         const stop = serving.onChange(() => {
           if (service === SERVER) responses.send(statusOf(service));
         });
-        await new Promise<void>((resolve) => {
-          if (signal.aborted) resolve();
-          else signal.addEventListener('abort', () => resolve(), { once: true });
-        });
+        await untilAborted(signal);
         stop();
       }
     },

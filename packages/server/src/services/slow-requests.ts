@@ -1,20 +1,11 @@
 /** Says in the log which answers took long, in etcd's words (server/etcdserver/api/v3rpc/interceptor.go, txn/util.go). */
-import { type Handlers, type MethodName, RPC_TABLE, type UnaryHandler } from '@etcd-ts/protocol';
+import { type Handlers, type MethodName, type UnaryHandler, wrapHandlers } from '@etcd-ts/protocol';
 import { formatDuration } from '../go-values.ts';
 import type { NodePort } from '../node-port.ts';
 
 /** The handlers; unary ones are timed, streams are not. */
 export function watchedForSlowness(node: NodePort, handlers: Handlers): Handlers {
-  // The table's kinds and the handlers' types come from the same RpcTypes, which `Object.entries` forgets.
-  const entries = Object.entries(handlers) as [MethodName, unknown][];
-  return Object.fromEntries(
-    entries.map(([method, handler]) => [
-      method,
-      RPC_TABLE[method].kind === 'unary'
-        ? timed(node, method, handler as UnaryHandler<unknown, unknown>)
-        : handler,
-    ]),
-  );
+  return wrapHandlers(handlers, { unary: (handler, method) => timed(node, method, handler) });
 }
 
 function timed(

@@ -4,6 +4,7 @@ import {
   EtcdError,
   type Handlers,
   rpcErrorText,
+  untilAborted,
   type WatchCreateRequest,
 } from '@etcd-ts/protocol';
 import { demand, type Identity } from '../auth/identity.ts';
@@ -25,7 +26,7 @@ export function watchHandlers(node: NodePort, catchUp: CatchUp, identity: Identi
       const stream = new WatchStream({ node, catchUp, responses, refusal });
       try {
         for await (const request of requests) await stream.handle(request);
-        await ended(context.signal);
+        await untilAborted(context.signal);
       } finally {
         stream.close();
       }
@@ -50,11 +51,4 @@ async function refused(
   } catch (error) {
     return rpcErrorText(EtcdError.from(error));
   }
-}
-
-function ended(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

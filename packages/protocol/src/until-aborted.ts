@@ -1,0 +1,9 @@
+/** Waiting for the end of a call. */
+
+/** Resolves when the signal is aborted; at once when it is. Never rejects. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
