@@ -12,6 +12,7 @@ import {
   type Handlers,
   type MethodName,
   RPC_TABLE,
+  untilAborted,
 } from '@etcd-ts/protocol';
 import { deferred } from '@etcd-ts/base';
 import type { Clock } from '../clock.ts';
@@ -109,9 +110,8 @@ export class ProxyHandlers {
   /** Answers in the order of the requests; the stream ends when the client's side does. */
   #keepAlive: HandlerOf<typeof KEEP_ALIVE> = (requests, context, responses) =>
     this.#renewals.lend(context, async (renewals) => {
-      const gone = aborted(context.signal);
       for await (const { ID } of requests) {
-        const response = await Promise.race([renewals.renew(ID), gone]);
+        const response = await unlessAborted(context.signal, renewals.renew(ID));
         if (response === undefined) return;
         if (!responses.send(response)) await responses.drained();
       }
@@ -126,17 +126,22 @@ export class ProxyHandlers {
       const stream = new ProxyWatchStream({ coalescer, namespace, responses, fail });
       stream.serve(requests).catch(fail);
       try {
-        await Promise.race([failed.promise, aborted(context.signal)]);
+        await Promise.race([failed.promise, untilAborted(context.signal)]);
       } finally {
         stream.close();
       }
     });
 }
 
-/** Resolves when the caller is gone. */
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
+/** What the work gives; undefined when the caller is gone before. Leaves nothing behind at the signal. */
+async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  const gone = deferred<undefined>();
+  const onAbort = (): void => gone.resolve(undefined);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, gone.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
