@@ -10,6 +10,7 @@ import {
   AlarmType,
   EtcdError,
   type Member,
+  type MemberListResponse,
   type RequestOf,
   type ResponseOf,
   type UnaryMethodName,
@@ -215,18 +216,33 @@ export class Operator {
   ): Promise<void> {
     for (;;) {
       await this.#takeOutCondemned();
-      const list = await this.#call(member, 'etcdserverpb.Cluster/MemberList', {
-        linearizable: true,
-      });
+      const list = await this.#list(member, true);
       if (list !== undefined) {
-        const listed = list.members.find((each) => each.peerURLs.includes(member.peerUrl));
+        const listed = find(list, member);
         if (isDone(listed)) return;
         const [method, request] = ask(listed);
-        // An answer is as good as a look; a lone member that takes in a second cannot even be looked at without it.
+        // An answer is as good as a look.
         if ((await this.#call(member, method, request)) !== undefined) return;
-      }
+      } else if (await this.#isLetInByALoneMember(member, isDone)) return;
       await this.#sleep();
     }
+  }
+
+  /**
+   * A lone member that takes in a second is not served any more until that one runs: whoever has not heard its answer can
+   * only look at its own list. What that one has is there for good, while what it lacks may lag behind.
+   */
+  async #isLetInByALoneMember(
+    member: SimMember,
+    isDone: (listed: Member | undefined) => boolean,
+  ): Promise<boolean> {
+    const list = await this.#list(member, false);
+    const listed = list === undefined ? undefined : find(list, member);
+    return list?.members.length === 2 && listed !== undefined && isDone(listed);
+  }
+
+  #list(about: SimMember, linearizable: boolean): Promise<MemberListResponse | undefined> {
+    return this.#call(about, 'etcdserverpb.Cluster/MemberList', { linearizable });
   }
 
   /** Asks some member other than the one that it is about; undefined when that fails, for whatever reason. */
@@ -251,6 +267,10 @@ export class Operator {
       this.#cluster.clientProcess('operator').schedule(RETRY_MS * 1000, 'sleep', resolve);
     });
   }
+}
+
+function find(list: MemberListResponse, member: SimMember): Member | undefined {
+  return list.members.find((each) => each.peerURLs.includes(member.peerUrl));
 }
 
 /** What another member, or a later time, would say as well. */
