@@ -5,9 +5,11 @@
  * What always holds
  * - Whatever the cluster says of a watcher reaches its receivers in the turn in which it was read, in order.
  * - A stream that is opened, for whatever reason, has every watcher that the one before had.
+ * - The cluster answers creates in their order, so a refusal, which has no id, is for the oldest without an answer.
  */
 import {
   EtcdError,
+  rpcErrorText,
   Status,
   type WatchCreateRequest,
   WatchRequest,
@@ -17,12 +19,13 @@ import { toLatin1 } from '@etcd-ts/base';
 import type { Clock, Timer } from '../clock.ts';
 import type { OpenStream } from './upstream.ts';
 import { type Receiver, WatchBroadcast } from './watch-broadcast.ts';
+import { type Made, WatchProgress } from './watch-progress.ts';
 
 /** Pause before a stream that broke is opened again, in milliseconds. */
 export const WATCH_RETRY_MS = 100;
 
-/** Watchers of the whole stream, in progress answers. */
-const ALL_WATCHERS = -1n;
+/** The id of answers that are about the whole stream, and of refusals. */
+const NO_WATCHER = -1n;
 
 type Opened = OpenStream<'etcdserverpb.Watch/Watch'>;
 type Header = WatchResponse['header'];
@@ -38,17 +41,27 @@ export interface CoalescerParts {
 
 /** A watcher of the cluster. */
 interface Upstream {
+  readonly id: bigint;
   readonly broadcast: WatchBroadcast;
   readonly range: string;
   /** The cluster has made it, on this stream or on one before. */
   isMade: boolean;
+  /** How it was made on this stream; undefined: not yet. */
+  made: Made | undefined;
 }
 
 /** Watches that share a stream. */
 export class WatchCoalescer {
   readonly #parts: CoalescerParts;
   readonly #byId = new Map<bigint, Upstream>();
-  readonly #progress = new Set<(header: Header) => void>();
+  readonly #byRange = new Map<string, Set<Upstream>>();
+  /** The range of each receiver that is served or waits. */
+  readonly #rangeOf = new Map<Receiver, string>();
+  /** Who waits to hear how far all watchers are. */
+  readonly #waiting = new Set<(header: Header) => void>();
+  /** Creates that the stream has not answered yet, oldest first. */
+  #creating: bigint[] = [];
+  #progress = new WatchProgress();
   #opened: Opened | undefined;
   #retry: Timer | undefined;
   #lastId = 0n;
@@ -72,33 +85,44 @@ export class WatchCoalescer {
   /** Serves a receiver what its request asks for, until it leaves or is told that it ended. */
   join(request: WatchCreateRequest, receiver: Receiver): void {
     const range = rangeOf(request);
-    const fitting = [...this.#byId.values()].find(
-      (each) => each.range === range && each.broadcast.fits(request.startRevision),
-    );
-    if (fitting !== undefined) {
-      receiver.toldRevision = Math.max(fitting.broadcast.revision, request.startRevision - 1);
-      return receiver.made(fitting.broadcast.join(receiver));
+    this.#rangeOf.set(receiver, range);
+    for (const { broadcast } of this.#ofRange(range)) {
+      if (!broadcast.fits(request.startRevision)) continue;
+      receiver.toldRevision = Math.max(broadcast.revision, request.startRevision - 1);
+      return receiver.made(broadcast.join(receiver));
     }
     const broadcast = new WatchBroadcast({ ...request, fragment: false });
     broadcast.receivers.add(receiver);
     this.#lastId += 1n;
-    const upstream: Upstream = { broadcast, range, isMade: false };
-    this.#byId.set(this.#lastId, upstream);
+    const upstream = { id: this.#lastId, broadcast, range, isMade: false, made: undefined };
+    this.#add(upstream);
     if (this.#opened === undefined) this.#open();
-    else this.#create(this.#opened, this.#lastId, upstream);
+    else this.#create(this.#opened, upstream);
   }
 
   /** Serves a receiver no more, whether it was made or not. Harmless when repeated. */
   leave(receiver: Receiver): void {
-    for (const [id, { broadcast }] of this.#byId) {
-      if (broadcast.receivers.delete(receiver) && broadcast.receivers.size === 0) this.#drop(id);
+    const range = this.#rangeOf.get(receiver);
+    if (range === undefined) return;
+    this.#rangeOf.delete(receiver);
+    for (const upstream of this.#ofRange(range)) {
+      const { receivers } = upstream.broadcast;
+      if (receivers.delete(receiver) && receivers.size === 0) this.#drop(upstream);
     }
   }
 
-  /** Asks how far all watchers are; answered once they are all up to date, or never. */
+  /**
+   * Asks how far all watchers are; answered once they are all up to date, or never. Whoever asks again before that is
+   * answered once.
+   */
   requestProgress(onAnswer: (header: Header) => void): void {
-    this.#progress.add(onAnswer);
+    this.#waiting.add(onAnswer);
     this.#askProgress();
+  }
+
+  /** Does not want to hear of it any more. */
+  forgetProgress(onAnswer: (header: Header) => void): void {
+    this.#waiting.delete(onAnswer);
   }
 
   close(): void {
@@ -107,27 +131,51 @@ export class WatchCoalescer {
     this.#opened?.call.cancel();
   }
 
+  #ofRange(range: string): Iterable<Upstream> {
+    return this.#byRange.get(range) ?? [];
+  }
+
+  #add(upstream: Upstream): void {
+    this.#byId.set(upstream.id, upstream);
+    const sameRange = this.#byRange.get(upstream.range) ?? new Set();
+    this.#byRange.set(upstream.range, sameRange.add(upstream));
+  }
+
+  #remove(upstream: Upstream): void {
+    this.#byId.delete(upstream.id);
+    const sameRange = this.#byRange.get(upstream.range);
+    sameRange?.delete(upstream);
+    if (sameRange?.size === 0) this.#byRange.delete(upstream.range);
+  }
+
   #open(): void {
     if (this.#isClosed) return;
     this.#retry?.cancel();
     const opened = this.#parts.open();
     this.#opened = opened;
+    this.#creating = [];
+    this.#progress = new WatchProgress();
     void this.#read(opened);
-    for (const [id, upstream] of this.#byId) this.#create(opened, id, upstream);
-    if (this.#progress.size > 0) this.#askProgress();
+    for (const upstream of this.#byId.values()) this.#create(opened, upstream);
+    if (this.#waiting.size > 0) this.#askProgress();
   }
 
   /** Makes a watcher of the cluster, behind what it has passed on. */
-  #create({ call }: Opened, id: bigint, { broadcast, isMade }: Upstream): void {
-    const { request } = broadcast;
-    const startRevision = isMade ? broadcast.revision + 1 : request.startRevision;
+  #create({ call }: Opened, upstream: Upstream): void {
+    const { id, isMade } = upstream;
+    const { request, revision } = upstream.broadcast;
+    upstream.made = undefined;
+    this.#creating.push(id);
+    const startRevision = isMade ? revision + 1 : request.startRevision;
     const value = { ...request, watchId: id, startRevision };
     call.send(WatchRequest.fromPartial({ requestUnion: { $case: 'createRequest', value } }));
   }
 
   #askProgress(): void {
+    if (this.#opened === undefined) return;
+    this.#progress.asks();
     const requestUnion = { $case: 'progressRequest', value: {} } as const;
-    this.#opened?.call.send(WatchRequest.fromPartial({ requestUnion }));
+    this.#opened.call.send(WatchRequest.fromPartial({ requestUnion }));
   }
 
   async #read(opened: Opened): Promise<void> {
@@ -148,66 +196,79 @@ export class WatchCoalescer {
 
   /** The cluster will not serve these callers: every watcher ends with its words. */
   #endAll(failure: EtcdError): void {
-    const cancelReason = `rpc error: code = ${failure.status} desc = ${failure.message}`;
-    for (const id of this.#byId.keys()) {
-      this.#end(id, WatchResponse.fromPartial({ watchId: id, canceled: true, cancelReason }));
+    const cancelReason = rpcErrorText(failure);
+    for (const upstream of this.#byId.values()) {
+      const { id: watchId } = upstream;
+      this.#end(upstream, WatchResponse.fromPartial({ watchId, canceled: true, cancelReason }));
     }
   }
 
   #take(response: WatchResponse): void {
     const { canceled, created, events, header, watchId } = response;
-    if (watchId === ALL_WATCHERS) return this.#progressed(header);
-    const upstream = this.#byId.get(watchId);
+    const oldest = created ? this.#creating.shift() : undefined;
+    if (watchId === NO_WATCHER && !canceled) return this.#progressed(header);
+    const upstream = this.#byId.get(watchId === NO_WATCHER ? (oldest ?? watchId) : watchId);
     if (upstream === undefined) return;
+    if (canceled) return this.#end(upstream, response);
+    if (created) return this.#made(upstream, header);
     const { broadcast } = upstream;
-    if (canceled) return this.#end(watchId, response);
-    if (created) {
-      if (!upstream.isMade) {
-        upstream.isMade = true;
-        broadcast.made(header);
-      }
-      // Nothing else tells when a watcher of the past has come to the present.
-      if (!broadcast.isLive) this.#askProgress();
-      return;
-    }
     const others = broadcast.receivers.size - 1;
     if (others > 0) this.#parts.onShared(others * events.length);
     broadcast.take(response);
-    this.#merge(watchId, upstream);
+    this.#merge(upstream);
+  }
+
+  #made(upstream: Upstream, header: Header): void {
+    const { broadcast, isMade } = upstream;
+    upstream.made = this.#progress.made(header?.revision ?? 0);
+    upstream.isMade = true;
+    if (!isMade) broadcast.made(header);
+    // Nothing else tells when a watcher of the past has come to the present.
+    if (!broadcast.isLive) this.#askProgress();
   }
 
   #progressed(header: Header): void {
-    for (const [id, upstream] of this.#byId) {
+    const revision = header?.revision ?? 0;
+    this.#progress.answers();
+    let speaksOfAll = true;
+    for (const upstream of this.#byId.values()) {
+      // Nobody waits for the progress of a watcher that was never made.
       if (!upstream.isMade) continue;
-      upstream.broadcast.progressed(header?.revision ?? 0);
-      this.#merge(id, upstream);
+      if (upstream.made !== undefined && this.#progress.speaksOf(upstream.made, revision)) {
+        upstream.broadcast.progressed(revision);
+        this.#merge(upstream);
+      } else speaksOfAll = false;
     }
-    const waiting = [...this.#progress];
-    this.#progress.clear();
+    if (this.#waiting.size === 0) return;
+    if (!speaksOfAll) return this.#askProgress();
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
     for (const answer of waiting) answer(header);
   }
 
   /** A watcher that has come as far as another of its range is not needed any more. */
-  #merge(id: bigint, { broadcast, range }: Upstream): void {
-    for (const [otherId, other] of this.#byId) {
-      if (otherId === id || other.range !== range || !other.broadcast.isLive) continue;
-      if (!other.isMade || broadcast.revision < other.broadcast.revision) continue;
+  #merge(upstream: Upstream): void {
+    const { broadcast, range } = upstream;
+    for (const other of this.#ofRange(range)) {
+      if (other === upstream || !other.isMade || !other.broadcast.isLive) continue;
+      if (broadcast.revision < other.broadcast.revision) continue;
       other.broadcast.absorb(broadcast);
-      this.#drop(id);
-      return;
+      return this.#drop(upstream);
     }
   }
 
-  #drop(id: bigint): void {
-    this.#byId.delete(id);
-    const requestUnion = { $case: 'cancelRequest', value: { watchId: id } } as const;
+  #drop(upstream: Upstream): void {
+    this.#remove(upstream);
+    const requestUnion = { $case: 'cancelRequest', value: { watchId: upstream.id } } as const;
     this.#opened?.call.send(WatchRequest.fromPartial({ requestUnion }));
   }
 
-  #end(id: bigint, response: WatchResponse): void {
-    const receivers = this.#byId.get(id)?.broadcast.receivers ?? [];
-    this.#byId.delete(id);
-    for (const receiver of receivers) receiver.ended(response);
+  #end(upstream: Upstream, response: WatchResponse): void {
+    this.#remove(upstream);
+    for (const receiver of upstream.broadcast.receivers) {
+      this.#rangeOf.delete(receiver);
+      receiver.ended(response);
+    }
   }
 }
 

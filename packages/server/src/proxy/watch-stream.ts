@@ -51,7 +51,6 @@ export class ProxyWatchStream {
   #joining: Joining | undefined;
   #nextId = 0n;
   #unread = 0;
-  #isAskingProgress = false;
   #isOver = false;
 
   constructor(parts: WatchStreamParts) {
@@ -80,6 +79,7 @@ export class ProxyWatchStream {
   close(): void {
     this.#isOver = true;
     const { coalescer } = this.#parts;
+    coalescer.forgetProgress(this.#onProgress);
     for (const { receiver } of this.#entries.values()) coalescer.leave(receiver);
     this.#entries.clear();
     if (this.#joining === undefined) return;
@@ -142,13 +142,12 @@ export class ProxyWatchStream {
 
   /** A stream without watchers gets no answer, as in etcd. */
   #progress(): void {
-    if (this.#entries.size === 0 || this.#isAskingProgress) return;
-    this.#isAskingProgress = true;
-    this.#parts.coalescer.requestProgress((header) => {
-      this.#isAskingProgress = false;
-      if (!this.#isOver && this.#entries.size > 0) this.#send({ header, watchId: NO_ID });
-    });
+    if (this.#entries.size > 0) this.#parts.coalescer.requestProgress(this.#onProgress);
   }
+
+  readonly #onProgress = (header: WatchResponse['header']): void => {
+    if (this.#entries.size > 0) this.#send({ header, watchId: NO_ID });
+  };
 
   #inside(response: WatchResponse): WatchResponse {
     const { namespace } = this.#parts;

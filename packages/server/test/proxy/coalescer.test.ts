@@ -36,6 +36,11 @@ const events = (watchId: bigint, ...revisions: number[]): WatchResponse =>
 const compacted = (watchId: bigint): WatchResponse =>
   WatchResponse.fromPartial({ watchId, canceled: true, compactRevision: 5, header: header(9) });
 
+const refusal = (cancelReason: string): WatchResponse =>
+  WatchResponse.fromPartial({ watchId: -1n, created: true, canceled: true, cancelReason });
+const progress = (revision: number): WatchResponse =>
+  WatchResponse.fromPartial({ watchId: -1n, header: header(revision) });
+
 /** A receiver that writes down what it hears. */
 function listener(): Receiver & { heard: (string | number)[] } {
   const heard: (string | number)[] = [];
@@ -129,9 +134,73 @@ describe('watches that share a stream', () => {
     const waiting = join('b');
     streams[0]!.breakOff(new EtcdError('PERMISSION_DENIED'));
     await turns();
-    const why = 'ended 0 rpc error: code = 7 desc = etcdserver: permission denied';
+    const why = 'ended 0 rpc error: code = PermissionDenied desc = etcdserver: permission denied';
     expect([made.heard, waiting.heard]).toEqual([['made', why], [why]]);
     expect(coalescer.size).toBe(0);
+  });
+
+  test('a create that the cluster refuses ends its own watcher, and no other', async () => {
+    const [first, gone, refused, last] = [join('a'), join('b'), join('c'), join('d')];
+    coalescer.leave(gone);
+    streams[0]!.answer(created(1n, 10), created(2n, 10), refusal('no rights'), created(4n, 10));
+    await turns();
+    streams[0]!.answer(events(1n, 11), events(4n, 11));
+    await turns();
+    expect([first, gone, refused, last].map(({ heard }) => heard)).toEqual([
+      ['made', 11],
+      [],
+      ['ended 0 no rights'],
+      ['made', 11],
+    ]);
+    expect(coalescer.size).toBe(2);
+    streams[0]!.breakOff(new EtcdError('UNAVAILABLE'));
+    await turns();
+    await clock.advance(WATCH_RETRY_MS);
+    streams[1]!.answer(refusal('no rights any more'), created(4n, 11));
+    await turns();
+    expect(first.heard).toEqual(['made', 11, 'ended 0 no rights any more']);
+    expect(coalescer.size).toBe(1);
+  });
+
+  test('an answer about progress that was overtaken by that to a later create says nothing of that watcher', async () => {
+    const answers: number[] = [];
+    const onAnswer = (at: WatchResponse['header']): void => void answers.push(at?.revision ?? 0);
+    join('k');
+    streams[0]!.answer(created(1n, 10));
+    await turns();
+    coalescer.requestProgress(onAnswer);
+    const past = join('k', 3);
+    streams[0]!.answer(created(2n, 10), progress(10));
+    await turns();
+    // Not merged with the one that is up to date, which would leave out what the watcher has still to tell.
+    expect(coalescer.size).toBe(2);
+    expect(answers).toEqual([]);
+    streams[0]!.answer(events(2n, 4, 9), progress(10));
+    await turns();
+    expect(past.heard).toEqual(['made', 4, 9]);
+    expect(answers).toEqual([10]);
+    expect(coalescer.size).toBe(1);
+  });
+
+  test('whoever asks for progress again, because nothing was answered, has it asked again', async () => {
+    let answers = 0;
+    const onAnswer = (): void => void (answers += 1);
+    join('a');
+    streams[0]!.answer(created(1n, 10));
+    await turns();
+    for (let i = 0; i < 2; i++) coalescer.requestProgress(onAnswer);
+    const questions = streams[0]!.sent.filter(
+      ({ requestUnion }) => requestUnion?.$case === 'progressRequest',
+    );
+    expect(questions).toHaveLength(2);
+    streams[0]!.answer(progress(10), progress(10));
+    await turns();
+    expect(answers).toBe(1);
+    coalescer.requestProgress(onAnswer);
+    coalescer.forgetProgress(onAnswer);
+    streams[0]!.answer(progress(10));
+    await turns();
+    expect(answers).toBe(1);
   });
 
   test('how many share a watcher of another one goes up and down', async () => {

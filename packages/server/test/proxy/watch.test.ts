@@ -142,6 +142,15 @@ test('a start below the compact revision is told so, and its id stays taken unti
   watching.call.cancel();
 });
 
+test('what a member refuses to watch is refused, and the stream goes on', async () => {
+  const watching = new Watching();
+  watching.create('k', { startRevision: -1 });
+  watching.create('k');
+  expect(await watching.next()).toMatchObject({ created: true, canceled: true, watchId: -1n });
+  expect(await watching.next()).toMatchObject({ created: true, canceled: false });
+  watching.call.cancel();
+});
+
 test('progress is answered once for the stream, and not at all without watchers', async () => {
   const watching = new Watching();
   watching.progress();
