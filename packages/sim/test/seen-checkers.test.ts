@@ -97,6 +97,15 @@ describe('the checker of what was seen', () => {
     expect(judge([closing([], 6)], { watches: [watch(EVENT_DELETE, 5)] })).toEqual([]);
   });
 
+  it('accepts what went with a lease on which a write hung it that nobody saw', () => {
+    const endings = [ending(7n, 7, ['k'])];
+    const unknown = operation(2, put('k', 'w', 7n), 'unknown');
+    expect(judge([read(1, [kv('k', 5)], 5), unknown, closing([], 7)], { endings })).toEqual([]);
+    expect(judge([read(1, [kv('k', 5)], 5), unknown, closing([], 7)])).toEqual(['K7']);
+    const other = operation(2, put('j', 'w', 7n), 'unknown');
+    expect(judge([read(1, [kv('k', 5)], 5), other, closing([], 7)], { endings })).toEqual(['K7']);
+  });
+
   it('says nothing when nobody looked at the end', () => {
     expect(judge([read(1, [kv('k', 5)], 5)])).toEqual([]);
   });

@@ -124,13 +124,21 @@ class Deletions {
     readonly to: string | undefined;
     readonly revision: number;
   }[] = [];
+  /** The revisions at which leases ended. */
   readonly #leases = new Map<bigint, number>();
+  /** Writes that hung a key on a lease, seen by nobody since: the key may have gone with it. */
+  readonly #attached: {
+    readonly key: string;
+    readonly lease: bigint;
+    readonly revision: number;
+  }[] = [];
 
   constructor({ operations, endings }: SeenEvidence) {
     for (const { request, outcome } of operations) {
       if (outcome.kind === 'failed') continue;
       const revision = outcome.kind === 'ok' ? responseRevision(outcome.response) : ANY_REVISION;
       if (request.kind === 'deleteRange') this.#add(request.request, revision);
+      if (request.kind === 'put') this.#attach(request.request, revision);
       if (request.kind === 'txn') {
         this.#addAll(request.request.success, revision);
         this.#addAll(request.request.failure, revision);
@@ -140,16 +148,26 @@ class Deletions {
   }
 
   mayHaveDeleted(key: string, { modRevision, lease }: Seen): boolean {
-    if ((this.#leases.get(lease) ?? 0) > modRevision) return true;
-    return this.#ranges.some(
+    if (this.#endedAfter(lease, modRevision)) return true;
+    const isInRange = this.#ranges.some(
       ({ from, to, revision }) =>
         revision > modRevision && key >= from && (to === undefined || key < to),
     );
+    if (isInRange) return true;
+    return this.#attached.some(
+      (put) =>
+        put.key === key && put.revision > modRevision && this.#endedAfter(put.lease, modRevision),
+    );
+  }
+
+  #endedAfter(lease: bigint, revision: number): boolean {
+    return (this.#leases.get(lease) ?? 0) > revision;
   }
 
   #addAll(ops: readonly RequestOp[], revision: number): void {
     for (const { request } of ops) {
       if (request?.$case === 'requestDeleteRange') this.#add(request.value, revision);
+      if (request?.$case === 'requestPut') this.#attach(request.value, revision);
       if (request?.$case === 'requestTxn') {
         this.#addAll(request.value.success, revision);
         this.#addAll(request.value.failure, revision);
@@ -160,5 +178,10 @@ class Deletions {
   #add(range: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array }, revision: number): void {
     const from = toLatin1(range.key);
     this.#ranges.push({ from, to: rangeLimits(from, toLatin1(range.rangeEnd)), revision });
+  }
+
+  #attach(put: { readonly key: Uint8Array; readonly lease: bigint }, revision: number): void {
+    if (put.lease !== 0n)
+      this.#attached.push({ key: toLatin1(put.key), lease: put.lease, revision });
   }
 }
