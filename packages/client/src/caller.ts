@@ -49,8 +49,11 @@ export interface CallerParts {
 /** An open stream and the endpoint that it goes to. */
 export interface OpenedStream<Request, Response> {
   readonly call: StreamCall<Request, Response>;
-  /** Says that the stream broke: the next one goes to the next endpoint. */
-  readonly failed: (error: EtcdError) => void;
+  /**
+   * Says that the stream broke: the next one goes to the next endpoint. True: it was refused for its token, and the
+   * next one goes to the same endpoint with a new one.
+   */
+  readonly failed: (error: EtcdError) => boolean;
 }
 
 /** What a client's parts call through: endpoint, token, retries. */
@@ -89,15 +92,13 @@ export class Caller {
       const leftMs = endMs - this.clock.monotonicMs();
       let token: string | undefined;
       try {
-        token = await this.#tokens?.get(chosen.channel, leftMs);
+        token = await this.#tokens?.get(chosen.channel, { timeoutMs: leftMs, signal });
         const callOptions = { signal, timeoutMs: leftMs, metadata: metadataWith(token) };
         return await chosen.channel.unary(method, request, callOptions);
       } catch (thrown) {
         const error = EtcdError.from(thrown);
-        const renew = !renewed && token !== undefined && wantsNewToken(error);
-        if (renew) {
+        if (!renewed && this.#mayRenew(token, error)) {
           renewed = true;
-          this.#tokens?.refused(token);
           continue;
         }
         if (!mayRetry(error, effect)) throw error;
@@ -110,7 +111,7 @@ export class Caller {
   }
 
   /**
-   * One request to one endpoint of the list (undefined: the one in use), once.
+   * One request to one endpoint of the list (undefined: the one in use), once; twice where its token was refused.
    *
    * @throws EtcdError what that member answers.
    */
@@ -121,9 +122,19 @@ export class Caller {
     options: ClientCallOptions = {},
   ): Promise<ResponseOf<Method>> {
     const { channel } = this.#chosen(index);
-    const { signal, timeoutMs = this.timeoutMs } = options;
-    const token = await this.#tokens?.get(channel, timeoutMs);
-    return channel.unary(method, request, { signal, timeoutMs, metadata: metadataWith(token) });
+    const { signal, timeoutMs: givenMs = this.timeoutMs } = options;
+    const endMs = this.clock.monotonicMs() + givenMs;
+    for (let renewed = false; ; renewed = true) {
+      const timeoutMs = endMs - this.clock.monotonicMs();
+      const token = await this.#tokens?.get(channel, { timeoutMs, signal });
+      const metadata = metadataWith(token);
+      try {
+        return await channel.unary(method, request, { signal, timeoutMs, metadata });
+      } catch (thrown) {
+        const error = EtcdError.from(thrown);
+        if (renewed || !this.#mayRenew(token, error)) throw error;
+      }
+    }
   }
 
   /**
@@ -136,25 +147,40 @@ export class Caller {
     options: CallOptions = {},
   ): Promise<OpenedStream<RequestOf<Method>, ResponseOf<Method>>> {
     const chosen = this.endpoints.current();
-    const token = await this.#tokens?.get(chosen.channel, this.timeoutMs);
+    const token = await this.#tokenFor(chosen, options);
     const metadata = metadataWith(token, options.metadata);
     const call = chosen.channel.stream(method, { ...options, metadata });
-    const failed = (error: EtcdError): void => {
-      if (wantsNewToken(error)) this.#tokens?.refused(token);
-      else this.endpoints.failed(chosen);
+    const failed = (error: EtcdError): boolean => {
+      const isRefused = this.#mayRenew(token, error);
+      if (!isRefused) this.endpoints.failed(chosen);
+      return isRefused;
     };
     return { call, failed };
   }
 
-  /** Opens a stream to one endpoint of the list (undefined: the one in use). */
+  /** Opens a stream to one endpoint of the list (undefined: the one in use), which it stays with. */
   async streamTo<Method extends StreamMethodName>(
     index: number | undefined,
     method: Method,
     options: CallOptions = {},
-  ): Promise<StreamCall<RequestOf<Method>, ResponseOf<Method>>> {
-    const { channel } = this.#chosen(index);
-    const token = await this.#tokens?.get(channel, this.timeoutMs);
-    return channel.stream(method, { ...options, metadata: metadataWith(token, options.metadata) });
+  ): Promise<OpenedStream<RequestOf<Method>, ResponseOf<Method>>> {
+    const chosen = this.#chosen(index);
+    const token = await this.#tokenFor(chosen, options);
+    const metadata = metadataWith(token, options.metadata);
+    const call = chosen.channel.stream(method, { ...options, metadata });
+    return { call, failed: (error) => this.#mayRenew(token, error) };
+  }
+
+  #tokenFor({ channel }: Chosen, options: CallOptions): Promise<string | undefined> | undefined {
+    const { signal, timeoutMs = this.timeoutMs } = options;
+    return this.#tokens?.get(channel, { timeoutMs, signal });
+  }
+
+  /** Whether another attempt with a new token may help; then the one that was refused is forgotten. */
+  #mayRenew(token: string | undefined, error: EtcdError): boolean {
+    if (token === undefined || !wantsNewToken(error)) return false;
+    this.#tokens?.refused(token);
+    return true;
   }
 
   #chosen(index: number | undefined): Chosen {

@@ -72,12 +72,13 @@ export class EtcdClient {
   readonly #watches: WatchHub;
 
   constructor(options: EtcdClientOptions) {
+    const { clock, credentials, random, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     this.#caller = new Caller({
       endpoints: new Endpoints(options.endpoints, options.connect),
-      clock: options.clock,
-      random: options.random,
-      tokens: options.credentials === undefined ? undefined : new Tokens(options.credentials),
-      timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      clock,
+      random,
+      tokens: credentials === undefined ? undefined : new Tokens(credentials, clock, timeoutMs),
+      timeoutMs,
     });
     this.#watches = new WatchHub(this.#caller);
     this.auth = new Auth(this.#caller);

@@ -109,14 +109,27 @@ export class Maintenance {
   async *snapshot(
     options: MemberCallOptions = {},
   ): AsyncGenerator<SnapshotResponse, void, undefined> {
-    const call = await this.#caller.streamTo(
-      this.#index(options.endpoint),
-      'etcdserverpb.Maintenance/Snapshot',
-      { signal: options.signal, timeoutMs: options.timeoutMs },
-    );
-    call.send({});
-    call.end();
-    yield* call.responses;
+    const index = this.#index(options.endpoint);
+    const { signal, timeoutMs } = options;
+    for (let mayRenew = true; ; mayRenew = false) {
+      const { call, failed } = await this.#caller.streamTo(
+        index,
+        'etcdserverpb.Maintenance/Snapshot',
+        { signal, timeoutMs },
+      );
+      call.send({});
+      call.end();
+      try {
+        for await (const chunk of call.responses) {
+          mayRenew = false;
+          yield chunk;
+        }
+        return;
+      } catch (thrown) {
+        const error = EtcdError.from(thrown);
+        if (!failed(error) || !mayRenew) throw error;
+      }
+    }
   }
 
   async #ask<Method extends UnaryMethodName>(

@@ -1,4 +1,12 @@
-import { EtcdError, type Handlers, PutResponse, RangeResponse } from '@etcd-ts/protocol';
+import { deferred } from '@etcd-ts/base';
+import {
+  EtcdError,
+  type Handlers,
+  PutResponse,
+  RangeResponse,
+  SnapshotResponse,
+  StatusResponse,
+} from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
 import { BACKOFF_LAST_MS, backoffMs } from '../src/backoff.ts';
 import { MAX_ATTEMPTS, mayRetry } from '../src/caller.ts';
@@ -174,5 +182,97 @@ describe('a client with credentials', () => {
     );
     expect(await client.count('a')).toBe(1);
     expect(channels[0]?.calls.at(-1)?.token).toBeUndefined();
+  });
+
+  test('waits for a token that others wait for as well only for as long as each call has time', async () => {
+    const token = deferred<{ token: string }>();
+    const clock = new ManualClock();
+    const { client, channels } = world(
+      [
+        {
+          'etcdserverpb.Auth/Authenticate': () => token.promise,
+          'etcdserverpb.KV/Range': () => Promise.resolve(ok),
+        },
+      ],
+      { credentials, clock },
+    );
+    const controller = new AbortController();
+    const codeOf = (call: Promise<unknown>): Promise<unknown> =>
+      call.then(
+        () => 'answered',
+        (error: unknown) => EtcdError.from(error).code,
+      );
+    const calls = [
+      codeOf(client.count('a', { timeoutMs: 10 })),
+      codeOf(client.count('a', { signal: controller.signal })),
+      codeOf(client.count('a')),
+    ];
+    await clock.pass(10);
+    controller.abort();
+    expect(await Promise.all(calls.slice(0, 2))).toEqual(['DEADLINE_EXCEEDED', 'CANCELED']);
+    token.resolve({ token: 't' });
+    expect(await calls[2]).toBe('answered');
+    expect(channels[0]?.calls.map(({ method }) => method.split('/')[1])).toEqual([
+      'Authenticate',
+      'Range',
+    ]);
+    expect(clock.timerCount).toBe(0);
+  });
+
+  test('writes at the next member when the first gave no token: nothing was written', async () => {
+    const { client, channels } = world(
+      [
+        { 'etcdserverpb.Auth/Authenticate': () => Promise.reject(unavailable(true)) },
+        {
+          'etcdserverpb.Auth/Authenticate': () => Promise.resolve({ token: 't' }),
+          'etcdserverpb.KV/Put': () =>
+            Promise.resolve(PutResponse.fromPartial({ header: { revision: 5 } })),
+        },
+      ],
+      { credentials },
+    );
+    expect((await client.put('k', 'v')).revision).toBe(5);
+    expect(channels[1]?.calls.at(-1)?.token).toBe('t');
+  });
+
+  test('renews its token also for what goes to one member, and for streams of one answer', async () => {
+    let issued = 0;
+    let valid = '';
+    const check = (metadata: ReadonlyMap<string, string>): void => {
+      if (metadata.get('token') !== valid) throw new EtcdError('INVALID_AUTH_TOKEN');
+    };
+    const { client } = world(
+      [
+        {
+          'etcdserverpb.Auth/Authenticate': () => Promise.resolve({ token: `token-${++issued}` }),
+          'etcdserverpb.Maintenance/Status': async (_request, { metadata }) => {
+            check(metadata);
+            return StatusResponse.fromPartial({});
+          },
+          'etcdserverpb.Maintenance/Snapshot': async (_requests, { metadata }, responses) => {
+            check(metadata);
+            responses.send(SnapshotResponse.fromPartial({}));
+          },
+          'etcdserverpb.Lease/LeaseKeepAlive': async (_requests, { metadata }, responses) => {
+            check(metadata);
+            responses.send({ ID: 1n, TTL: 9 });
+          },
+        },
+      ],
+      { credentials },
+    );
+    const snapshot = async (): Promise<number> => {
+      let chunks = 0;
+      for await (const _ of client.maintenance.snapshot()) chunks += 1;
+      return chunks;
+    };
+    const works = [() => client.status(), snapshot, () => client.lease.keepAliveOnce(1n)];
+    for (const [i, work] of works.entries()) {
+      valid = `token-${i + 2}`;
+      await work();
+      expect(issued).toBe(i + 2);
+    }
+    valid = 'no token';
+    for (const work of works) await expect(work()).rejects.toThrow('invalid auth token');
   });
 });

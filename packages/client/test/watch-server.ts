@@ -28,6 +28,8 @@ export class WatchServer {
   fragments = false;
   /** Why the next create is refused. */
   refusal: string | undefined;
+  /** Why all creates are refused. */
+  #refusesAll: string | undefined;
   /** Watchers over all streams. */
   watcherCount = 0;
   readonly #history: Event[] = [];
@@ -42,6 +44,10 @@ export class WatchServer {
 
   get revision(): number {
     return this.#history.length + 1;
+  }
+
+  refuseAll(reason: string): void {
+    this.#refusesAll = reason;
   }
 
   put(key: string, value = ''): number {
@@ -90,8 +96,8 @@ export class WatchServer {
     watchers: Map<bigint, ServerWatcher>,
     responses: ResponseSink<WatchResponse>,
   ): void {
-    if (this.refusal !== undefined) {
-      const cancelReason = this.refusal;
+    const cancelReason = this.refusal ?? this.#refusesAll;
+    if (cancelReason !== undefined) {
       this.refusal = undefined;
       responses.send(this.#response({ watchId: -1n, created: true, canceled: true, cancelReason }));
       return;

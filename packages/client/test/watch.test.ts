@@ -153,6 +153,36 @@ describe('a watch', () => {
     expect(await take(allowed, 1)).toEqual([2]);
   });
 
+  test('refused for the token of a stream that has grown old goes to a stream with a new one', async () => {
+    const { client, server, channel } = world();
+    const other = client.watch('b');
+    await other.created;
+    server.put('b');
+    const old = 'rpc error: code = Unauthenticated desc = etcdserver: invalid auth token';
+    server.refusal = old;
+    const watcher = client.watch('a');
+    await watcher.created;
+    server.put('a');
+    server.put('b');
+    expect(await take(watcher, 1)).toEqual([3]);
+    expect(await take(other, 2)).toEqual([2, 4]);
+    expect(channel.openStreams).toBe(0);
+    const refused = client.watch('a');
+    server.refuseAll(old);
+    expect(await errorOf(refused)).toMatchObject({ code: 'INVALID_AUTH_TOKEN' });
+  });
+
+  test('takes in more events of one revision than a call may have arguments', async () => {
+    const { client, server } = world();
+    server.batchEvents = 150_000;
+    for (let i = 0; i < 150_000; i++) server.put('a');
+    const watcher = client.watch('a', { startRevision: 1 });
+    for await (const { events } of watcher.batches()) {
+      expect(events).toHaveLength(150_000);
+      break;
+    }
+  });
+
   test('refused for a reason without code ends with FAILED_PRECONDITION and the reason', async () => {
     const { client, server } = world();
     server.refusal = 'mvcc: watcher range is empty';

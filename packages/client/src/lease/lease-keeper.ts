@@ -1,13 +1,11 @@
 import { deferred } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
-import type { Clock, Timer } from '../clock.ts';
+import { type Clock, MAX_TIMER_MS, type Timer } from '../clock.ts';
 
 /** Shares of its time to live after which a lease is refreshed: three chances before it ends. */
 const REFRESHES_PER_TTL = 3;
 /** Longest time between two refreshes of the longest lease, in milliseconds. */
 const MAX_REFRESH_INTERVAL_MS = 60_000;
-/** Longest delay that timers take (2^31 - 1 milliseconds). */
-const MAX_TIMER_MS = 0x7fff_ffff;
 
 /**
  * Keeps one lease alive in the background, and says at once when it is lost.

@@ -54,6 +54,8 @@ export class Subscription {
   id = 0n;
   /** 0 until the server has said where the watch begins. */
   nextRevision: number;
+  /** Its last create was refused for a token that was too old; refused again, it ends. */
+  hasOldToken = false;
   /** Set when the history that the watch needs is gone. */
   compactRevision: number | undefined;
   /** Called once, when the watch is closed. */
@@ -73,6 +75,7 @@ export class Subscription {
   /** The server has made the watch. */
   onCreated(revision: number): void {
     this.state = 'active';
+    this.hasOldToken = false;
     this.#fragments = [];
     if (this.nextRevision === 0) this.nextRevision = revision + 1;
     this.created.resolve(revision);
@@ -80,7 +83,8 @@ export class Subscription {
 
   /** Takes events in. False: the reader is behind, park. */
   onEvents(response: WatchResponse): boolean {
-    this.#fragments.push(...response.events);
+    // One by one: as arguments of one call they may be too many for the stack.
+    for (const event of response.events) this.#fragments.push(event);
     if (response.fragment) return true;
     const events = this.#fragments;
     this.#fragments = [];

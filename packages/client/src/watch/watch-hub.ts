@@ -5,6 +5,8 @@
  * - While there are watches there is a stream, or one is about to be opened; without watches there is none.
  * - When a stream breaks, every watch is sent anew on the next one, from its `nextRevision`.
  * - The server answers creates in their order, so the answer to a refused one, which has no id, is for the oldest.
+ * - A create that is refused for the stream's token, which may have grown too old since, is sent once more, on a stream
+ *   with a new one.
  */
 import {
   EtcdError,
@@ -19,6 +21,7 @@ import {
 } from '@etcd-ts/protocol';
 import { backoffMs, signalError, sleep } from '../backoff.ts';
 import type { Caller, OpenedStream } from '../caller.ts';
+import { wantsNewToken } from '../tokens.ts';
 import { type Keys, toRange } from '../key.ts';
 import { Subscription, type WatchOptions } from './subscription.ts';
 import { Watcher } from './watcher.ts';
@@ -198,7 +201,7 @@ export class WatchHub {
     else if (!subscription.onEvents(response)) this.#park(call, subscription);
   }
 
-  /** The server will not go on with a watch. */
+  /** The server will not go on with a watch. @throws EtcdError for all the stream: another may be served. */
   #refused(subscription: Subscription, response: WatchResponse): void {
     if (response.compactRevision > 0) {
       subscription.compactRevision = response.compactRevision;
@@ -210,6 +213,10 @@ export class WatchHub {
     const { cancelReason } = response;
     const error =
       errorFromRpcText(cancelReason) ?? errorFromWire(Status.OUT_OF_RANGE, cancelReason);
+    if (wantsNewToken(error) && !subscription.hasOldToken) {
+      subscription.hasOldToken = true;
+      throw error;
+    }
     const known = error.code === 'OUT_OF_RANGE' || error.code === 'UNKNOWN';
     this.#close(
       subscription,
@@ -256,8 +263,8 @@ export class WatchHub {
 
 /** Whether a broken stream is worth another (etcd client/v3/watch.go, isHaltErr, and streams that the server ends). */
 function isResumable(error: EtcdError): boolean {
-  if (error.code === 'INVALID_AUTH_TOKEN' || error.code === 'AUTH_OLD_REVISION') return true;
   return (
+    wantsNewToken(error) ||
     error.status === Status.UNAVAILABLE ||
     error.status === Status.INTERNAL ||
     error.code === 'WATCH_CANCELED'
