@@ -50,7 +50,8 @@ export class WatcherGroup<W extends Watching> {
   /** Adds to `into` everyone who watches just this key, in a fixed order. */
   collectByKey(key: string, into: W[]): void {
     const there = this.#byKey.get(key);
-    if (there instanceof Set) into.push(...there);
+    // One by one: as arguments of one call they may be too many for the stack.
+    if (there instanceof Set) for (const watcher of there) into.push(watcher);
     else if (there !== undefined) into.push(there);
   }
 

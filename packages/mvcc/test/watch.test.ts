@@ -182,6 +182,13 @@ describe('from now on', () => {
     store.put(put('a'));
     expect(sinks.map(({ events }) => events)).toEqual([['a@2', 'a@3'], ['a@2'], ['a@2', 'a@3']]);
   });
+
+  test('more watchers of one key than a call may have arguments each get their event', () => {
+    let told = 0;
+    for (let i = 0; i < 150_000; i++) store.hub.watch(watch('k'), () => (told += 1) > 0);
+    store.put(put('k'));
+    expect(told).toBe(150_000);
+  });
 });
 
 describe('from a past revision', () => {

@@ -213,7 +213,8 @@ function halt(raft: RaftState, error: unknown, inputs: readonly Input[]): readon
   }
   const stopped = { kind: 'refused', reason: 'stopped', leader: raft.leader } as const;
   const waiting: Token[] = [...raft.freshReads, ...raft.freshForwards.map(({ token }) => token)];
-  for (const tokens of raft.sentReads.takeSentBy(raft.tickCount)) waiting.push(...tokens);
+  for (const tokens of raft.sentReads.takeSentBy(raft.tickCount))
+    for (const token of tokens) waiting.push(token);
   for (const reader of raft.reads.takeAll()) if (reader.kind === 'own') waiting.push(reader.token);
   if (raft.transfer !== undefined) waiting.push(raft.transfer.token);
   for (const token of waiting) out.report(token, stopped);
