@@ -1,7 +1,7 @@
 /** A program that serves one member from a data directory: started, asked whether it serves, measured, killed. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -65,10 +65,15 @@ export class Running {
     return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
   }
 
-  /** The largest that it was. */
+  /** The largest that it was, since {@link forgetPeak} if that was called. */
   peakResidentBytes(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
     return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  }
+
+  /** Lets the peak begin again from what is in memory now. */
+  forgetPeak(): void {
+    writeFileSync(`/proc/${this.#child.pid}/clear_refs`, '5');
   }
 
   async kill(signal: NodeJS.Signals): Promise<void> {

@@ -15,6 +15,9 @@ import type { StoreState } from './store-state.ts';
 /** Index entries looked at in one slice, for each key-value asked for: bounds slices that find little. */
 const SCANNED_PER_ENTRY = 16;
 
+/** Keys of one range whose values are cached; what a longer one reads would only push out what is read again. */
+const CACHED_KEYS = 4_096;
+
 /** The store as a reader found it when it began. */
 export interface Seen {
   readonly revision: number;
@@ -82,6 +85,7 @@ export class RangePlan {
     const kvs: KeyValue[] = [];
     let bytes = 0;
     let scanned = 0;
+    const read = this.#count < CACHED_KEYS ? this.#read : { ...this.#read, isScan: true };
     const from: KeyRange = { start: this.#resumeAt, end: this.#range.end };
     this.#resumeAt = undefined;
     this.#read.state.index.scan(from, (slot) => {
@@ -97,7 +101,7 @@ export class RangePlan {
       if (!this.#read.state.index.isLiveAt(slot, this.revision)) return true;
       if (this.#count++ >= this.#fetchMax) return true;
       const before = kvs.length;
-      take(this.#read, slot, kvs);
+      take(read, slot, kvs);
       const kv = kvs[before];
       if (kv !== undefined) bytes += kv.key.length + kv.value.length;
       return true;

@@ -84,6 +84,8 @@ export interface Read {
   readonly revision: number;
   /** False when what the index knows is enough. */
   readonly needsValues: boolean;
+  /** True when what is read is not to be kept: it would push out what is read again. */
+  readonly isScan?: boolean;
 }
 
 /** False when the answer can be made from the index alone. */
@@ -104,7 +106,7 @@ export function take(read: Read, slot: number, into: KeyValue[]): void {
   const kv = !isNewest
     ? readOld(read, slot)
     : read.needsValues
-      ? state.readNewest(slot)
+      ? state.readNewest(slot, read.isScan !== true)
       : withoutValue(state, slot);
   // What is read of the past has its value; a plan's slices may go out as they are.
   if (kv !== undefined && passes(request, kv)) into.push(read.needsValues ? kv : emptied(kv));

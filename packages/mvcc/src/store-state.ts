@@ -73,15 +73,19 @@ export class StoreState {
     this.meta = new MetaTable((name, value) => dirty.setMeta(name, value));
   }
 
-  /** The newest version of a live key. Shared: never to be written to. */
-  readNewest(slot: number): KeyValue {
+  /**
+   * The newest version of a live key. Shared: never to be written to.
+   *
+   * @param keeps Whether it is cached, being read again.
+   */
+  readNewest(slot: number, keeps = true): KeyValue {
     const hot = this.hot.get(slot);
     if (hot !== undefined) return hot;
     const main = this.index.mainOf(slot);
     const sub = this.index.subOf(slot);
     const recent = this.recent.get(slot, main, sub);
     const kv = this.#decode(recent ?? this.readRecord(main, sub, false), main);
-    this.hot.set(slot, kv);
+    if (keeps) this.hot.set(slot, kv);
     return kv;
   }
 

@@ -158,6 +158,31 @@ describe('a range', () => {
 });
 
 describe('a range plan', () => {
+  test('of very many keys leaves in the cache what is read again', async () => {
+    for (let i = 0; i < 9_000; i++) store.put(put(`k${String(i).padStart(4, '0')}`, 'v'));
+    await flushStore(store);
+    let gets = 0;
+    const { backend } = store;
+    const counted = new Proxy(backend, {
+      get: (target, name) => {
+        if (name === 'get') gets += 1;
+        const member: unknown = Reflect.get(target, name, target);
+        return typeof member === 'function' ? member.bind(target) : member;
+      },
+    });
+    const loaded = await openStore(counted, { valueCacheBytesMax: 6 << 20 });
+    const read = (key: string): number => {
+      const before = gets;
+      loaded.range(range(key));
+      return gets - before;
+    };
+    expect([read('k8888'), read('k8888')]).toEqual([1, 0]);
+    const plan = loaded.rangePlan(all());
+    while (plan.next(64, 1 << 20) !== undefined);
+    plan.close();
+    expect([read('k8888'), read('k0100'), read('k7000')]).toEqual([0, 0, 1]);
+  });
+
   test('gives in slices, at its revision, what the range gave when it was made', () => {
     const whole = store.range(all());
     const plan = store.rangePlan(all());

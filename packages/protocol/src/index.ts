@@ -162,6 +162,7 @@ export type {
   HandlerOf,
   Handlers,
   PeerInfo,
+  RangeParts,
   ResponseSink,
   StreamHandler,
   UnaryHandler,

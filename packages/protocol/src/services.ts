@@ -10,6 +10,8 @@
  * - Requests and responses are immutable once handed over. Bytes in a request may share memory with what the wire
  *   delivered and are never written to again; a handler may keep them.
  */
+import type { ResponseHeader } from './gen/etcdserverpb/header.ts';
+import type { KeyValue } from './gen/mvccpb/kv.ts';
 import type { MethodName, RequestOf, ResponseOf, RpcTypes } from './rpcs.ts';
 
 /** Who calls. */
@@ -46,6 +48,25 @@ export interface CallContext {
    * Undefined in process and through the gateway. Only for unary calls.
    */
   readonly rawRequest?: Uint8Array | undefined;
+  /**
+   * Where the keys of a large range may go while they are read; the response then has everything but the keys. Only for
+   * KV.Range, and only at doors that can.
+   */
+  readonly rangeParts?: RangeParts | undefined;
+}
+
+/** Takes a large range part by part, so that nobody has to hold it whole. */
+export interface RangeParts {
+  /** Once, before the first part: the response's header. */
+  begin(header: ResponseHeader): void;
+  /**
+   * Takes the next keys, in order.
+   *
+   * @returns What to wait for before the next, when the caller has enough for now: it never rejects, and resolves also
+   * when the call has ended (see `context.signal`).
+   * @throws EtcdError RESOURCE_EXHAUSTED: too much waits for clients.
+   */
+  take(kvs: readonly KeyValue[]): Promise<void> | undefined;
 }
 
 /**

@@ -1,12 +1,14 @@
-import type { CallContext, EtcdError, PeerInfo } from '@etcd-ts/protocol';
+import type { CallContext, EtcdError, PeerInfo, RangeParts } from '@etcd-ts/protocol';
+
+/** What of a call is asked for when its handler asks: its request comes after its headers. */
+export type CallSource = Pick<CallContext, 'rawRequest' | 'rangeParts'>;
 
 /** What a listener knows of a call when it comes in. */
 export interface CallFacts {
   readonly metadata: ReadonlyMap<string, string>;
   readonly timeoutMs?: number | undefined;
   readonly peer: PeerInfo;
-  /** Asked when the handler asks: the request comes after the headers. */
-  readonly rawRequest?: (() => Uint8Array | undefined) | undefined;
+  readonly source?: CallSource | undefined;
 }
 
 /**
@@ -18,7 +20,7 @@ export class ListenerContext implements CallContext {
   readonly metadata: ReadonlyMap<string, string>;
   readonly timeoutMs: number | undefined;
   readonly peer: PeerInfo;
-  readonly #rawRequest: (() => Uint8Array | undefined) | undefined;
+  readonly #source: CallSource | undefined;
   #controller: AbortController | undefined;
   #reason: EtcdError | undefined;
 
@@ -26,11 +28,15 @@ export class ListenerContext implements CallContext {
     this.metadata = facts.metadata;
     this.timeoutMs = facts.timeoutMs;
     this.peer = facts.peer;
-    this.#rawRequest = facts.rawRequest;
+    this.#source = facts.source;
   }
 
   get rawRequest(): Uint8Array | undefined {
-    return this.#rawRequest?.();
+    return this.#source?.rawRequest;
+  }
+
+  get rangeParts(): RangeParts | undefined {
+    return this.#source?.rangeParts;
   }
 
   get signal(): AbortSignal {

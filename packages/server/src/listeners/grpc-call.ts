@@ -4,6 +4,8 @@ import {
   type Handlers,
   MessageQueue,
   type MethodName,
+  type RangeParts,
+  type RangeResponse,
   type ResponseSink,
   type Rpc,
   type StreamHandler,
@@ -20,8 +22,9 @@ import {
 import { type Deferred, deferred } from '@etcd-ts/base';
 import type { CallMetrics, CountedCall } from '../metrics/call-metrics.ts';
 import type { AnswerBudget, AnswerHolder } from './answer-budget.ts';
-import type { ListenerContext } from './call-context.ts';
+import type { CallSource, ListenerContext } from './call-context.ts';
 import { framePieces, largeAnswer } from './large-answer.ts';
+import { FramedRange } from './range-parts.ts';
 
 /** Requests that wait on one stream before the client's flow-control window is left to close. */
 export const GRPC_STREAM_REQUESTS = 64;
@@ -57,7 +60,7 @@ export interface GrpcCallParts {
   /** Resolves in a later turn of the event loop. */
   readonly turn: () => Promise<void>;
   readonly partialBytes: PartialBytes;
-  readonly newContext: (rawRequest: () => Uint8Array | undefined) => ListenerContext;
+  readonly newContext: (source: CallSource) => ListenerContext;
   /** The call is over, and its stream gone. */
   readonly onClose: () => void;
 }
@@ -68,7 +71,7 @@ export interface GrpcCallParts {
  * Invariant: the call ends once, by its handler, by an error, or by the client's going; after that nothing is sent and
  * the handler's answer is dropped.
  */
-export class GrpcCall implements StreamUser {
+export class GrpcCall implements StreamUser, CallSource {
   readonly context: ListenerContext;
   readonly isStreaming: boolean;
   readonly #parts: GrpcCallParts;
@@ -77,6 +80,7 @@ export class GrpcCall implements StreamUser {
   readonly #requests: MessageQueue<unknown> | undefined;
   readonly #counted: CountedCall;
   #rawRequest: Uint8Array | undefined;
+  #range: FramedRange | undefined;
   #drain: Deferred<void> | undefined;
   /** Bytes of an unfinished request that are counted in the connection's. */
   #partialBytes = 0;
@@ -89,8 +93,17 @@ export class GrpcCall implements StreamUser {
     this.#frames = new FrameReader(parts.maxReceiveBytes);
     this.isStreaming = parts.rpc.kind !== 'unary';
     this.#requests = this.isStreaming ? new MessageQueue(GRPC_STREAM_REQUESTS) : undefined;
-    this.context = parts.newContext(() => this.#rawRequest);
+    this.context = parts.newContext(this);
     this.#counted = parts.metrics.started(parts.rpc.name, this.context.metadata);
+  }
+
+  get rawRequest(): Uint8Array | undefined {
+    return this.#rawRequest;
+  }
+
+  get rangeParts(): RangeParts | undefined {
+    if (this.#parts.rpc.name !== 'etcdserverpb.KV/Range') return undefined;
+    return (this.#range ??= new FramedRange());
   }
 
   /** Starts the handler of a stream; that of a unary call starts with its request. */
@@ -180,6 +193,11 @@ export class GrpcCall implements StreamUser {
   #answer(response: unknown): void {
     if (this.#hasEnded) return;
     const { rpc, turn } = this.#parts;
+    if (this.#range?.hasBegun === true) {
+      // The method says which message it is.
+      this.#deliver(this.#range.frame(response as RangeResponse));
+      return;
+    }
     const large = largeAnswer(rpc.name, response);
     if (large !== undefined) {
       framePieces(large, turn).then(

@@ -74,8 +74,8 @@ function startCall(
     holder,
     turn,
     partialBytes,
-    newContext: (rawRequest) =>
-      new ListenerContext({ metadata: metadataOf(stream.headers), timeoutMs, peer, rawRequest }),
+    newContext: (source) =>
+      new ListenerContext({ metadata: metadataOf(stream.headers), timeoutMs, peer, source }),
     onClose: () => {
       calls.delete(call);
       if (deadline !== undefined) deadlines.clear(deadline);

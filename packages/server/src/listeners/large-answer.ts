@@ -3,7 +3,13 @@
  * turn for everybody else between them. Put together the pieces are the message: a list's items may be written one message
  * after the other.
  */
-import { type KeyValue, RangeResponse, type ResponseOp, TxnResponse } from '@etcd-ts/protocol';
+import {
+  type KeyValue,
+  RangeResponse,
+  type ResponseHeader,
+  type ResponseOp,
+  TxnResponse,
+} from '@etcd-ts/protocol';
 import { kvPieces } from '../kv-pieces.ts';
 import { messageToJson } from './gateway/to-json.ts';
 
@@ -38,9 +44,15 @@ export function largeAnswer(method: string, response: unknown): LargeAnswer | un
 
 /** The message as gRPC's frame, in pieces. */
 export async function framePieces(answer: LargeAnswer, turn: Turn): Promise<Uint8Array[]> {
-  const pieces = await (answer.kind === 'range'
-    ? rangePieces(answer.response, turn)
-    : txnPieces(answer.response, turn));
+  return framed(
+    await (answer.kind === 'range'
+      ? rangePieces(answer.response, turn)
+      : txnPieces(answer.response, turn)),
+  );
+}
+
+/** Pieces of a message as gRPC's frame. */
+export function framed(pieces: readonly Uint8Array[]): Uint8Array[] {
   const prefix = new Uint8Array(5);
   new DataView(prefix.buffer).setUint32(1, sizeOf(pieces));
   return [prefix, ...pieces];
@@ -96,19 +108,29 @@ function rangeOf({ response }: ResponseOp): RangeResponse | undefined {
   return response?.$case === 'responseRange' ? response.value : undefined;
 }
 
-/** The keys of a range in messages of their own. */
-function* partsOf(kvs: readonly KeyValue[]): Generator<RangeResponse> {
-  for (const part of kvPieces(kvs)) yield { header: undefined, kvs: part, more: false, count: 0 };
+/** What comes before the keys of a range, in a message of its own. */
+export function headOf(header: ResponseHeader | undefined): RangeResponse {
+  return { header, kvs: [], more: false, count: 0 };
+}
+
+/** Keys of a range, likewise. */
+export function partOf(kvs: readonly KeyValue[]): RangeResponse {
+  return { header: undefined, kvs: kvs as KeyValue[], more: false, count: 0 };
+}
+
+/** What comes behind the keys of a range, likewise. */
+export function tailOf({ more, count }: Pick<RangeResponse, 'more' | 'count'>): RangeResponse {
+  return { header: undefined, kvs: [], more, count };
 }
 
 async function rangePieces(response: RangeResponse, turn: Turn): Promise<Uint8Array[]> {
   const { header, kvs, more, count } = response;
-  const pieces = [RangeResponse.encode({ header, kvs: [], more: false, count: 0 })];
-  for (const part of partsOf(kvs)) {
-    pieces.push(RangeResponse.encode(part));
+  const pieces = [RangeResponse.encode(headOf(header))];
+  for (const part of kvPieces(kvs)) {
+    pieces.push(RangeResponse.encode(partOf(part)));
     await turn();
   }
-  pieces.push(RangeResponse.encode({ header: undefined, kvs: [], more, count }));
+  pieces.push(RangeResponse.encode(tailOf({ more, count })));
   return pieces;
 }
 
@@ -151,16 +173,29 @@ function* rangeTexts(response: RangeResponse): Generator<string> {
     yield rangeJson(response);
     return;
   }
-  const head = rangeJson({ header, kvs: [], more: false, count: 0 }).slice(0, -1);
-  yield `${head}${header === undefined ? '' : ','}"kvs":[`;
+  yield headJson(header);
   let isFirst = true;
-  for (const part of partsOf(kvs)) {
-    const items = rangeJson(part).slice('{"kvs":['.length, -']}'.length);
-    yield `${isFirst ? '' : ','}${items}`;
+  for (const part of kvPieces(kvs)) {
+    yield `${isFirst ? '' : ','}${itemsJson(part)}`;
     isFirst = false;
   }
-  const rest = rangeJson({ header: undefined, kvs: [], more, count }).slice(1);
-  yield `]${rest === '}' ? '' : ','}${rest}`;
+  yield tailJson({ more, count });
+}
+
+/** A range's JSON up to its first key. */
+export function headJson(header: ResponseHeader | undefined): string {
+  return `${rangeJson(headOf(header)).slice(0, -1)}${header === undefined ? '' : ','}"kvs":[`;
+}
+
+/** Keys of a range, with commas between them. */
+export function itemsJson(kvs: readonly KeyValue[]): string {
+  return rangeJson(partOf(kvs)).slice('{"kvs":['.length, -']}'.length);
+}
+
+/** A range's JSON behind its last key. */
+export function tailJson(rest: Pick<RangeResponse, 'more' | 'count'>): string {
+  const text = rangeJson(tailOf(rest)).slice(1);
+  return `]${text === '}' ? '' : ','}${text}`;
 }
 
 function* txnTexts(response: TxnResponse): Generator<string> {
@@ -194,8 +229,8 @@ function txnJson(response: TxnResponse): string {
 async function copyRange(response: RangeResponse, turn: Turn): Promise<RangeResponse> {
   const { header, kvs, more, count } = response;
   const copied: KeyValue[] = [];
-  for (const part of partsOf(kvs)) {
-    copyInto(copied, part.kvs);
+  for (const part of kvPieces(kvs)) {
+    copyInto(copied, part);
     await turn();
   }
   return { ...RangeResponse.copy({ header, kvs: [], more, count }), kvs: copied };

@@ -30,7 +30,8 @@ import type { CompactionDriver } from './compaction-driver.ts';
 import { headerAt, stamp } from './header.ts';
 import { LargeRanges } from './large-ranges.ts';
 import type { QuotaGuard } from './quota-guard.ts';
-import { readRange, readTxn, streamRange } from './range-reader.ts';
+import { readRange, readTxn } from './range-reader.ts';
+import { partsFor, passOnRange, streamRange } from './range-stream.ts';
 
 /** What the service needs beside its node. */
 export interface KvParts {
@@ -83,7 +84,12 @@ async function range(
   if (!request.serializable) await node.readBarrier();
   // After the barrier, since rights may have been withdrawn before the read.
   if (identity.isRequired) demand(identity.authoriser(caller).read(request));
-  return stamp(node, await timedRange(node, () => readRange(node, request, { large, context })));
+  const parts = partsFor(request, context);
+  const read = (): Promise<RangeResponse> =>
+    parts === undefined
+      ? readRange(node, request, { large, context })
+      : passOnRange(node, request, { large, context, parts });
+  return stamp(node, await timedRange(node, read));
 }
 
 /** Counts and times the reading of a range. */

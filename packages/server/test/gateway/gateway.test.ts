@@ -5,6 +5,7 @@ import {
   type CallContext,
   EtcdError,
   type Handlers,
+  KeyValue,
   LeaseKeepAliveResponse,
   type PutResponse,
   RangeResponse,
@@ -21,6 +22,16 @@ const handlers: Handlers = {
   'etcdserverpb.KV/Range': async (request, context) => {
     lastContext = context;
     if (request.key.length === 0) throw new EtcdError('EMPTY_KEY');
+    if (request.rangeEnd.length > 0) {
+      const header = { clusterId: 1n, memberId: 2n, revision: 3, raftTerm: 4 };
+      const kvs = [KeyValue.fromPartial({ key: request.key })];
+      if (context.rangeParts === undefined) return RangeResponse.fromPartial({ header, kvs });
+      context.rangeParts.begin(header);
+      await context.rangeParts.take(kvs);
+      await context.rangeParts.take(kvs);
+      if (request.limit > 0) throw new EtcdError('COMPACTED');
+      return RangeResponse.fromPartial({ header, count: 2 });
+    }
     return RangeResponse.fromPartial({ kvs: [{ key: request.key }], count: request.limit });
   },
   'etcdserverpb.KV/Put': () => new Promise<PutResponse>(() => undefined),
@@ -125,6 +136,19 @@ describe('the JSON gateway', () => {
     expect(await large.json()).toMatchObject({ code: 8 });
     const late = await post('/v3/kv/put', '{"key":"Zm9v"}', { 'grpc-timeout': '10m' });
     expect(late.status).toBe(504);
+  });
+
+  test('a range that comes in parts is one JSON object, and cut off when it cannot be ended', async () => {
+    const response = await post('/v3/kv/range', '{"key":"Zm9v","range_end":"AA=="}');
+    expect(await response.text()).toBe(
+      '{"header":{"cluster_id":"1","member_id":"2","revision":"3","raft_term":"4"},' +
+        '"kvs":[{"key":"Zm9v"},{"key":"Zm9v"}],"count":"2"}',
+    );
+    await expect(
+      post('/v3/kv/range', '{"key":"Zm9v","range_end":"AA==","limit":1}').then((half) =>
+        half.text(),
+      ),
+    ).rejects.toThrow();
   });
 
   test('a stream answers one chunk per message, for every JSON value of the body', async () => {

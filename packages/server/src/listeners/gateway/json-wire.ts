@@ -30,6 +30,12 @@ export interface JsonWire {
   ): void;
   /** An answer in lines begins. Harmless when repeated. */
   begin(status: number, headers: Readonly<Record<string, string>>): void;
+  /** Whether an answer that has begun may go out in {@link part}s: not where it is one message, as over a WebSocket. */
+  readonly takesParts: boolean;
+  /** Sends a part of an answer that is ASCII alone. */
+  part(text: string): void;
+  /** Bytes of this answer that wait for the client. */
+  readonly waitingBytes: number;
   /** Sends a line. False: enough for now, wait for {@link drained}. */
   line(text: string): boolean;
   /** Resolves when there is room again, and also when the client is gone. */

@@ -1,7 +1,15 @@
-import { EtcdError, type MethodName, type Rpc, Status, type UnaryHandler } from '@etcd-ts/protocol';
+import {
+  EtcdError,
+  type MethodName,
+  type RangeResponse,
+  type Rpc,
+  Status,
+  type UnaryHandler,
+} from '@etcd-ts/protocol';
 import type { CountedCall } from '../../metrics/call-metrics.ts';
 import { type AnswerBudget, SMALL_ANSWER_BYTES } from '../answer-budget.ts';
 import { jsonPieces, largeAnswer } from '../large-answer.ts';
+import type { JsonRange } from '../range-parts.ts';
 import type { ListenerContext } from '../call-context.ts';
 import { JsonMappingError, messageFromJson } from '../gateway/from-json.ts';
 import { httpStatus } from '../gateway/http-status.ts';
@@ -18,6 +26,8 @@ export interface GatewayCall {
   readonly counted: CountedCall;
   readonly limits: GatewayLimits;
   readonly answers: AnswerBudget;
+  /** Where a large range goes while it is read. */
+  readonly range?: JsonRange | undefined;
   /** Resolves in a later turn of the event loop. */
   readonly turn: () => Promise<void>;
   /** Hangs up when the request is not here whole in time; the answer may take as long as it will. */
@@ -47,12 +57,19 @@ export async function answerUnary(
   call: GatewayCall,
   handler: UnaryHandler<unknown, unknown>,
 ): Promise<void> {
-  const { wire, rpc, context, counted, turn } = call;
+  const { wire, rpc, context, counted, range, turn } = call;
   try {
     const text = await call.whole(readRequest(call));
     const request = decodeRequest(call, readJson(text)?.value ?? NOTHING, text);
     counted.received();
     const message = await Promise.race([handler(request, context), cancelled(context)]);
+    if (range?.hasBegun === true) {
+      counted.sent();
+      counted.ended();
+      // The method says which message it is.
+      range.end(message as RangeResponse);
+      return;
+    }
     const large = largeAnswer(rpc.name, message);
     const body =
       large === undefined
@@ -65,7 +82,9 @@ export async function answerUnary(
   } catch (cause) {
     const error = gatewayError(cause);
     counted.ended(error);
-    answerError(wire, error);
+    // Half an answer says by its missing end that it is one.
+    if (range?.hasBegun === true) wire.cut();
+    else answerError(wire, error);
   }
 }
 

@@ -17,8 +17,15 @@ import { AnswerBudget } from '../answer-budget.ts';
 import { ListenerContext } from '../call-context.ts';
 import { gatewayRoute } from '../gateway/gateway-routes.ts';
 import type { JsonWire } from '../gateway/json-wire.ts';
+import { JsonRange } from '../range-parts.ts';
 import { GatewayStream } from './gateway-stream.ts';
-import { answerError, answerUnary, type GatewayCall, type GatewayLimits } from './gateway-unary.ts';
+import {
+  ANSWER_HEADERS,
+  answerError,
+  answerUnary,
+  type GatewayCall,
+  type GatewayLimits,
+} from './gateway-unary.ts';
 import { HttpWire } from './http-wire.ts';
 import { BEARER_PROTOCOL, webSocketToken, WebSocketWire } from './web-socket-wire.ts';
 
@@ -136,10 +143,15 @@ export class Gateway {
       return answerError(wire, new EtcdError('INVALID_ARGUMENT', { message }));
     }
     const { remoteAddress = '', remotePort = '' } = request.socket;
+    const range =
+      rpc.name === 'etcdserverpb.KV/Range' && wire.takesParts
+        ? new JsonRange(wire, this.#answers, () => wire.begin(200, ANSWER_HEADERS))
+        : undefined;
     const context = new ListenerContext({
       metadata: metadataOf(request, wire.endsWithValue),
       timeoutMs,
       peer: { via: 'gateway', address: `${remoteAddress}:${remotePort}` },
+      source: { rangeParts: range },
     });
     const counted = this.#metrics.started(rpc.name, context.metadata);
     const call: GatewayCall = {
@@ -149,6 +161,7 @@ export class Gateway {
       counted,
       limits: this.#limits,
       answers: this.#answers,
+      range,
       turn: this.#turn,
       whole: (body) => this.#withinTime(body, wire),
     };

@@ -5,6 +5,7 @@ import type { JsonWire, WireListener } from '../gateway/json-wire.ts';
 /** A gateway call over HTTP/1.1: the body's JSON in, one HTTP chunk per line out. */
 export class HttpWire implements JsonWire {
   readonly endsWithValue = false;
+  readonly takesParts = true;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
 
@@ -52,6 +53,15 @@ export class HttpWire implements JsonWire {
 
   begin(status: number, headers: Readonly<Record<string, string>>): void {
     if (!this.#response.headersSent) this.#response.writeHead(status, headers);
+  }
+
+  part(text: string): void {
+    // As bytes: strings that wait would be the collector's.
+    if (!this.#response.destroyed) this.#response.write(Buffer.from(text, 'latin1'));
+  }
+
+  get waitingBytes(): number {
+    return this.#response.closed ? 0 : this.#response.writableLength;
   }
 
   line(text: string): boolean {

@@ -13,6 +13,7 @@ const NORMAL_CLOSURE = 1000;
  */
 export class WebSocketWire implements JsonWire {
   readonly endsWithValue = true;
+  readonly takesParts = false;
   readonly #socket: WebSocket;
   #waiting: (() => void)[] = [];
   #isGone = false;
@@ -59,6 +60,14 @@ export class WebSocketWire implements JsonWire {
 
   begin(): void {
     // A WebSocket's answer has no status and no headers.
+  }
+
+  part(text: string): void {
+    this.line(text);
+  }
+
+  get waitingBytes(): number {
+    return this.#socket.bufferedAmount;
   }
 
   line(text: string): boolean {
