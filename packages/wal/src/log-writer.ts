@@ -135,7 +135,7 @@ export class LogWriter implements Wal {
     return {
       groups: this.#groups,
       ...this.#meter.figures(),
-      pendingBytes: this.#pendingBytes(),
+      pendingBytes: this.pendingBytes,
       segments: this.#segments.length,
       lastIndex: this.#position.lastIndex,
     };
@@ -156,14 +156,14 @@ export class LogWriter implements Wal {
     if (isTooLarge) {
       return new WalError({ code: 'TOO_LARGE', file, reason: `${reason} has a record too large` });
     }
-    const pendingBytes = this.#pendingBytes();
+    const pendingBytes = this.pendingBytes;
     const { maxPendingBytes } = this.#options;
     if (pendingBytes === 0 || pendingBytes + sizeBytes <= maxPendingBytes) return undefined;
     const full = `${reason} does not fit: ${pendingBytes} bytes wait, the limit is ${maxPendingBytes}`;
     return new WalError({ code: 'FULL', file, reason: full });
   }
 
-  #pendingBytes(): number {
+  get pendingBytes(): number {
     const { positionBytes, syncedBytes } = this.#segment;
     return positionBytes - syncedBytes + this.#buffer.length + this.#heldBytes;
   }

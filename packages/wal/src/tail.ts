@@ -29,7 +29,7 @@ export type TailVerdict =
 /** Judges the last segment of a log by where its scan ended. */
 export function judgeTail(segment: RecordBytes, end: ScanEnd): TailVerdict {
   const { bytes } = segment;
-  const writtenEnd = lastWrittenByte(bytes, end.endBytes);
+  const writtenEnd = lastWrittenByte(segment, end.endBytes);
   const offsetBytes = end.stoppedAtBytes;
   if (writtenEnd === end.endBytes) return { kind: 'clean' };
   const { failure } = end;
@@ -71,11 +71,18 @@ export function describe(kind: ScanEnd['failure']['kind']): string {
 }
 
 /** The end of the last byte at or behind `start` that is not zero; `start` when all are. */
-function lastWrittenByte(bytes: Uint8Array, start: number): number {
+function lastWrittenByte({ bytes, words }: RecordBytes, start: number): number {
   let end = bytes.length;
+  // Nearly all of a segment may be room that was never used: whole words first, once their end is reached.
+  while (end > start && end % WORD_BYTES !== 0 && bytes[end - 1] === 0) end -= 1;
+  if (end % WORD_BYTES === 0) {
+    while (end - WORD_BYTES >= start && words[end / WORD_BYTES - 1] === 0) end -= WORD_BYTES;
+  }
   while (end > start && bytes[end - 1] === 0) end -= 1;
   return end;
 }
+
+const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
 
 interface Witness {
   readonly atBytes: number;

@@ -106,6 +106,8 @@ export interface Wal {
    * @throws WalError (rejection): `FAILED`, `CLOSED`.
    */
   release(index: LogIndex): Promise<number>;
+  /** Bytes taken and not yet durable: what {@link stats} says of them, without the rest. */
+  readonly pendingBytes: number;
   stats(): WalStats;
   /**
    * Makes everything taken durable, marks the log as closed whole, and gives up the directory. Later groups get `CLOSED`.

@@ -42,6 +42,8 @@ export class LogGroups {
         this.#parts.failed(error);
         return;
       }
+      const isNext = this.#durable.length === 0 && !this.#isInstalling;
+      if (isNext && effect.snapshot === undefined) return this.#parts.persisted(effect);
       this.#durable.push(effect);
       this.#acknowledge();
     });

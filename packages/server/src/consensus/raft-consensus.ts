@@ -212,7 +212,7 @@ export class RaftConsensus implements Consensus {
   /** The disk does not keep up: entries are let fall. */
   #isTooMuch(message: Message): boolean {
     if (message.type !== 'append' || message.entries.length === 0) return false;
-    return this.#wal.stats().pendingBytes > MAX_LOG_BACKLOG_BYTES;
+    return this.#wal.pendingBytes > MAX_LOG_BACKLOG_BYTES;
   }
 
   #readStatus(): ConsensusStatus {
@@ -243,21 +243,25 @@ export class RaftConsensus implements Consensus {
   #schedule(): void {
     if (this.#scheduled || this.#ended || this.#host === undefined) return;
     this.#scheduled = true;
-    this.#clock.soon(() => this.#turn());
+    this.#clock.soon(this.#onTurn);
   }
 
   /** Ticks keep their pace over small delays; those missed while the loop was held up are not made up for. */
   #armTick(): void {
     const now = this.#clock.monotonicMs();
     const delayMs = Math.max(0, this.#nextTickMs - now);
-    this.#timer = this.#clock.after(delayMs, () => {
-      if (this.#ended) return;
-      this.#nextTickMs = Math.max(this.#nextTickMs, this.#clock.monotonicMs() - this.#tickMs);
-      this.#nextTickMs += this.#tickMs;
-      this.#input(TICK);
-      this.#armTick();
-    });
+    this.#timer = this.#clock.after(delayMs, this.#onTick);
   }
+
+  readonly #onTick = (): void => {
+    if (this.#ended) return;
+    this.#nextTickMs = Math.max(this.#nextTickMs, this.#clock.monotonicMs() - this.#tickMs);
+    this.#nextTickMs += this.#tickMs;
+    this.#input(TICK);
+    this.#armTick();
+  };
+
+  readonly #onTurn = (): void => this.#turn();
 
   #turn(): void {
     this.#scheduled = false;

@@ -185,7 +185,7 @@ export class SingleWriterConsensus implements Consensus {
     if (proposals.length === 0) return;
     this.#proposals = [];
     const { wal } = this.#parts;
-    if (wal.stats().pendingBytes > MAX_WRITER_BACKLOG_BYTES) {
+    if (wal.pendingBytes > MAX_WRITER_BACKLOG_BYTES) {
       for (const { token } of proposals) host.outcome(token, this.#refusal('full'));
       return;
     }
