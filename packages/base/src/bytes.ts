@@ -4,9 +4,20 @@ export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
+/** Texts up to this length are nearly always ASCII, and then quicker copied here than by the encoder. */
+const SHORT_TEXT_LENGTH = 32;
+
 /** UTF-8 bytes of a string. */
 export function utf8(text: string): Uint8Array {
-  return text.length === 0 ? EMPTY_BYTES : encoder.encode(text);
+  if (text.length === 0) return EMPTY_BYTES;
+  if (text.length > SHORT_TEXT_LENGTH) return encoder.encode(text);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return encoder.encode(text);
+    bytes[i] = unit;
+  }
+  return bytes;
 }
 
 /** The string of UTF-8 bytes; malformed sequences become U+FFFD. */
