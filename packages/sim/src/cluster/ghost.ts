@@ -11,6 +11,7 @@ import type { NodePort, NodeStatus, Served } from '@etcd-ts/server';
 import type { LeaseEnding } from '../checkers/lease.ts';
 import { Findings } from '../checkers/violation.ts';
 import { hashBytes } from '../world/random.ts';
+import { type LeasesBefore, leasesBefore } from './leases-before.ts';
 import { Promises } from './promises.ts';
 import { RaftClaims } from './raft-claims.ts';
 
@@ -142,10 +143,9 @@ export class Ghost {
     this.#terms.delete(member);
     const apply = state.apply.bind(state);
     state.apply = (entry) => {
-      const before = this.#before(state, entry.command, entry.term);
+      const before = leasesBefore(state, entry.command, entry.term);
       const result = apply(entry);
-      const verdict = EtcdError.is(result) ? result.code : DONE;
-      this.#applied(member, state, entry, { ...before, verdict });
+      this.#applied(member, state, entry, before, EtcdError.is(result) ? result.code : DONE);
       return result;
     };
     const applyEmpty = state.applyEmpty.bind(state);
@@ -233,20 +233,12 @@ export class Ghost {
     else this.#add('R4', `entry ${index} of term ${term} was sent with two contents`);
   }
 
-  #before(state: State, command: GhostCommand, term: number): LeasesBefore {
-    const ids = endedBy(command, term);
-    const spared = sparedBy(command, term).filter((id) => state.lessor.exists(id));
-    const leases = ids
-      .filter((id) => state.lessor.exists(id))
-      .map((id) => ({ id, keys: [...state.lessor.keysOf(id)].sort() }));
-    return { revision: state.store.revision, leases, spared };
-  }
-
   #applied(
     member: number,
     state: State,
     entry: Applied,
-    before: LeasesBefore & { readonly verdict: string },
+    before: LeasesBefore,
+    verdict: string,
   ): void {
     const isFirst = entry.index > this.lastIndex;
     const { command } = entry;
@@ -257,7 +249,7 @@ export class Ghost {
       if (state.lessor.exists(id)) continue;
       this.#add('L4', `entry ${entry.index}, of a leader that was deposed, ended lease ${id}`);
     }
-    const what = { kind: command.kind, command, verdict: before.verdict };
+    const what = { kind: command.kind, command, verdict };
     this.#recorded(member, state, entry, what, before.revision);
     if (!isFirst) return;
     let { revision } = before;
@@ -287,7 +279,8 @@ export class Ghost {
     { kind, command, verdict = DONE }: Recorded,
     revisionBefore: number,
   ): void {
-    const { keysHash, restHash } = digestsOf(state);
+    const keysHash = state.store.stateFingerprint();
+    const restHash = state.restHash();
     const { revision } = state.store;
     this.#trace('apply', member, at.index, revision);
     for (const listener of this.listeners) listener.applied?.(member, at.index);
@@ -301,8 +294,8 @@ export class Ghost {
       const atUs = this.#nowUs();
       const { index, term } = at;
       const decidedBy = Math.max(term, this.#nodes.get(member)?.status().term ?? term);
-      const made = { term, decidedBy, kind, keysHash, restHash, revision, wrote };
-      this.entries[index] = { ...made, command, verdict, atUs };
+      const made = { term, decidedBy, kind, keysHash, restHash, revision, wrote, command };
+      this.entries[index] = { ...made, verdict, atUs };
       this.onFirstApply?.(index, term, this.#configs.get(member) ?? []);
       return;
     }
@@ -403,25 +396,6 @@ interface Recorded {
   readonly kind: string;
   readonly command?: GhostCommand;
   readonly verdict?: string;
-}
-
-interface LeasesBefore {
-  readonly revision: number;
-  readonly leases: readonly { readonly id: bigint; readonly keys: readonly string[] }[];
-  /** Leases that the command names and may not end. */
-  readonly spared: readonly bigint[];
-}
-
-/** What the leader of an earlier term took for expired: its successor began the time of each lease anew. */
-function sparedBy(command: GhostCommand, term: number): readonly bigint[] {
-  return command.kind === 'leaseRevokeExpired' && command.term !== term ? command.ids : [];
-}
-
-/** The leases that a command may end. */
-function endedBy(command: GhostCommand, term: number): readonly bigint[] {
-  if (command.kind === 'leaseRevoke') return [command.request.ID];
-  if (command.kind === 'leaseRevokeExpired' && command.term === term) return command.ids;
-  return [];
 }
 
 /** A command's first characters, for a message. */

@@ -29,6 +29,8 @@ export class Inode {
   readonly #forgotten = new Set<number>();
   durableSize = 0;
   size = 0;
+  /** Sectors from here on hold nothing but zeros, wherever one looks. */
+  contentEnd = 0;
   #slab: Uint8Array = new Uint8Array(0);
   #slabEnd = 0;
 
@@ -45,10 +47,8 @@ export class Inode {
       const offset = (position + at) % SECTOR_BYTES;
       const count = Math.min(SECTOR_BYTES - offset, bytes.length - at);
       const isBlank = areZeros && count === SECTOR_BYTES;
-      this.cached.set(
-        number,
-        isBlank ? ZERO_SECTOR : this.#written(number, offset, bytes.subarray(at, at + count)),
-      );
+      if (isBlank) this.cached.set(number, ZERO_SECTOR);
+      else this.#put(number, offset, bytes.subarray(at, at + count));
       if (this.#forgotten.size > 0) this.#forgotten.delete(number);
       if (this.unreadable.size > 0) this.unreadable.delete(number);
       at += count;
@@ -56,14 +56,18 @@ export class Inode {
     this.size = Math.max(this.size, position + bytes.length);
   }
 
-  /** A sector with some of its bytes written over. */
-  #written(number: number, offset: number, bytes: Uint8Array): Uint8Array {
-    if (bytes.length === SECTOR_BYTES && areAllZero(bytes)) return ZERO_SECTOR;
+  /** Writes over some of the bytes of a sector. */
+  #put(number: number, offset: number, bytes: Uint8Array): void {
+    if (bytes.length === SECTOR_BYTES && areAllZero(bytes)) {
+      this.cached.set(number, ZERO_SECTOR);
+      return;
+    }
     const sector = this.#newSector();
     const before = this.sector(number);
-    if (before !== undefined) sector.set(before);
+    if (before !== undefined && before !== ZERO_SECTOR) sector.set(before);
     sector.set(bytes, offset);
-    return sector;
+    this.cached.set(number, sector);
+    this.contentEnd = Math.max(this.contentEnd, number + 1);
   }
 
   #newSector(): Uint8Array {
@@ -78,16 +82,19 @@ export class Inode {
 
   read(position: number, into: Uint8Array): number {
     const count = Math.max(0, Math.min(into.length, this.size - position));
+    const contentCount = Math.min(count, this.contentEnd * SECTOR_BYTES - position);
     let at = 0;
-    while (at < count) {
+    while (at < contentCount) {
       const number = Math.floor((position + at) / SECTOR_BYTES);
       const offset = (position + at) % SECTOR_BYTES;
       const length = Math.min(SECTOR_BYTES - offset, count - at);
       const sector = this.sector(number);
-      if (sector === undefined) into.fill(0, at, at + length);
+      if (sector === undefined || sector === ZERO_SECTOR) into.fill(0, at, at + length);
+      else if (length === SECTOR_BYTES) into.set(sector, at);
       else into.set(sector.subarray(offset, offset + length), at);
       at += length;
     }
+    into.fill(0, at, count);
     return count;
   }
 
@@ -254,6 +261,7 @@ export class DiskImage {
           if (sector !== undefined) file.cached.set(number, sector);
         }
         file.size = inode.size;
+        file.contentEnd = inode.contentEnd;
         target.change([[name, file]]);
       }
     }

@@ -86,7 +86,7 @@ class StillFile implements DiskFile {
     const last = Math.floor((position + count - 1) / SECTOR_BYTES);
     for (let number = first; count > 0 && number <= last; number++) {
       const sector = this.#inode.durable.get(number);
-      if (sector === undefined) continue;
+      if (sector === undefined || sector === ZERO_SECTOR) continue;
       const from = Math.max(0, position - number * SECTOR_BYTES);
       const at = number * SECTOR_BYTES + from - position;
       into.set(sector.subarray(from, Math.min(SECTOR_BYTES, from + count - at)), at);
@@ -116,15 +116,19 @@ class StillFile implements DiskFile {
 }
 
 /** Zeros at the end are left out but for a sector: a log writes far more of them than of anything else. */
-function sizeOf({ size, durableSize, durable, cached }: Inode, view: DiskView): number {
-  const sizeBytes = view === 'visible' ? size : durableSize;
-  let last = 0;
-  for (const sectors of view === 'visible' ? [durable, cached] : [durable]) {
-    for (const [number, sector] of sectors) {
-      if (sector !== ZERO_SECTOR && number > last) last = number;
-    }
-  }
+function sizeOf(inode: Inode, view: DiskView): number {
+  const sizeBytes = view === 'visible' ? inode.size : inode.durableSize;
+  let last = Math.max(0, inode.contentEnd - 1);
+  while (last > 0 && isBlank(sectorOf(inode, view, last))) last--;
   return Math.min(sizeBytes, (last + 2) * SECTOR_BYTES);
+}
+
+function sectorOf(inode: Inode, view: DiskView, number: number): Uint8Array | undefined {
+  return view === 'visible' ? inode.sector(number) : inode.durable.get(number);
+}
+
+function isBlank(sector: Uint8Array | undefined): boolean {
+  return sector === undefined || sector === ZERO_SECTOR;
 }
 
 function readsAlone(operation: string, path: string): Promise<never> {

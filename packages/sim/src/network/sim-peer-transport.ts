@@ -286,7 +286,8 @@ export class SimPeerTransport implements PeerTransport {
   }
 
   #lineOf(id: bigint): PeerLine | undefined {
-    return this.#peers.find((line) => line.id === id);
+    for (const line of this.#peers) if (line.id === id) return line;
+    return undefined;
   }
 
   /** Whether the member that listens here is the one that was meant, of the same cluster. */
