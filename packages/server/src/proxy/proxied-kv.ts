@@ -7,6 +7,7 @@ import type {
   RangeResponse,
   RangeStreamResponse,
   RequestOp,
+  TxnRequest,
   TxnResponse,
 } from '@etcd-ts/protocol';
 import { forwardStream } from './forward.ts';
@@ -26,26 +27,37 @@ export interface KvParts {
 
 const NOTHING = new Uint8Array(0);
 
-/** The methods of etcdserverpb.KV, but for those that are forwarded as they are. */
+/**
+ * The methods of etcdserverpb.KV, but for those that are forwarded as they are. What a write may have changed is not in
+ * the cache any more when it is over, however it ended.
+ */
 export function proxiedKv(parts: KvParts): Handlers {
   const { upstream, calls = upstream, namespace, cache } = parts;
   const put: HandlerOf<'etcdserverpb.KV/Put'> = async (request, context) => {
     const inside = { ...request, key: namespace.key(request.key) };
-    const response = await calls.unary('etcdserverpb.KV/Put', inside, context);
-    cache.invalidate(inside.key, NOTHING);
-    return namespace.put(response);
+    try {
+      return namespace.put(await calls.unary('etcdserverpb.KV/Put', inside, context));
+    } finally {
+      cache.invalidate(inside.key, NOTHING);
+    }
   };
   const deleteRange: HandlerOf<'etcdserverpb.KV/DeleteRange'> = async (request, context) => {
     const inside = namespace.interval(request);
-    const response = await calls.unary('etcdserverpb.KV/DeleteRange', inside, context);
-    cache.invalidate(inside.key, inside.rangeEnd);
-    return namespace.deleted(response);
+    try {
+      return namespace.deleted(await calls.unary('etcdserverpb.KV/DeleteRange', inside, context));
+    } finally {
+      cache.invalidate(inside.key, inside.rangeEnd);
+    }
   };
   const txn: HandlerOf<'etcdserverpb.KV/Txn'> = async (request, context) => {
     const inside = namespace.txn(request);
-    const response = await calls.unary('etcdserverpb.KV/Txn', inside, context);
-    invalidate(cache, response.succeeded ? inside.success : inside.failure, response);
-    return namespace.txnAnswer(response);
+    let response: TxnResponse | undefined;
+    try {
+      response = await calls.unary('etcdserverpb.KV/Txn', inside, context);
+      return namespace.txnAnswer(response);
+    } finally {
+      invalidate(cache, inside, response);
+    }
   };
   const compact: HandlerOf<'etcdserverpb.KV/Compact'> = async (request, context) => {
     const response = await upstream.unary('etcdserverpb.KV/Compact', request, context);
@@ -105,16 +117,26 @@ class Reader {
   }
 }
 
-/** What a transaction has changed. */
-function invalidate(cache: RangeCache, ops: readonly RequestOp[], response: TxnResponse): void {
-  ops.forEach(({ request }, i) => {
-    if (request?.$case === 'requestPut') cache.invalidate(request.value.key, NOTHING);
-    if (request?.$case === 'requestDeleteRange') {
-      cache.invalidate(request.value.key, request.value.rangeEnd);
+/** What a transaction has changed; without a response: what it may have changed, whichever way it went. */
+function invalidate(
+  cache: RangeCache,
+  { success, failure }: TxnRequest,
+  response: TxnResponse | undefined,
+): void {
+  const none: readonly RequestOp[] = [];
+  const branches = [
+    response?.succeeded === false ? none : success,
+    response?.succeeded === true ? none : failure,
+  ];
+  for (const branch of branches) {
+    for (const [i, { request }] of branch.entries()) {
+      if (request?.$case === 'requestPut') cache.invalidate(request.value.key, NOTHING);
+      if (request?.$case === 'requestDeleteRange') {
+        cache.invalidate(request.value.key, request.value.rangeEnd);
+      }
+      if (request?.$case !== 'requestTxn') continue;
+      const answer = response?.responses[i]?.response;
+      invalidate(cache, request.value, answer?.$case === 'responseTxn' ? answer.value : undefined);
     }
-    const answer = response.responses[i]?.response;
-    if (request?.$case !== 'requestTxn' || answer?.$case !== 'responseTxn') return;
-    const { success, failure } = request.value;
-    invalidate(cache, answer.value.succeeded ? success : failure, answer.value);
-  });
+  }
 }

@@ -11,7 +11,11 @@ import {
   type HandlerOf,
   type Handlers,
   type MethodName,
+  type RequestOf,
+  type ResponseOf,
   RPC_TABLE,
+  type UnaryHandler,
+  type UnaryMethodName,
   untilAborted,
 } from '@etcd-ts/protocol';
 import { deferred } from '@etcd-ts/base';
@@ -72,18 +76,10 @@ export class ProxyHandlers {
       ...(Object.fromEntries(forwardedMethods) as Handlers),
       ...proxiedKv({ upstream, calls, namespace, cache: this.cache, ordersReads }),
       ...namespaced(upstream, namespace),
-      'etcdserverpb.Lease/LeaseRevoke': async (request, context) => {
-        const response = await upstream.unary('etcdserverpb.Lease/LeaseRevoke', request, context);
-        // Its keys are gone with it, and nobody here knows which.
-        this.cache.clear();
-        return response;
-      },
-      'etcdserverpb.Auth/AuthEnable': async (request, context) => {
-        const response = await upstream.unary('etcdserverpb.Auth/AuthEnable', request, context);
-        // Callers without a token have had answers that are not for everybody any more.
-        this.cache.clear();
-        return response;
-      },
+      // Its keys are gone with it, and nobody here knows which.
+      'etcdserverpb.Lease/LeaseRevoke': this.#clearing('etcdserverpb.Lease/LeaseRevoke'),
+      // Callers without a token have had answers that are not for everybody any more.
+      'etcdserverpb.Auth/AuthEnable': this.#clearing('etcdserverpb.Auth/AuthEnable'),
       'etcdserverpb.Lease/LeaseKeepAlive': (requests, context, responses) =>
         this.#keepAlive(requests, context, responses),
       'etcdserverpb.Watch/Watch': (requests, context, responses) =>
@@ -105,6 +101,19 @@ export class ProxyHandlers {
   /** Ends what is open at the cluster. */
   close(): void {
     for (const thing of [...this.#watches.things, ...this.#renewals.things]) thing.close();
+  }
+
+  /** Hands a call on behind which nothing in the cache counts any more, however it ended. */
+  #clearing<Method extends UnaryMethodName>(
+    method: Method,
+  ): UnaryHandler<RequestOf<Method>, ResponseOf<Method>> {
+    return async (request, context) => {
+      try {
+        return await this.#parts.upstream.unary(method, request, context);
+      } finally {
+        this.cache.clear();
+      }
+    };
   }
 
   /** Answers in the order of the requests; the stream ends when the client's side does. */

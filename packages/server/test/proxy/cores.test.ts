@@ -1,6 +1,9 @@
 import { utf8 } from '@etcd-ts/base';
 import {
+  DeleteRangeRequest,
+  EtcdError,
   Event,
+  PutRequest,
   RangeRequest,
   RangeResponse,
   TxnRequest,
@@ -11,8 +14,20 @@ import {
 import { describe, expect, test } from 'vitest';
 import { Backends } from '../../src/proxy/backends.ts';
 import { Namespace } from '../../src/proxy/namespace.ts';
+import { proxiedKv } from '../../src/proxy/proxied-kv.ts';
 import { MAX_CACHED_BYTES, MAX_CACHED_RANGES, RangeCache } from '../../src/proxy/range-cache.ts';
 import { type Receiver, WatchBroadcast } from '../../src/proxy/watch-broadcast.ts';
+
+/** A transaction that writes a key when it fails, in a transaction inside. */
+function inEitherBranch(key: string): TxnRequest {
+  const put = PutRequest.fromPartial({ key: utf8(key) });
+  const inside = TxnRequest.fromPartial({
+    success: [{ request: { $case: 'requestPut', value: put } }],
+  });
+  return TxnRequest.fromPartial({
+    failure: [{ request: { $case: 'requestTxn', value: inside } }],
+  });
+}
 
 describe('backends', () => {
   const backend = (address: string, priority = 0, weight = 0) => ({ address, priority, weight });
@@ -98,6 +113,26 @@ describe('the cache of ranges', () => {
     expect(cache.size).toBe(0);
     cache.add(request('a'), answer, cache.changes);
     expect(cache.size).toBe(1);
+  });
+
+  test.each([
+    ['a put', 'etcdserverpb.KV/Put', PutRequest.fromPartial({ key: utf8('a') })],
+    ['a delete', 'etcdserverpb.KV/DeleteRange', DeleteRangeRequest.fromPartial({ key: utf8('a') })],
+    ['either branch of a transaction', 'etcdserverpb.KV/Txn', inEitherBranch('a')],
+  ] as const)('%s that failed may have been done all the same', async (_, method, write) => {
+    const cache = new RangeCache();
+    const unary = (): Promise<never> => Promise.reject(new EtcdError('TIMEOUT'));
+    const handlers = proxiedKv({
+      upstream: { unary } as never,
+      namespace: new Namespace(utf8('')),
+      cache,
+      ordersReads: false,
+    });
+    for (const key of ['a', 'b']) cache.add(request(key), answer);
+    const handler = handlers[method] as (write: unknown, context: unknown) => Promise<unknown>;
+    await expect(handler(write, {})).rejects.toMatchObject({ code: 'TIMEOUT' });
+    expect(cache.get(request('a'))).toBeUndefined();
+    expect(cache.get(request('b'))).toBe(answer);
   });
 
   test('keys and values have a limit in bytes, and an answer that is larger is not kept', () => {

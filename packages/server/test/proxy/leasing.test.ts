@@ -134,6 +134,36 @@ describe('a key that is owned', () => {
     expect(await reading).toBe('w');
   });
 
+  test('is written by one caller at a time, so that the last answer is that of the last write', async () => {
+    await node.client().put('k', 'v');
+    const proxy = await new Proxy().own('k');
+    proxy.held = deferred();
+    const before = proxy.calls;
+    const writing = ['w', 'x', 'y'].map((value) => proxy.put('k', value));
+    await expect.poll(() => direct('k')).toBe('w');
+    expect(proxy.calls - before).toBe(1);
+    proxy.held.resolve();
+    await Promise.all(writing);
+    expect(await proxy.get('k')).toBe('y');
+    expect(await proxy.costOf(() => proxy.get('k'))).toBe(0);
+  });
+
+  test('whose ownership ends before its owner knows that it has it is not owned', async () => {
+    await node.client().put('k', 'v');
+    await node.client().put('ready', 'v');
+    const proxy = await new Proxy().own('ready');
+    proxy.held = deferred();
+    const reading = proxy.get('k');
+    await expect.poll(() => direct('l/k')).toBe('');
+    await node.client().delete('l/k');
+    await node.client().delete('l/ready');
+    await expect.poll(() => proxy.leasing.size).toBe(0);
+    await node.client().put('k', 'w');
+    proxy.held.resolve();
+    expect(await reading).toBe('v');
+    expect(await proxy.get('k')).toBe('w');
+  });
+
   test('is given up to whoever writes it: by put, by delete of a range, by any branch of a transaction', async () => {
     const [owner, other] = [new Proxy(), new Proxy()];
     const txn = (failure: RequestOp[]) =>

@@ -81,7 +81,7 @@ export class LeasingKv implements UnaryCalls {
       log,
       prefix: this.#names.prefix,
       wanted: (leaseKey, event) => this.#wanted(leaseKey, event),
-      gone: (leaseKey, revision) => void this.#keys.evict(this.#names.owned(leaseKey), revision),
+      gone: (leaseKey, revision) => void this.#keys.gone(this.#names.owned(leaseKey), revision),
       lost: () => this.#keys.clear(),
     });
   }
@@ -143,7 +143,10 @@ export class LeasingKv implements UnaryCalls {
     return shaped(await this.#acquire(request, lease, context), request);
   }
 
-  /** What is owned of a key once no write to it is under way; nothing when the lease may have run out. */
+  /**
+   * What is owned of a key once no write to it is under way; nothing when the lease may have run out. Whoever is to write
+   * looks again: others that waited may go first.
+   */
   async #settled(key: Uint8Array): Promise<Owned | undefined> {
     let owned = this.#keys.get(key);
     while (owned?.writing !== undefined) {
@@ -195,7 +198,9 @@ export class LeasingKv implements UnaryCalls {
   async #put(request: PutRequest, context: CallContext): Promise<PutResponse> {
     const op: RequestOp = { request: { $case: 'requestPut', value: request } };
     const { key } = request;
-    const owned = request.lease === 0n && !hasToken(context) ? await this.#settled(key) : undefined;
+    const isPlain = request.lease === 0n && !hasToken(context);
+    let owned = isPlain ? await this.#settled(key) : undefined;
+    while (owned?.writing !== undefined) owned = await this.#settled(key);
     if (owned !== undefined) {
       const response = await this.#putOwned(owned, op, context);
       if (response !== undefined) return response;

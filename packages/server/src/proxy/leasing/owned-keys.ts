@@ -4,9 +4,9 @@
  *
  * What always holds
  * - A key is here only between the answer with which it was acquired and the first sign that somebody wants it.
- * - While a write to it is under way nobody reads it.
+ * - While a write to it is under way nobody reads it, and nobody else writes it.
  */
-import { type Deferred, deferred, toLatin1 } from '@etcd-ts/base';
+import { assert, type Deferred, deferred, toLatin1 } from '@etcd-ts/base';
 import type { RangeResponse } from '@etcd-ts/protocol';
 
 /** Keys that are owned at most; more are read from the cluster. */
@@ -29,7 +29,7 @@ export interface Owned {
 export class OwnedKeys {
   readonly #nowMs: () => number;
   readonly #owned = new Map<string, Owned>();
-  /** Keys that are being acquired, with the last revision at which somebody wanted them. */
+  /** Keys that are being acquired, with the last revision at which somebody wanted them or they were given up. */
   readonly #acquiring = new Map<string, number>();
   /** Until when keys are left alone. */
   readonly #wanted = new Map<string, number>();
@@ -60,7 +60,7 @@ export class OwnedKeys {
     return true;
   }
 
-  /** @returns False when somebody wanted it meanwhile: it is to be given up at once. */
+  /** @returns False when somebody wanted it meanwhile, or it is gone: it is to be given up at once. */
   acquired(key: Uint8Array, revision: number, response: RangeResponse): boolean {
     const name = toLatin1(key);
     const wantedAt = this.#acquiring.get(name) ?? 0;
@@ -79,6 +79,7 @@ export class OwnedKeys {
 
   /** Begins a write to a key that is owned, when no other is under way. */
   lock(owned: Owned): () => void {
+    assert(owned.writing === undefined, 'a key that is owned has one write at a time');
     const writing = deferred<void>();
     owned.writing = writing;
     return () => {
@@ -89,8 +90,13 @@ export class OwnedKeys {
 
   /** Somebody wants the key, at this revision. @returns What is to be given up. */
   want(key: Uint8Array, revision: number): Owned | undefined {
+    this.#remember(toLatin1(key));
+    return this.gone(key, revision);
+  }
+
+  /** Its ownership has ended at this revision, also when it is not known yet that it had been acquired. */
+  gone(key: Uint8Array, revision: number): Owned | undefined {
     const name = toLatin1(key);
-    this.#remember(name);
     const acquiring = this.#acquiring.get(name);
     if (acquiring !== undefined) this.#acquiring.set(name, Math.max(acquiring, revision));
     return this.evict(key, revision);
