@@ -20,5 +20,6 @@ export {
   toLatin1,
   utf8,
 } from './bytes.ts';
-export { crc32c, crc32cWords } from './crc32c.ts';
+export { crc32c, CRC32C_WINDOW, crc32cWords } from './crc32c.ts';
+export { CRC32C_WINDOW_BYTES, type Crc32cWindow } from './crc32c-window.ts';
 export { type Deferred, deferred } from './deferred.ts';

@@ -5,12 +5,15 @@ import {
   compareBytes,
   concatBytes,
   crc32c,
+  CRC32C_WINDOW,
+  CRC32C_WINDOW_BYTES,
   crc32cWords,
   equalBytes,
   fromLatin1,
   InvariantError,
   leaseId,
   memberId,
+  must,
   idToHex,
   prefixEnd,
   toLatin1,
@@ -43,6 +46,55 @@ test('crc32cWords gives what crc32c gives, wherever it begins and ends', () => {
         expect(crc32cWords(words, start, end)).toBe(crc32c(all, 0, 4 * start, 4 * end));
       },
     ),
+  );
+});
+
+/** Bit by bit. */
+function naiveCrc32c(bytes: Uint8Array, previous: number): number {
+  let crc = ~previous;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  }
+  return ~crc >>> 0;
+}
+
+test('crc32c of long inputs is what it is bit by bit, wherever they begin and end', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(1_024, 4_096, CRC32C_WINDOW_BYTES - 8, CRC32C_WINDOW_BYTES),
+      fc.nat(20),
+      fc.nat(20),
+      fc.nat(0xffff_ffff),
+      (size, start, more, previous) => {
+        const all = Uint8Array.from(
+          { length: start + size + more },
+          (_, at) => (at * at * 31) >>> 3,
+        );
+        const whole = all.subarray(start);
+        expect(crc32c(all, previous, start)).toBe(naiveCrc32c(whole, previous));
+        const words = new Int32Array(all.buffer, 0, Math.floor(all.length / 4));
+        const range = all.subarray(4 * start, 4 * words.length);
+        expect(crc32cWords(words, start, words.length, previous)).toBe(
+          naiveCrc32c(range, previous),
+        );
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+test('the window sums what lies in it, word by word', () => {
+  const window = must(CRC32C_WINDOW, 'window');
+  expect(window.bytes.length).toBe(CRC32C_WINDOW_BYTES);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(0xffff_ffff), (content, previous) => {
+      const whole = content.subarray(0, content.length & ~3);
+      window.bytes.fill(0xee);
+      window.bytes.set(whole, 12);
+      const sum = window.sum(12, 12 + whole.length, previous);
+      expect(sum).toBe(naiveCrc32c(whole, previous));
+    }),
   );
 });
 

@@ -3,9 +3,10 @@
  *
  * Invariant: `bytes[0, length)` are whole groups, each record continuing the one before by its checksum.
  */
-import { assert } from '@etcd-ts/base';
+import { assert, EMPTY_BYTES } from '@etcd-ts/base';
 import type { Entry } from '@etcd-ts/raft';
 import type { WalGroup } from './contents.ts';
+import { chainFrames } from './frame-chain.ts';
 import {
   encodeConfigChange,
   encodeSnapshotMeta,
@@ -15,13 +16,13 @@ import {
   putNumber,
 } from './payload.ts';
 import {
+  beginFrame,
   FRAME_HEADER_BYTES,
   frameBytes,
   MAX_PAYLOAD_BYTES,
   RECORD_TYPE,
   recordBytes,
   type RecordType,
-  sealFrame,
 } from './record.ts';
 
 const INITIAL_CAPACITY_BYTES = 4 * 1024;
@@ -55,27 +56,29 @@ export class GroupBuffer {
 
   /** Adds a group. `syncedBytes` of the segment are durable now. */
   push({ snapshot, entries, hardState }: WalGroup, syncedBytes: number): void {
+    const start = this.#length;
     this.#syncedBytes = syncedBytes;
     this.#remaining =
       entries.length + (snapshot === undefined ? 0 : 1) + (hardState === undefined ? 0 : 1);
     if (snapshot !== undefined) {
-      this.#structured(RECORD_TYPE.snapshotMark, encodeSnapshotMeta(snapshot));
+      const meta = encodeSnapshotMeta(snapshot);
+      this.#records.bytes.set(meta, this.#begin(RECORD_TYPE.snapshotMark, meta.length));
     }
     for (const entry of entries) this.#entry(entry);
     if (hardState !== undefined) {
-      const at = this.#reserve(HARD_STATE_BYTES);
+      const at = this.#begin(RECORD_TYPE.hardState, HARD_STATE_BYTES);
       putHardState(this.#records.view, at, hardState);
-      this.#seal(RECORD_TYPE.hardState, HARD_STATE_BYTES);
     }
-    assert(this.#remaining === 0, 'a group ends with its last record');
+    this.#close(start);
   }
 
   /** Adds a mark that says how much is durable, and nothing else. */
   pushSyncMark(syncedBytes: number): void {
+    const start = this.#length;
     this.#syncedBytes = syncedBytes;
     this.#remaining = 1;
-    this.#reserve(0);
-    this.#seal(RECORD_TYPE.syncMark, 0);
+    this.#begin(RECORD_TYPE.syncMark, 0);
+    this.#close(start);
   }
 
   /** Hands what waits to `write`, and is empty then. The bytes are valid during the call alone. */
@@ -93,59 +96,45 @@ export class GroupBuffer {
 
   #entry({ index, term, payload }: Entry): void {
     switch (payload.kind) {
-      case 'command': {
-        const { data } = payload;
-        const at = this.#reserve(ENTRY_HEADER_BYTES + data.length);
-        this.#records.bytes.set(data, at + ENTRY_HEADER_BYTES);
-        return this.#entryHead(RECORD_TYPE.commandEntry, at, index, term, data.length);
-      }
-      case 'config': {
-        const change = encodeConfigChange(payload.change);
-        const at = this.#reserve(ENTRY_HEADER_BYTES + change.length);
-        this.#records.bytes.set(change, at + ENTRY_HEADER_BYTES);
-        return this.#entryHead(RECORD_TYPE.configEntry, at, index, term, change.length);
-      }
-      case 'empty': {
-        const at = this.#reserve(ENTRY_HEADER_BYTES);
-        return this.#entryHead(RECORD_TYPE.emptyEntry, at, index, term, 0);
-      }
+      case 'command':
+        return this.#put(RECORD_TYPE.commandEntry, index, term, payload.data);
+      case 'config':
+        return this.#put(RECORD_TYPE.configEntry, index, term, encodeConfigChange(payload.change));
+      case 'empty':
+        return this.#put(RECORD_TYPE.emptyEntry, index, term, EMPTY_BYTES);
     }
   }
 
-  #entryHead(type: RecordType, at: number, index: number, term: number, dataBytes: number): void {
-    putNumber(this.#records.view, at, index);
-    putNumber(this.#records.view, at + 8, term);
-    this.#seal(type, ENTRY_HEADER_BYTES + dataBytes);
-  }
-
-  #structured(type: RecordType, payload: Uint8Array): void {
-    const at = this.#reserve(payload.length);
-    this.#records.bytes.set(payload, at);
-    this.#seal(type, payload.length);
+  #put(type: RecordType, index: number, term: number, data: Uint8Array): void {
+    const at = this.#begin(type, ENTRY_HEADER_BYTES + data.length);
+    const { bytes, view } = this.#records;
+    putNumber(view, at, index);
+    putNumber(view, at + 8, term);
+    bytes.set(data, at + ENTRY_HEADER_BYTES);
   }
 
   /**
-   * Makes room for a frame, and returns where its payload goes.
+   * Begins the next frame, and returns where its payload goes.
    *
-   * Growing replaces `#records`: reserve first, then look at it.
+   * Growing replaces `#records`: begin first, then look at it.
    */
-  #reserve(payloadBytes: number): number {
-    const needed = this.#length + frameBytes(payloadBytes);
-    if (needed > this.#records.bytes.length)
-      this.#resize(Math.max(needed, this.#records.bytes.length * 2));
-    return this.#length + FRAME_HEADER_BYTES;
+  #begin(type: RecordType, payloadBytes: number): number {
+    const start = this.#length;
+    const end = start + frameBytes(payloadBytes);
+    if (end > this.#records.bytes.length) {
+      this.#resize(Math.max(end, this.#records.bytes.length * 2));
+    }
+    this.#length = end;
+    this.#remaining -= 1;
+    const endsGroup = this.#remaining === 0;
+    const head = { type, endsGroup, syncedBytes: this.#syncedBytes, payloadBytes };
+    return beginFrame(this.#records, start, head);
   }
 
-  #seal(type: RecordType, payloadBytes: number): void {
-    this.#remaining -= 1;
-    this.#crc = sealFrame(this.#records, this.#length, {
-      type,
-      endsGroup: this.#remaining === 0,
-      previousCrc: this.#crc,
-      syncedBytes: this.#syncedBytes,
-      payloadBytes,
-    });
-    this.#length += frameBytes(payloadBytes);
+  /** Closes the group that begins at `start`. */
+  #close(start: number): void {
+    assert(this.#remaining === 0, 'a group ends with its last record');
+    this.#crc = chainFrames(this.#records, start, this.#length, this.#crc);
   }
 
   #resize(capacityBytes: number): void {

@@ -47,12 +47,11 @@ export class LogPosition {
     }
     let expected = entries[0]?.index ?? 0;
     for (const { index, term } of entries) {
-      assert(
-        index === expected,
-        () => `wal: entry ${index} in a group where ${expected} comes next`,
-      );
+      if (index !== expected) {
+        assert(false, `wal: entry ${index} in a group where ${expected} comes next`);
+      }
       const refusal = this.#terms.refuses(index, term);
-      assert(refusal === undefined, () => `wal: ${refusal}`);
+      if (refusal !== undefined) assert(false, `wal: ${refusal}`);
       this.#terms.push(index, term);
       expected += 1;
     }

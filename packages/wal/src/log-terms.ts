@@ -73,6 +73,9 @@ export class LogTerms {
   termAt(index: LogIndex): Term | undefined {
     if (index === this.#offset) return this.#offsetTerm;
     if (index < this.#offset || index > this.#lastIndex) return undefined;
+    // Asked for every entry that is written, and nearly always of the last run.
+    const last = this.#runs.at(-1);
+    if (last !== undefined && index >= last.firstIndex) return last.term;
     return this.#runs.findLast((run) => run.firstIndex <= index)?.term;
   }
 

@@ -89,39 +89,38 @@ export function frameBytes(payloadBytes: number): number {
   return Math.ceil(unpadded / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
 }
 
-/** What the frame of a record says besides its payload. */
+/** What the frame of a record says besides its payload and its place. */
 export interface FrameHead {
   readonly type: RecordType;
   readonly endsGroup: boolean;
-  readonly previousCrc: number;
   readonly syncedBytes: number;
   readonly payloadBytes: number;
 }
 
 /**
- * Closes the frame at `start`, whose payload is in its place already: writes header, padding and checksum.
+ * Writes header and padding of the frame at `start`, all but what `chainFrames` adds. The payload goes into its place
+ * afterwards: the padding is written as whole words, over the payload's last bytes.
  *
- * @returns The frame's checksum.
+ * @returns Where the payload goes.
  */
-export function sealFrame(
-  { bytes, words }: RecordBytes,
+export function beginFrame(
+  { words }: RecordBytes,
   start: number,
-  { type, endsGroup, previousCrc, syncedBytes, payloadBytes }: FrameHead,
+  { type, endsGroup, syncedBytes, payloadBytes }: FrameHead,
 ): number {
   if (payloadBytes > MAX_PAYLOAD_BYTES || syncedBytes % ALIGNMENT_BYTES !== 0) {
     assert(false, `record of ${payloadBytes} bytes, synced through ${syncedBytes}`);
   }
-  const payloadEnd = start + FRAME_HEADER_BYTES + payloadBytes;
-  const end = start + frameBytes(payloadBytes);
-  for (let at = payloadEnd; at < end; at++) bytes[at] = end - payloadEnd;
+  const sizeBytes = frameBytes(payloadBytes);
   // Frames are aligned, and the words of every machine that Node runs on are little-endian.
   const word = start / 4;
-  words[word + 1] = previousCrc;
+  const end = word + sizeBytes / 4;
+  const padding = (sizeBytes - FRAME_HEADER_BYTES - payloadBytes) * 0x01010101;
+  words[end - 1] = padding;
+  words[end - 2] = padding;
   words[word + 2] = syncedBytes / ALIGNMENT_BYTES;
   words[word + 3] = payloadBytes + (endsGroup ? GROUP_END_BIT : 0) + type * 2 ** 28;
-  const crc = crc32cWords(words, word + 1, end / 4);
-  words[word] = crc;
-  return crc;
+  return start + FRAME_HEADER_BYTES;
 }
 
 /**

@@ -1,8 +1,9 @@
 /** Segments: the files of a log, their names and what stands before their records. FORMAT.md, "Segments". */
 import { assert, crc32c } from '@etcd-ts/base';
 import type { Disk, DiskFile } from './disk.ts';
+import { chainFrames } from './frame-chain.ts';
 import { encodeSegmentHeader, type SegmentHeader } from './payload.ts';
-import { FRAME_HEADER_BYTES, frameBytes, RECORD_TYPE, recordBytes, sealFrame } from './record.ts';
+import { beginFrame, frameBytes, RECORD_TYPE, recordBytes } from './record.ts';
 
 /** The version of the format that this code writes, and the newest that it reads. */
 export const FORMAT_VERSION = 1;
@@ -130,15 +131,14 @@ export function encodeSegmentStart(
   const start = recordBytes(new ArrayBuffer(PRELUDE_BYTES + frameBytes(payload.length)));
   const { bytes } = start;
   bytes.set(encodePrelude());
-  bytes.set(payload, PRELUDE_BYTES + FRAME_HEADER_BYTES);
-  const crc = sealFrame(start, PRELUDE_BYTES, {
+  const at = beginFrame(start, PRELUDE_BYTES, {
     type: RECORD_TYPE.segmentHeader,
     endsGroup: true,
-    previousCrc,
     syncedBytes: 0,
     payloadBytes: payload.length,
   });
-  return { bytes, crc };
+  bytes.set(payload, at);
+  return { bytes, crc: chainFrames(start, PRELUDE_BYTES, bytes.length, previousCrc) };
 }
 
 function hex16(value: number): string {
