@@ -3,9 +3,6 @@ export interface Timer {
   cancel(): void;
 }
 
-/** Longest delay that timers take, in milliseconds: longer ones fire at once. */
-export const MAX_TIMER_MS = 0x7fff_ffff;
-
 /** Time as a client sees it. The real one is in `@etcd-ts/client/node`; a node's clock fits too. */
 export interface Clock {
   /** Milliseconds since some fixed moment; never goes back. */

@@ -1,6 +1,6 @@
-import { AuthenticateRequest, type Channel, EtcdError } from '@etcd-ts/protocol';
+import { AuthenticateRequest, type Channel, EtcdError, MAX_TIMER_MS } from '@etcd-ts/protocol';
 import { signalError } from './backoff.ts';
-import { type Clock, MAX_TIMER_MS } from './clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Who a client is. */
 export interface Credentials {

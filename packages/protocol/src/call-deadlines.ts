@@ -14,6 +14,9 @@ export interface DeadlineClock {
 /** How late a deadline may be noticed, in milliseconds. */
 export const CALL_DEADLINE_GRAIN_MS = 50;
 
+/** Longest delay that timers take, in milliseconds, a little under 25 days: longer ones fire at once. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
+
 /** A deadline that was set: one link in the ring of those that end at about the same time. */
 export class CallDeadline {
   /** @internal Which ring. */
@@ -103,7 +106,7 @@ export class CallDeadlines {
     this.#timer?.cancel();
     this.#armedFor = slot;
     const delayMs = Math.max(0, slot * CALL_DEADLINE_GRAIN_MS - this.#clock.monotonicMs());
-    this.#timer = this.#clock.after(delayMs, () => this.#fire());
+    this.#timer = this.#clock.after(Math.min(delayMs, MAX_TIMER_MS), () => this.#fire());
   }
 
   #fire(): void {

@@ -189,6 +189,7 @@ export {
   CallDeadlines,
   type DeadlineClock,
   type DeadlineTimer,
+  MAX_TIMER_MS,
 } from './call-deadlines.ts';
 export { MessageQueue } from './message-queue.ts';
 export { DecodeError } from './wire/decode-error.ts';

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CALL_DEADLINE_GRAIN_MS, CallDeadlines, type CallDeadline } from '../src/call-deadlines.ts';
+import {
+  CALL_DEADLINE_GRAIN_MS,
+  type CallDeadline,
+  CallDeadlines,
+  MAX_TIMER_MS,
+} from '../src/call-deadlines.ts';
 import { ManualClock } from './manual-clock.ts';
 
 describe('the deadlines of calls', () => {
@@ -44,6 +49,24 @@ describe('the deadlines of calls', () => {
         expect(clock.timerCount).toBe(0);
       }),
     );
+  });
+
+  test('further away than timers go are waited for in steps that timers take', () => {
+    const clock = new ManualClock();
+    const delays: number[] = [];
+    const deadlines = new CallDeadlines({
+      monotonicMs: () => clock.monotonicMs(),
+      after: (delayMs, callback) => (delays.push(delayMs), clock.after(delayMs, callback)),
+    });
+    let passedMs = 0;
+    // grpc-timeout: 1000H.
+    deadlines.set(3_600_000_000, () => (passedMs = clock.monotonicMs()));
+    clock.pass(MAX_TIMER_MS);
+    expect(passedMs).toBe(0);
+    clock.pass(MAX_TIMER_MS);
+    expect(passedMs).toBeGreaterThanOrEqual(3_600_000_000);
+    expect(Math.max(...delays)).toBe(MAX_TIMER_MS);
+    expect(delays).toHaveLength(2);
   });
 
   test('set and cleared one after the other use one timer', () => {

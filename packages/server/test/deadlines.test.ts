@@ -1,3 +1,4 @@
+import { MAX_TIMER_MS } from '@etcd-ts/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DEADLINE_GRAIN_MS, Deadlines } from '../src/requests/deadlines.ts';
@@ -25,6 +26,21 @@ test('nothing expires early, and nothing later than a grain', async () => {
     ),
     { numRuns: 50 },
   );
+});
+
+test('what ends further away than timers go is waited for in steps that timers take', async () => {
+  const clock = new ManualClock();
+  const delays: number[] = [];
+  const after = clock.after.bind(clock);
+  clock.after = (delayMs, callback) => (delays.push(delayMs), after(delayMs, callback));
+  const deadlines = new Deadlines(clock);
+  let isOver = false;
+  deadlines.add({ expire: () => (isOver = true) }, MAX_TIMER_MS + 100);
+  await clock.pass(MAX_TIMER_MS);
+  expect([isOver, delays.length]).toEqual([false, 2]);
+  await clock.pass(200);
+  expect(isOver).toBe(true);
+  expect(Math.max(...delays)).toBe(MAX_TIMER_MS);
 });
 
 test('what was removed does not expire, and an idle wheel has no timer', async () => {

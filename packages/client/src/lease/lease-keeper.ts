@@ -1,6 +1,6 @@
 import { deferred } from '@etcd-ts/base';
-import { EtcdError } from '@etcd-ts/protocol';
-import { type Clock, MAX_TIMER_MS, type Timer } from '../clock.ts';
+import { EtcdError, MAX_TIMER_MS } from '@etcd-ts/protocol';
+import type { Clock, Timer } from '../clock.ts';
 
 /** Shares of its time to live after which a lease is refreshed: three chances before it ends. */
 const REFRESHES_PER_TTL = 3;

@@ -1,7 +1,8 @@
 /** How members make sure that they hold the same data. */
 import { formatDuration } from '../go-values.ts';
 import { StartError } from '../start-error.ts';
-import { MAX_TIMER_MS, type Range, resolveNumbers } from './numbers.ts';
+import { MAX_TIMER_MS } from '@etcd-ts/protocol';
+import { type Range, resolveNumbers } from './numbers.ts';
 
 /** Comparing data among members. */
 export interface CheckOptions {

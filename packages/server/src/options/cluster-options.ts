@@ -7,7 +7,8 @@ import {
 } from '../bootstrap/initial-cluster.ts';
 import { StartError } from '../start-error.ts';
 import type { ResolvedMemberOptions } from './member-options.ts';
-import { MAX_TIMER_MS, type Range, resolveNumbers } from './numbers.ts';
+import { MAX_TIMER_MS } from '@etcd-ts/protocol';
+import { type Range, resolveNumbers } from './numbers.ts';
 
 /** Founding, joining, changing. */
 export interface ClusterOptions {

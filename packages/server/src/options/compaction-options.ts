@@ -1,7 +1,8 @@
 /** How much history stays, and how fast the rest is dropped. */
 import { readDurationMs } from '../go-values.ts';
 import { StartError } from '../start-error.ts';
-import { MAX_TIMER_MS, type Range, resolveNumbers } from './numbers.ts';
+import { MAX_TIMER_MS } from '@etcd-ts/protocol';
+import { type Range, resolveNumbers } from './numbers.ts';
 
 /** Compaction. */
 export interface CompactionOptions {

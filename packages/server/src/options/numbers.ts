@@ -4,9 +4,6 @@ import { StartError } from '../start-error.ts';
 /** A number's default, least and greatest value. */
 export type Range = readonly [fallback: number, least: number, greatest: number];
 
-/** Longest time that a timer can be set for, in milliseconds: a little under 25 days. */
-export const MAX_TIMER_MS: number = 2 ** 31 - 1;
-
 /**
  * Numbers of a family, completed and checked.
  *

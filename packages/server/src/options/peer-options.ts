@@ -1,5 +1,6 @@
 /** Connections between members, and the sockets that are listened on. */
-import { MAX_TIMER_MS, type Range, resolveNumbers } from './numbers.ts';
+import { MAX_TIMER_MS } from '@etcd-ts/protocol';
+import { type Range, resolveNumbers } from './numbers.ts';
 
 /** Peers and sockets. */
 export interface PeerOptions {

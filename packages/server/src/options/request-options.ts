@@ -1,6 +1,7 @@
 /** What clients may ask, and from when on slowness is worth a line in the log. */
 import { StartError } from '../start-error.ts';
-import { MAX_TIMER_MS, type Range, resolveNumbers } from './numbers.ts';
+import { MAX_TIMER_MS } from '@etcd-ts/protocol';
+import { type Range, resolveNumbers } from './numbers.ts';
 
 /** Requests and watches. */
 export interface RequestOptions {

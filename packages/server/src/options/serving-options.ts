@@ -1,6 +1,7 @@
 /** What the doors for clients and monitors may be told. */
 import { bindAddress } from '../bootstrap/urls.ts';
-import { MAX_TIMER_MS, type Range, resolveNumbers } from './numbers.ts';
+import { MAX_TIMER_MS } from '@etcd-ts/protocol';
+import { type Range, resolveNumbers } from './numbers.ts';
 
 /** HTTP, gRPC's connections, metrics. */
 export interface ServingOptions {

@@ -1,5 +1,6 @@
 /** The files of the log and the database behind it. */
-import { MAX_TIMER_MS, type Range, resolveNumbers } from './numbers.ts';
+import { MAX_TIMER_MS } from '@etcd-ts/protocol';
+import { type Range, resolveNumbers } from './numbers.ts';
 
 /** Log files and database. */
 export interface StorageOptions {

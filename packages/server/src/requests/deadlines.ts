@@ -1,4 +1,5 @@
 import { assert } from '@etcd-ts/base';
+import { MAX_TIMER_MS } from '@etcd-ts/protocol';
 import type { Clock, Timer } from '../clock.ts';
 
 /** How late a deadline may be noticed, in milliseconds. */
@@ -13,8 +14,8 @@ export interface Expiring {
 /**
  * Deadlines of many requests on one timer: whatever ends within the same {@link DEADLINE_GRAIN_MS} shares a slot.
  *
- * Adding and removing cost O(1); a timer is made for the first slot alone. It may fire in vain when that slot has become
- * empty; then an idle wheel has no timer.
+ * Adding and removing cost O(1); a timer is made for the first slot alone. It may fire in vain, when that slot has become
+ * empty or is further away than timers go; an idle wheel has no timer.
  */
 export class Deadlines {
   readonly #clock: Clock;
@@ -68,7 +69,7 @@ export class Deadlines {
     this.#timer?.cancel();
     this.#armedFor = slot;
     const delayMs = Math.max(0, slot * DEADLINE_GRAIN_MS - this.#clock.monotonicMs());
-    this.#timer = this.#clock.after(delayMs, () => this.#fire());
+    this.#timer = this.#clock.after(Math.min(delayMs, MAX_TIMER_MS), () => this.#fire());
   }
 
   #fire(): void {
