@@ -228,6 +228,34 @@ describe('a cluster shrinks', () => {
   });
 });
 
+describe('a member that lags behind a change of members catches up with a leader that it does not know', () => {
+  const flags = ['--strict-reconfig-check=false', '--snapshot-count=50'];
+  test.each([
+    ['by the log', flags],
+    ['by a snapshot', [...flags, '--experimental-snapshot-catchup-entries=5']],
+  ])('%s', LONG, async (_by, given) => {
+    await start(3, given);
+    const [one, two, late] = cluster.members as [Member, Member, Member];
+    const left = await idOf(two);
+    await late.kill();
+    const client = clientOf(one);
+    const again = await place('again', cluster.members);
+    const { member } = await client.cluster.add([again.peerUrl]);
+    await again.start();
+    await client.cluster.remove(left);
+    await eventually(async () => {
+      const leader = await findLeader([one, again]);
+      if (leader !== again) await clientOf(leader).maintenance.moveLeader(member!.ID, SOON);
+      return leader === again;
+    });
+    for (let i = 0; i < 120; i++) await client.put(`k${i}`, `${i}`);
+    await late.start();
+    const reader = clientOf(late);
+    await eventually(async () => (await reader.get('k119', SOON))?.text === '119');
+    expect(await findLeader([one, again, late])).toBe(again);
+  });
+});
+
 describe('members change', () => {
   test('their peer URLs', { timeout: 60_000 }, async () => {
     await start(3);

@@ -42,3 +42,4 @@ export type {
   PeerHandlers,
   PeerTransport,
 } from './peers/peer-transport.ts';
+export { MAX_REMOTES, Remotes, type RemotesParts } from './peers/remotes.ts';

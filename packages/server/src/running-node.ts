@@ -180,7 +180,8 @@ export class RunningNode implements NodePort {
     metrics.pendingProposals = () => node.#proposals.count;
     try {
       node.#membersChanged();
-      await transport.start({ id: node.memberId, clusterId: node.clusterId }, node.#desk);
+      const { memberId: id, clusterId } = node;
+      await transport.start({ id, clusterId, peerUrls: () => node.#peerUrls() }, node.#desk);
       if (options.initialCorruptCheck) {
         await initialCheck(node, node.services.corruption.hashes, node.#ending.signal);
       }
@@ -367,6 +368,12 @@ export class RunningNode implements NodePort {
     this.#leader = described.leader;
     for (const listener of this.#listeners) listener(described);
     this.#parts.events.statusChanged(described);
+  }
+
+  /** Where it is reached: as the cluster knows it, and as it was told itself. */
+  #peerUrls(): readonly string[] {
+    const known = this.state.membership.get(this.memberId)?.peerUrls ?? [];
+    return [...new Set([...known, ...this.#parts.options.initialAdvertisePeerUrls])];
   }
 
   #membersChanged(): void {

@@ -2,10 +2,15 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { clusterId, memberId } from '@etcd-ts/base';
+import { clusterId, idToHex, memberId } from '@etcd-ts/base';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../src/logger.ts';
-import { helloHeaders, type Lane, PEER_PATH } from '../src/peers/node/handshake.ts';
+import {
+  helloHeaders,
+  type Lane,
+  MAX_HELLO_URLS_BYTES,
+  PEER_PATH,
+} from '../src/peers/node/handshake.ts';
 import { HANDSHAKE_TIMEOUT_MS, TcpTransport } from '../src/peers/node/tcp-transport.ts';
 import type { PeerFacts } from '../src/peers/peer-transport.ts';
 import { ManualClock } from './listeners/manual-clock.ts';
@@ -28,7 +33,7 @@ beforeEach(async () => {
   });
   const none = (): void => undefined;
   await transport.start(
-    { id: ID, clusterId: CLUSTER },
+    { id: ID, clusterId: CLUSTER, peerUrls: () => ['http://a:1'] },
     {
       facts: () => ({
         members: [
@@ -163,7 +168,7 @@ describe('a connection that is refused', () => {
     over: Record<string, string> = {},
     lane: Lane = 'log',
   ): Record<string, string> => ({
-    ...helloHeaders({ id: PEER, clusterId: CLUSTER }, ID, lane),
+    ...helloHeaders({ id: PEER, clusterId: CLUSTER, peerUrls: () => [] }, ID, lane),
     ...over,
   });
 
@@ -183,6 +188,29 @@ describe('a connection that is refused', () => {
 
   test('of a stranger', async () => {
     expect(await greet(hello())).toEqual([404, 'member 7 is unknown here']);
+  });
+
+  test('of a stranger that calls itself by the name of this member', async () => {
+    const headers = hello({ 'x-server-from': idToHex(ID), 'x-peerurls': 'http://c:1' });
+    expect(await greet(headers)).toEqual([404, 'member 8000000000000005 is unknown here']);
+  });
+
+  test('whose URLs are none', async () => {
+    expect(await greet(hello({ 'x-peerurls': 'http://c:1,ftp://c:1' }))).toEqual([
+      400,
+      'URL scheme must be http, https, unix, or unixs: ftp://c:1',
+    ]);
+  });
+
+  test('whose URLs are too long; no member tells such', async () => {
+    const [half, rest] = [`http://${'c'.repeat(MAX_HELLO_URLS_BYTES - 100)}:1`, 'http://d:1'];
+    const long = `http://${'e'.repeat(200)}:1`;
+    expect(await greet(hello({ 'x-peerurls': `${half},${long}` }))).toEqual([
+      400,
+      `peer URLs of ${half.length + 1 + long.length} bytes, the limit is ${MAX_HELLO_URLS_BYTES}`,
+    ]);
+    const local = { id: PEER, clusterId: CLUSTER, peerUrls: () => [half, long, rest] };
+    expect(helloHeaders(local, ID, 'log')['x-peerurls']).toBe(`${half},${rest}`);
   });
 
   test('of a member that was removed', async () => {

@@ -100,7 +100,8 @@ describe('over TCP', () => {
       [receiver, third],
     ] as const;
     for (const [transport, id] of all) {
-      await transport.start({ id, clusterId: clusterId(1n) }, handlers);
+      const local = { id, clusterId: clusterId(1n), peerUrls: () => [] };
+      await transport.start(local, handlers);
     }
     const proxy = await proxyTo(receiver);
     sender.setPeers([{ id: third, urls: [proxy.url] }]);

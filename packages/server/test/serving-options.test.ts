@@ -155,7 +155,7 @@ describe('health while defragmenting', () => {
 });
 
 describe('connections to peers', () => {
-  const local = { id: memberId(1n), clusterId: clusterId(9n) };
+  const local = { id: memberId(1n), clusterId: clusterId(9n), peerUrls: () => [] };
   const handlers = new Proxy({}, { get: () => () => undefined }) as Parameters<
     TcpTransport['start']
   >[1];

@@ -38,7 +38,9 @@ export async function fetchState(
   const receiver = new Receiver(wanted, env);
   try {
     transport.setPeers(peers);
-    await transport.start({ id: wanted.memberId, clusterId: wanted.clusterId }, receiver);
+    const { memberId: id } = wanted;
+    const peerUrls = (): readonly string[] => options.initialAdvertisePeerUrls;
+    await transport.start({ id, clusterId, peerUrls }, receiver);
     for (const peer of peers) {
       if (!(await connected(transport, peer, env))) continue;
       try {

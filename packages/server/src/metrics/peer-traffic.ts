@@ -22,7 +22,7 @@ export interface PeerCounts {
   readonly snapshotsReceived: SnapshotTransfers;
 }
 
-/** All peers that were ever heard of. Bounded by the members that the cluster ever had. */
+/** All peers that were ever heard of. Bounded by the members that the cluster ever had, and `MAX_REMOTES`. */
 export class PeerTraffic {
   readonly peers: Map<bigint, PeerCounts> = new Map();
 
@@ -42,6 +42,11 @@ export class PeerTraffic {
     };
     this.peers.set(peer, counts);
     return counts;
+  }
+
+  /** It may have been none. */
+  forget(peer: bigint): void {
+    this.peers.delete(peer);
   }
 }
 

@@ -9,6 +9,7 @@ import { EtcdError } from '@etcd-ts/protocol';
 import type { Message, SnapshotMessage } from '@etcd-ts/raft';
 import type { Clock } from '../clock.ts';
 import { pause } from '../turns.ts';
+import { Remotes } from './remotes.ts';
 import type {
   ClusterFacts,
   LocalPeer,
@@ -88,6 +89,10 @@ class InMemoryTransport implements PeerTransport {
   readonly #clock: Clock;
   readonly #outgoing = new Map<bigint, Message[]>();
   #peers = new Set<bigint>();
+  readonly #remotes = new Remotes<true>({
+    isGone: (id) => this.#reach(id) === undefined,
+    gaveWay: () => undefined,
+  });
   #removed: ReadonlySet<bigint> = new Set();
   #local: LocalPeer | undefined;
   #handlers: PeerHandlers | undefined;
@@ -111,15 +116,17 @@ class InMemoryTransport implements PeerTransport {
 
   setPeers(peers: readonly Peer[]): void {
     this.#peers = new Set(peers.map((peer) => peer.id));
+    this.#remotes.drop((id) => this.#peers.has(id));
   }
 
   setRemoved(ids: ReadonlySet<bigint>): void {
     this.#removed = ids;
+    this.#remotes.drop((id) => ids.has(id));
   }
 
   send(messages: readonly Message[]): void {
     for (const message of messages) {
-      if (!this.#peers.has(message.to)) continue;
+      if (!this.#knows(message.to)) continue;
       const queue = this.#outgoing.get(message.to);
       if (queue === undefined) this.#outgoing.set(message.to, [message]);
       else queue.push(message);
@@ -134,15 +141,11 @@ class InMemoryTransport implements PeerTransport {
       this.#clock.soon(() => {
         if (peer === undefined) this.#handlers?.unreachable(to as MemberId);
         else if (peer.#removed.has(local.id)) this.#handlers?.removed();
-        else peer.deliver(messages);
+        else if (peer.#admits(local)) peer.#handlers?.receive(messages);
+        else this.#handlers?.unreachable(to as MemberId);
       });
     }
     this.#outgoing.clear();
-  }
-
-  /** @internal */
-  deliver(messages: readonly Message[]): void {
-    this.#handlers?.receive(messages);
   }
 
   async sendSnapshot(
@@ -243,8 +246,20 @@ class InMemoryTransport implements PeerTransport {
   #reached(to: bigint): { readonly peer: InMemoryTransport; readonly handlers: PeerHandlers } {
     const peer = this.#reach(to);
     const handlers = peer === undefined ? undefined : peer.#handlers;
-    if (peer === undefined || handlers === undefined || !this.#peers.has(to)) throw unreachable(to);
+    const local = this.#local;
+    if (peer === undefined || handlers === undefined || local === undefined) throw unreachable(to);
+    if (!this.#knows(to) || !peer.#admits(local)) throw unreachable(to);
     return { peer, handlers };
+  }
+
+  #knows(id: bigint): boolean {
+    return this.#peers.has(id) || this.#remotes.get(id) !== undefined;
+  }
+
+  /** Whether the sender is heard here; then it can be answered. */
+  #admits(sender: LocalPeer): boolean {
+    if (this.#knows(sender.id)) return true;
+    return !this.#removed.has(sender.id) && this.#remotes.keep(sender.id, true);
   }
 }
 

@@ -7,6 +7,8 @@
  * - `send` never blocks and never throws: what does not fit into the peer's bounded queue is dropped, and
  *   `unreachable` says so (at most once per flush and peer).
  * - A message reaches only a node with the same cluster id and the addressed member id.
+ * - Who speaks for a member of this cluster that is not known here is heard and can be answered, unless it is known as
+ *   removed: a member that lags behind must be able to tell so to a leader that joined meanwhile (remotes.ts).
  * - Snapshots have a lane of their own: messages never wait behind them. A transfer whose connection breaks goes on where
  *   it was when a new one is made in time; it reads its content once. A receiver that is slow holds its sender back.
  * - After `close` no handler is called.
@@ -56,6 +58,8 @@ export interface PeerHandlers {
 export interface LocalPeer {
   readonly id: MemberId;
   readonly clusterId: ClusterId;
+  /** Where it is reached as of now; told to every peer, for those that do not know it yet. */
+  readonly peerUrls: () => readonly string[];
 }
 
 /** What a member says of its cluster. */
@@ -74,7 +78,7 @@ export interface PeerTransport {
   setPeers(peers: readonly Peer[]): void;
   /** Members removed from the cluster: who speaks for one of them is told so, and not heard. */
   setRemoved(ids: ReadonlySet<bigint>): void;
-  /** Queues messages, each for its `to`. To an unknown peer: dropped. */
+  /** Queues messages, each for its `to`. To whoever is neither a peer nor has been heard: dropped. */
   send(messages: readonly Message[]): void;
   /** Ends the turn: everything queued leaves, one write per peer. */
   flush(): void;

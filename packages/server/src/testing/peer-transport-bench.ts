@@ -116,7 +116,8 @@ export class Bench {
   async node(id: bigint, cluster: ClusterId = CLUSTER): Promise<Node> {
     const node = new Node(id, await this.#world.make());
     this.#nodes.push(node);
-    await node.transport.start({ id: node.id, clusterId: cluster }, node.handlers());
+    const local = { id: node.id, clusterId: cluster, peerUrls: () => [node.url()] };
+    await node.transport.start(local, node.handlers());
     return node;
   }
 

@@ -21,6 +21,7 @@ import {
   send,
   type TransportWorld,
 } from './peer-transport-bench.ts';
+import { REMOTE_CLAIMS } from './peer-transport-remotes.ts';
 import { SNAPSHOT_CLAIMS } from './peer-transport-snapshots.ts';
 
 export type { TransportUnderTest, TransportWorld } from './peer-transport-bench.ts';
@@ -48,6 +49,7 @@ const CLAIMS: readonly (readonly [string, Claim])[] = [
   ['a node of another cluster is not heard', foreign],
   ['a peer that is taken off the list is not sent to any more', dropped],
   ['a member that was removed is told so, and not heard', removed],
+  ...REMOTE_CLAIMS,
   ...SNAPSHOT_CLAIMS,
   ['a call is answered', call],
   ['a failed call fails with the same error at the caller', failedCall],

@@ -57,7 +57,7 @@ async function side(number: bigint): Promise<Side> {
   const received: Message[] = [];
   const id = memberId(number);
   await transport.start(
-    { id, clusterId: CLUSTER },
+    { id, clusterId: CLUSTER, peerUrls: () => [] },
     handlers((messages) => received.push(...messages)),
   );
   const url = `http://127.0.0.1:${transport.addresses[0]?.port}`;
@@ -159,7 +159,7 @@ describe('a metered transport', () => {
   test('counts snapshots that are received', async () => {
     const { metrics, transport, incoming } = metered(() => Promise.resolve());
     await transport.start(
-      { id: me, clusterId: CLUSTER },
+      { id: me, clusterId: CLUSTER, peerUrls: () => [] },
       handlers(() => undefined),
     );
     await incoming().receiveSnapshot(snapshot, chunks);

@@ -7,7 +7,14 @@
 import { assert, idToHex, must, type MemberId } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { Message, SnapshotMessage } from '@etcd-ts/raft';
-import type { ClusterFacts, LocalPeer, Peer, PeerHandlers, PeerTransport } from '@etcd-ts/server';
+import {
+  type ClusterFacts,
+  type LocalPeer,
+  type Peer,
+  type PeerHandlers,
+  type PeerTransport,
+  Remotes,
+} from '@etcd-ts/server';
 import type { PassPoint } from '../cluster/crash-points.ts';
 import type { SimProcess } from '../world/process.ts';
 import type { Network, Parcel, ParcelStream } from './network.ts';
@@ -68,6 +75,10 @@ export interface SimPeerTransportOptions {
 export class SimPeerTransport implements PeerTransport {
   readonly #options: SimPeerTransportOptions;
   #peers: readonly PeerLine[] = [];
+  readonly #remotes = new Remotes<PeerLine>({
+    isGone: (id) => this.connectedSinceMs(id as MemberId) === undefined,
+    gaveWay: () => undefined,
+  });
   /** Those with messages of this turn, in the order in which they were first spoken to. */
   #waiting: PeerLine[] = [];
   #local: LocalPeer | undefined;
@@ -97,10 +108,12 @@ export class SimPeerTransport implements PeerTransport {
       const line = this.#lineOf(id);
       return line?.address === address ? line : { id, address, outgoing: [] };
     });
+    this.#remotes.drop((id) => this.#peerOf(id) !== undefined);
   }
 
   setRemoved(ids: ReadonlySet<bigint>): void {
     this.#removed = ids;
+    this.#remotes.drop((id) => ids.has(id));
   }
 
   send(messages: readonly Message[]): void {
@@ -123,12 +136,13 @@ export class SimPeerTransport implements PeerTransport {
     this.#options.pass?.('sent');
   }
 
-  #receive(messages: readonly Message[], sender: SimPeerTransport): void {
+  #receive(messages: readonly Message[], sender: SimPeerTransport, line: PeerLine): void {
     const { directory, pass, process } = this.#options;
     if (sender.#local !== undefined && this.#removed.has(sender.#local.id)) {
       this.#answer(sender, 'removed', () => sender.#handlers?.removed());
       return;
     }
+    if (!this.#admits(sender)) return sender.unreachable(line);
     directory.onArrive?.(messages);
     pass?.('receive');
     if (process.isAlive) this.#handlers?.receive(messages);
@@ -158,7 +172,7 @@ export class SimPeerTransport implements PeerTransport {
   deliver(line: PeerLine, messages: readonly Message[]): void {
     const peer = this.#options.directory.at(line.address);
     const isThere = peer !== undefined && peer.#handlers !== undefined;
-    if (isThere && peer.#isFor(line.id, this)) peer.#receive(messages, this);
+    if (isThere && peer.#isFor(line.id, this)) peer.#receive(messages, this, line);
     // Whoever listens there now may not be the member that was meant.
     else this.unreachable(line);
   }
@@ -189,7 +203,7 @@ export class SimPeerTransport implements PeerTransport {
       answer: (deliver) => must(receiver, 'receiver of a snapshot').#answer(this, 'bulk', deliver),
       receive: async (content) => {
         const peer = must(receiver, 'receiver of a snapshot');
-        if (peer.#handlers === undefined || !peer.#isFor(message.to, this)) {
+        if (peer.#handlers === undefined || !peer.#hears(message.to, this)) {
           throw new Error('another member listens here');
         }
         await peer.#handlers.receiveSnapshot(message, content);
@@ -223,7 +237,7 @@ export class SimPeerTransport implements PeerTransport {
       const copy = request.slice();
       const deliver = (peer: SimPeerTransport): void => {
         const handlers = peer.#handlers;
-        if (handlers === undefined || !peer.#isFor(to, this)) {
+        if (handlers === undefined || !peer.#hears(to, this)) {
           peer.#answer(this, 'call', () => reject(unavailable(false)));
           return;
         }
@@ -286,8 +300,28 @@ export class SimPeerTransport implements PeerTransport {
   }
 
   #lineOf(id: bigint): PeerLine | undefined {
+    return this.#peerOf(id) ?? this.#remotes.get(id);
+  }
+
+  #peerOf(id: bigint): PeerLine | undefined {
     for (const line of this.#peers) if (line.id === id) return line;
     return undefined;
+  }
+
+  /** Whether the sender is heard here; then it can be answered where it says that it is. */
+  #admits(sender: SimPeerTransport): boolean {
+    const local = sender.#local;
+    if (local === undefined) return false;
+    if (this.#lineOf(local.id) !== undefined) return true;
+    const [url] = local.peerUrls();
+    if (this.#removed.has(local.id) || url === undefined) return false;
+    const address = this.#options.network.canonical(url);
+    return this.#remotes.keep(local.id, { id: local.id, address, outgoing: [] });
+  }
+
+  /** Whether the member that listens here is the one that was meant, and hears the sender. */
+  #hears(to: bigint, sender: SimPeerTransport): boolean {
+    return this.#isFor(to, sender) && this.#admits(sender);
   }
 
   /** Whether the member that listens here is the one that was meant, of the same cluster. */

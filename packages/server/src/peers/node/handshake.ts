@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { idToHex } from '@etcd-ts/base';
+import { urlProblem } from '../../bootstrap/urls.ts';
 import type { LocalPeer } from '../peer-transport.ts';
 
 /** Name and version of what is spoken after the upgrade. */
@@ -12,6 +13,12 @@ export const PEER_PROTOCOL = 'etcd-ts-peer/1';
 
 /** Path of the upgrade. */
 export const PEER_PATH = '/etcd-ts/peer';
+
+/** Length of all the URLs that a connection tells of its sender; whoever tells more is refused, and nobody does. */
+export const MAX_HELLO_URLS_BYTES = 4_096;
+
+/** What a header carries between two commas. */
+const TELLABLE = /^[\x21-\x2b\x2d-\x7e]+$/;
 
 /** Messages and calls go on one lane, a snapshot has a connection of its own. */
 export type Lane = 'log' | 'bulk';
@@ -22,6 +29,8 @@ export interface Hello {
   readonly from: bigint;
   readonly to: bigint;
   readonly lane: Lane;
+  /** Where the sender is reached; empty where it does not say: it is heard only by who knows it. */
+  readonly urls: readonly string[];
 }
 
 /** The headers of a connection from this member to another. */
@@ -33,7 +42,18 @@ export function helloHeaders(local: LocalPeer, to: bigint, lane: Lane): Record<s
     'x-server-from': idToHex(local.id),
     'x-raft-to': idToHex(to),
     'x-etcd-ts-lane': lane,
+    'x-peerurls': toldUrls(local.peerUrls()),
   };
+}
+
+/** As many of them as may be told. */
+function toldUrls(urls: readonly string[]): string {
+  let told = '';
+  for (const url of urls) {
+    const more = told === '' ? url : `${told},${url}`;
+    if (TELLABLE.test(url) && more.length <= MAX_HELLO_URLS_BYTES) told = more;
+  }
+  return told;
 }
 
 /** Why a connection is refused, as an HTTP status and text. */
@@ -58,10 +78,18 @@ export function readHello(request: IncomingMessage): Hello | HandshakeRefusal {
   if (from === undefined || to === undefined || (lane !== 'log' && lane !== 'bulk')) {
     return refusal('400 Bad Request', 'sender, receiver or lane is missing');
   }
-  return { clusterId: header('x-etcd-cluster-id'), from, to, lane };
+  const told = header('x-peerurls');
+  if (told.length > MAX_HELLO_URLS_BYTES) {
+    const limit = `the limit is ${MAX_HELLO_URLS_BYTES}`;
+    return refusal('400 Bad Request', `peer URLs of ${told.length} bytes, ${limit}`);
+  }
+  const urls = told === '' ? [] : told.split(',');
+  const problem = urls.map(urlProblem).find((each) => each !== undefined);
+  if (problem !== undefined) return refusal('400 Bad Request', problem);
+  return { clusterId: header('x-etcd-cluster-id'), from, to, lane, urls };
 }
 
-/** Why this member does not talk to that one; undefined when it does. */
+/** Why this member does not talk to that one; undefined when it does: with one that it does not know, if it can answer. */
 export function judgeHello(
   hello: Hello,
   local: LocalPeer,
@@ -85,6 +113,7 @@ export function judgeHello(
     case 'removed':
       return refusal('410 Gone', 'the member has been permanently removed from the cluster');
     case 'unknown':
+      if (hello.urls.length > 0 && hello.from !== local.id) return undefined;
       return refusal('404 Not Found', `member ${idToHex(hello.from)} is unknown here`);
   }
 }

@@ -4,6 +4,7 @@
  * What always holds
  * - A connection carries the messages of the member that dialled it; both ends have checked cluster and member ids.
  * - At most one connection of a lane `log` from a peer is heard: a new one replaces the old.
+ * - A member that is not known here is dialled where it says that it is, once it has dialled this one.
  * - Closing leaves no socket, timer or listener behind.
  */
 import { createServer, type Server } from 'node:http';
@@ -29,14 +30,32 @@ import { failureRecord, messagesOf, type PeerRecord, RECORD } from '../peer-reco
 import { sendSnapshot } from './bulk-lane.ts';
 import { IncomingTransfers } from './bulk-receiver.ts';
 import { Connection } from './connection.ts';
-import { accept, type Hello, judgeHello, readHello, refuse } from './handshake.ts';
+import {
+  accept,
+  type HandshakeRefusal,
+  type Hello,
+  judgeHello,
+  readHello,
+  refuse,
+} from './handshake.ts';
 import { askMembers } from './ask-members.ts';
+import { MAX_REMOTES, Remotes } from '../remotes.ts';
 import { DEFAULT_PEER_TIMEOUTS, PeerLink, type PeerTimeouts } from './peer-link.ts';
 import { PeerPort } from './peer-port.ts';
 import { servePeerPage } from './peer-pages.ts';
 
 /** A connection that owes a request, or is refused, is hung up on after so long; until it is upgraded. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
+
+const STOPPING: HandshakeRefusal = {
+  status: '503 Service Unavailable',
+  reason: 'the member is stopping',
+};
+
+const CROWDED: HandshakeRefusal = {
+  status: '503 Service Unavailable',
+  reason: `${MAX_REMOTES} members that are unknown here are connected, the limit is ${MAX_REMOTES}`,
+};
 
 /** What the transport is made of. */
 export interface TcpTransportParts {
@@ -64,6 +83,13 @@ export class TcpTransport implements PeerTransport {
   readonly #incoming = new Map<bigint, Connection>();
   readonly #links = new Map<bigint, PeerLink>();
   #peers = new Map<bigint, Peer>();
+  readonly #remotes = new Remotes<Peer>({
+    isGone: (id) => !this.#incoming.has(id),
+    gaveWay: (id) => {
+      this.#unlink(id);
+      this.#traffic.forget(id);
+    },
+  });
   #removed: ReadonlySet<bigint> = new Set();
   #local: LocalPeer | undefined;
   #handlers: PeerHandlers | undefined;
@@ -105,11 +131,10 @@ export class TcpTransport implements PeerTransport {
 
   setPeers(peers: readonly Peer[]): void {
     this.#peers = new Map(peers.map((peer) => [peer.id, peer]));
-    for (const [id, link] of this.#links) {
-      if (this.#peers.has(id)) continue;
-      link.close();
-      this.#links.delete(id);
-      this.#incoming.get(id)?.destroy();
+    // The connections with one that is known now go on.
+    this.#remotes.drop((id) => this.#peers.has(id));
+    for (const id of this.#links.keys()) {
+      if (!this.#peers.has(id) && this.#remotes.get(id) === undefined) this.#unlink(id);
     }
     if (this.#local === undefined || this.#closed) return;
     for (const peer of peers) {
@@ -121,6 +146,7 @@ export class TcpTransport implements PeerTransport {
 
   setRemoved(ids: ReadonlySet<bigint>): void {
     this.#removed = ids;
+    for (const id of this.#remotes.drop((each) => ids.has(each))) this.#unlink(id);
   }
 
   send(messages: readonly Message[]): void {
@@ -136,7 +162,7 @@ export class TcpTransport implements PeerTransport {
     chunks: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<void> {
-    const peer = this.#peers.get(message.to);
+    const peer = this.#peers.get(message.to) ?? this.#remotes.get(message.to);
     const local = this.#local;
     if (peer === undefined || local === undefined) {
       throw new Error(`member ${idToHex(message.to)} is no peer`);
@@ -205,6 +231,12 @@ export class TcpTransport implements PeerTransport {
     this.#links.set(peer.id, new PeerLink(peer, parts));
   }
 
+  #unlink(id: bigint): void {
+    this.#links.get(id)?.close();
+    this.#links.delete(id);
+    this.#incoming.get(id)?.destroy();
+  }
+
   /** What is spoken on the ports before the upgrade. */
   #http(): Server {
     const server = createServer((request, response) => {
@@ -226,16 +258,17 @@ export class TcpTransport implements PeerTransport {
 
   #greet(hello: Hello, socket: Duplex, head: Uint8Array): void {
     const local = must(this.#local, 'local peer');
-    const refusal = judgeHello(hello, local, (id) => this.#standing(id));
-    if (refusal !== undefined || this.#closed) {
-      const reason = refusal?.reason ?? 'the member is stopping';
+    const refusal =
+      judgeHello(hello, local, (id) => this.#standing(id)) ??
+      (this.#closed ? STOPPING : this.#admit(hello));
+    if (refusal !== undefined) {
       this.#parts.log.warn('rejected peer connection', {
         'remote-peer-id': hello.from,
         'remote-cluster-id': hello.clusterId,
         'local-cluster-id': local.clusterId,
-        error: reason,
+        error: refusal.reason,
       });
-      return refuse(socket, refusal ?? { status: '503 Service Unavailable', reason });
+      return refuse(socket, refusal);
     }
     this.#stalled.left(socket);
     accept(socket);
@@ -246,6 +279,22 @@ export class TcpTransport implements PeerTransport {
   #standing(id: bigint): 'member' | 'removed' | 'unknown' {
     if (this.#removed.has(id)) return 'removed';
     return this.#peers.has(id) ? 'member' : 'unknown';
+  }
+
+  /** Sees to it that the sender can be answered; or says why that is not to be. */
+  #admit({ from, urls }: Hello): HandshakeRefusal | undefined {
+    if (this.#peers.has(from)) return undefined;
+    const remote = { id: from as MemberId, urls };
+    if (!this.#remotes.keep(from, remote)) return CROWDED;
+    const link = this.#links.get(from);
+    if (link !== undefined) {
+      link.update(remote);
+      return undefined;
+    }
+    const facts = { 'remote-peer-id': from, 'remote-peer-urls': urls };
+    this.#parts.log.info('added new remote peer', facts);
+    this.#link(remote);
+    return undefined;
   }
 
   #hear(from: bigint, socket: Duplex, head: Uint8Array): void {
