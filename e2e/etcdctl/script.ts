@@ -186,6 +186,11 @@ export const CLUSTER: readonly Step[] = [
   step('defrag', '', { ...SIMPLE_AND_JSON }),
   step('defrag', '--cluster', { ...SIMPLE, unordered: true }),
   step('version', '', SIMPLE),
+  step('help', '', SIMPLE),
+  step('completion bash', '', SIMPLE),
+  step('completion fish', '', SIMPLE),
+  step('completion powershell', '', SIMPLE),
+  step('completion zsh', '', SIMPLE),
   step('move-leader', '123abc', { ...SIMPLE, at: 'all' }),
   step('snapshot save', (side) => [`${side.cluster.folder}/saved.db`], SIMPLE),
   step(
