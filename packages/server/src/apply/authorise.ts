@@ -85,13 +85,6 @@ export class Authoriser {
     );
   }
 
-  /** The right to read every key on a lease. */
-  readLease(id: bigint): AuthProblem | undefined {
-    return firstProblem(this.#lessor.keysOf(id), (key) =>
-      this.read({ key: fromLatin1(key), rangeEnd: EMPTY_BYTES }),
-    );
-  }
-
   #write({ key, rangeEnd }: Keys): AuthProblem | undefined {
     return this.#auth.checkRange(this.#caller, 'write', key, rangeEnd);
   }

@@ -97,6 +97,11 @@ export class Lessor implements LeaseAttachments {
     return [...(this.#leases.get(id)?.keys ?? [])].sort();
   }
 
+  /** The keys attached to a lease, in no order, one by one: also over changes, of which it may tell or not. */
+  eachKeyOf(id: bigint): Iterable<string> {
+    return this.#leases.get(id)?.keys ?? [];
+  }
+
   /** How many keys are attached to a lease. O(1). */
   keyCountOf(id: bigint): number {
     return this.#leases.get(id)?.keys?.size ?? 0;

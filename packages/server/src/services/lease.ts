@@ -27,9 +27,13 @@ import type { LeaseIds } from './lease-ids.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { LeaderMethods } from './leader-methods.ts';
 import type { QuotaGuard } from './quota-guard.ts';
+import { stepTurns } from '../turns.ts';
 
 /** Ids that are tried when the server chooses one; more than one collision means the table is full of ours. */
 const MAX_ID_TRIES = 3;
+
+/** Keys that are judged before it is asked whose turn it is. */
+const KEYS_PER_STEP = 64;
 
 /** What the service needs beside its node. */
 export interface LeaseParts {
@@ -79,12 +83,10 @@ export function leaseHandlers(parts: LeaseParts): Handlers {
       return { ...answer, header: headerNow(node) };
     },
     'etcdserverpb.Lease/LeaseLeases': async (_, context) => {
-      if (identity.isRequired) {
-        const caller = identity.authoriser(await identity.callerOf(context));
-        demand(caller.user());
-        for (const { id } of node.state.lessor.leases()) demand(caller.readLease(id));
-      }
-      return leases(parts);
+      const caller = identity.isRequired ? await identity.callerOf(context) : undefined;
+      const answer = leases(parts);
+      if (identity.isRequired) await judgeLeases(node, identity.authoriser(caller), answer);
+      return answer;
     },
   };
 }
@@ -92,6 +94,26 @@ export function leaseHandlers(parts: LeaseParts): Handlers {
 /** The shortest TTL in seconds: 1.5 election timeouts, so that a lease outlives a change of leader. */
 export function minLeaseTtlSeconds(electionTimeoutMs: number): number {
   return Math.ceil((1.5 * electionTimeoutMs) / 1000);
+}
+
+/** Refuses whoever may not read every key on every lease. There may be very many of them: they are judged in turns. */
+async function judgeLeases(
+  { clock, state }: NodePort,
+  caller: Authoriser,
+  { leases }: LeaseLeasesResponse,
+): Promise<void> {
+  demand(caller.user());
+  // Whoever has role root may read whatever there is.
+  if (caller.root() === undefined) return;
+  const afterStep = stepTurns(clock);
+  let judged = 0;
+  for (const { ID } of leases) {
+    for (const key of state.lessor.eachKeyOf(ID)) {
+      demand(caller.read({ key: fromLatin1(key), rangeEnd: EMPTY_BYTES }));
+      judged += 1;
+      if (judged % KEYS_PER_STEP === 0) await afterStep();
+    }
+  }
 }
 
 function judgeKeys(caller: Authoriser, keys: readonly Uint8Array[]): void {

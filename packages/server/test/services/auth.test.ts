@@ -237,6 +237,29 @@ describe('keys', () => {
     expect(await failure(alice.txn({ success }))).toBe('PERMISSION_DENIED');
   });
 
+  test('all leases are listed to whoever may read every key on them, and the keys are judged in turns', async () => {
+    const { root, login, node } = await secured([[READ, 'a', utf8('b')]]);
+    const alice = await login('alice');
+    const grant = LeaseGrantRequest.fromPartial({ ID: 7n, TTL: 60 });
+    await root.call('etcdserverpb.Lease/LeaseGrant', grant);
+    for (let i = 0; i < 2_000; i++) node.state.lessor.attach(7n, `a${i}`);
+    let turns = 0;
+    const soon = node.clock.soon.bind(node.clock);
+    node.clock.soon = (callback) => {
+      turns += 1;
+      soon(callback);
+    };
+    const list = (user: User) => user.call('etcdserverpb.Lease/LeaseLeases', {});
+    expect((await list(root)).leases).toEqual([{ ID: 7n }]);
+    const turnsOfRoot = turns;
+    expect((await list(alice)).leases).toEqual([{ ID: 7n }]);
+    expect(turns - turnsOfRoot).toBeGreaterThan(0);
+    expect(turnsOfRoot).toBe(0);
+    node.state.lessor.attach(7n, 'b');
+    expect(await failure(list(alice))).toBe('PERMISSION_DENIED');
+    expect((await list(root)).leases).toEqual([{ ID: 7n }]);
+  });
+
   test('a put under a lease needs the right to write every key on it, in a txn too', async () => {
     const { login, root } = await secured([[READWRITE, 'a', SINGLE]]);
     const alice = await login('alice');
