@@ -47,10 +47,12 @@ export {
   type StoreSnapshot,
 } from './open-store.ts';
 export type { RangePlan } from './range-plan.ts';
+export type { CopyScan } from './copy-scan.ts';
 export type { SnapshotScan } from './snapshot.ts';
 export type { SteppedRange, SteppedRead } from './stepped-range.ts';
 export type { SteppedTxn } from './stepped-txn.ts';
 export { SnapshotError } from './snapshot-format.ts';
+export { copyStore, fillBackend, type StoreContent, type StoreCopy } from './store-copy.ts';
 export { MvccStore, type MvccStoreOptions } from './store.ts';
 export {
   checkDeleteRange,

@@ -155,12 +155,6 @@ export interface StoreSnapshot {
   readonly applied: AppliedPosition;
   /** Its bytes, once. */
   readonly chunks: AsyncIterable<Uint8Array>;
-  /**
-   * How many bytes all chunks have together. Read from the index alone: a fraction of what the chunks cost.
-   *
-   * @throws MvccError COMPACTED when a compaction would not wait.
-   */
-  sizeBytes(): Promise<number>;
   /** Lets compactions go on; nothing is read afterwards. Must be called once it is no longer wanted, read or not. */
   close(): void;
 }
@@ -169,8 +163,6 @@ export interface StoreSnapshot {
 export const SNAPSHOT_CHUNK_BYTES: number = 128 << 10;
 /** Revisions looked at, and records read, in one turn: some tenths of a millisecond. A chunk is made over several. */
 const SNAPSHOT_STEP_ENTRIES = 64;
-/** Revisions counted in one turn, none of them read. */
-const MEASURE_STEP_ENTRIES = 4096;
 
 /**
  * A copy of the whole state as it is at the call, deterministic to the byte, while writes go on.
@@ -184,10 +176,6 @@ export function snapshotStore(store: MvccStore, aTurn?: () => Promise<void>): St
   return {
     applied: scan.applied,
     chunks: snapshotChunks(store.backend, scan, aTurn),
-    sizeBytes: async () => {
-      while (!scan.measure(MEASURE_STEP_ENTRIES)) await aTurn?.();
-      return scan.sizeBytes;
-    },
     close: () => scan.close(),
   };
 }

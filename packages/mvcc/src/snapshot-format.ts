@@ -48,15 +48,6 @@ export interface SnapshotItem {
   readonly value: Uint8Array;
 }
 
-/** Bytes of the frame of a name and a value, by the bytes of both together. */
-export function snapshotFrameBytes(contentBytes: number): number {
-  return FRAME_HEAD_BYTES + contentBytes;
-}
-
-/** Bytes of the first and the last frame together. */
-export const SNAPSHOT_ENDS_BYTES: number =
-  snapshotFrameBytes(TITLE.length + 1) + snapshotFrameBytes(END_COUNT_BYTES + END_CRC_BYTES);
-
 /** Room of a piece to begin with. It grows with what is written into it. */
 const FIRST_PIECE_BYTES = 4 << 10;
 /** A piece has as much room to begin with as the one before, but no more than this. */
@@ -137,7 +128,7 @@ export class SnapshotWriter {
   /** @returns where the name goes, the value right behind it. */
   #begin(type: number, nameBytes: number, valueBytes: number): number {
     const start = this.#length;
-    const end = start + snapshotFrameBytes(nameBytes + valueBytes);
+    const end = start + FRAME_HEAD_BYTES + nameBytes + valueBytes;
     if (end > this.#piece.bytes.length) this.#grow(end);
     const { bytes, view } = this.#piece;
     bytes[start] = type;

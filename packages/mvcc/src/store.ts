@@ -11,6 +11,7 @@
  */
 import type { Backend } from './backend.ts';
 import { Compaction } from './compaction.ts';
+import { CopyScan } from './copy-scan.ts';
 import { HashKvScan } from './hash-kv.ts';
 import { IndexCheckpoint } from './index-checkpoint.ts';
 import { type LeaseAttachments, NO_LEASES } from './lease-attachments.ts';
@@ -292,6 +293,11 @@ export class MvccStore {
   /** A copy of the whole state as it is now, in slices, while writes go on. Close it. */
   snapshot(): SnapshotScan {
     return new SnapshotScan(this.#state);
+  }
+
+  /** The same copy as blobs and records, for another format. Close it. */
+  copy(): CopyScan {
+    return new CopyScan(this.#state);
   }
 
   /** 64 bits over all live keys, revision and compact revision: equal on all members after the same entry. O(1). */

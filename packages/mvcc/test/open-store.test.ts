@@ -269,32 +269,6 @@ describe('a snapshot', () => {
     expect(Buffer.compare(second, third)).toBe(0);
   });
 
-  test('knows its length beforehand, whatever was flushed, or is still to be dropped', async () => {
-    const store = await filled();
-    const lengths = async (): Promise<number[]> => {
-      const copy = snapshotStore(store);
-      const counted = await copy.sizeBytes();
-      let bytes = 0;
-      for await (const piece of copy.chunks) bytes += piece.length;
-      return [counted, bytes];
-    };
-    const seen: number[] = [];
-    const check = async (): Promise<void> => {
-      const [counted, bytes] = await lengths();
-      expect(counted).toBe(bytes);
-      seen.push(bytes ?? 0);
-    };
-    await check();
-    store.compact(12);
-    store.compactStep(3);
-    await check();
-    await flushStore(store);
-    while (store.compactStep(100));
-    await check();
-    expect(seen[1]).toBeLessThan(seen[0] ?? 0);
-    expect(seen[2]).toBe(seen[1]);
-  });
-
   test('gives others a turn before each page, and reads none before it is wanted', async () => {
     const backend = memoryBackend();
     const store = await openStore(backend);

@@ -65,6 +65,7 @@ export {
   MemberUpdateRequest,
   MemberUpdateResponse,
 } from './gen/etcdserverpb/cluster.ts';
+export { Lease } from './gen/leasepb/lease.ts';
 export { ResponseHeader } from './gen/etcdserverpb/header.ts';
 export {
   CompactionRequest,

@@ -13,6 +13,7 @@ export { InMemoryNetwork } from './peers/in-memory-network.ts';
 export { StartError, type StartErrorCode } from './start-error.ts';
 
 // For whoever restores a backup.
+export type { RandomAccessFile } from './bbolt/database-reader.ts';
 export { restoreBackupFile } from './restore/node/restore-file.ts';
 export { RestoreError, type RestoreErrorCode } from './restore/restore-error.ts';
 export {

@@ -13,6 +13,17 @@ import type { RecordTable } from './record-table.ts';
 /** The record's name. */
 export const ALARMS_RECORD = 'alarms';
 
+/** The record's bytes. @param raised Sorted by member id, then type. */
+export function encodeAlarms(raised: readonly AlarmMember[]): Uint8Array {
+  return AlarmResponse.encode(AlarmResponse.fromPartial({ alarms: [...raised] }));
+}
+
+/** Order of the record: by member id, then type. */
+export function inAlarmOrder(a: AlarmMember, b: AlarmMember): number {
+  if (a.memberID !== b.memberID) return a.memberID < b.memberID ? -1 : 1;
+  return a.alarm - b.alarm;
+}
+
 /** The set of raised alarms. */
 export class Alarms {
   /** Sorted by member id, then type. */
@@ -25,7 +36,7 @@ export class Alarms {
     this.#records = records;
     const record = records.get(ALARMS_RECORD);
     this.#raised = record === undefined ? [] : AlarmResponse.decode(record).alarms;
-    this.#checksum = crc32c(this.#encode());
+    this.#checksum = crc32c(encodeAlarms(this.#raised));
   }
 
   /** Whether none is raised. */
@@ -51,7 +62,7 @@ export class Alarms {
     const known = this.#find(memberID, alarm);
     if (known !== undefined) return known;
     const raised: AlarmMember = { memberID, alarm };
-    this.#replace([...this.#raised, raised].sort(inOrder));
+    this.#replace([...this.#raised, raised].sort(inAlarmOrder));
     return raised;
   }
 
@@ -73,17 +84,8 @@ export class Alarms {
 
   #replace(raised: readonly AlarmMember[]): void {
     this.#raised = raised;
-    const record = this.#encode();
+    const record = encodeAlarms(raised);
     this.#checksum = crc32c(record);
     this.#records.set(ALARMS_RECORD, record);
   }
-
-  #encode(): Uint8Array {
-    return AlarmResponse.encode(AlarmResponse.fromPartial({ alarms: [...this.#raised] }));
-  }
-}
-
-function inOrder(a: AlarmMember, b: AlarmMember): number {
-  if (a.memberID !== b.memberID) return a.memberID < b.memberID ? -1 : 1;
-  return a.alarm - b.alarm;
 }

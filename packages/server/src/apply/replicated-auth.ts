@@ -3,35 +3,12 @@
  *
  * Invariant: the record says what the state is, after every change.
  */
-import { crc32c, fromLatin1, fromUtf8, must, toLatin1, unreachable, utf8 } from '@etcd-ts/base';
+import { crc32c, unreachable } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
-import {
-  type AuthChange,
-  type AuthResult,
-  type AuthRole,
-  AuthState,
-  type AuthUser,
-} from '../auth/auth-state.ts';
+import { type AuthChange, type AuthResult, AuthState } from '../auth/auth-state.ts';
 import type { AuthCommand } from './auth-command.ts';
+import { AUTH_RECORD, decodeAuthRecord, encodeAuthRecord } from './auth-record.ts';
 import type { RecordTable } from './record-table.ts';
-
-/** The record's name. */
-export const AUTH_RECORD = 'auth';
-
-/** The record: JSON, bytes as latin1 text. */
-interface AuthRecord {
-  readonly enabled: boolean;
-  readonly revision: number;
-  readonly users: readonly (Omit<AuthUser, 'passwordHash'> & { readonly passwordHash: string })[];
-  readonly roles: readonly {
-    readonly name: string;
-    readonly permissions: readonly {
-      readonly permType: number;
-      readonly key: string;
-      readonly rangeEnd: string;
-    }[];
-  }[];
-}
 
 /** The state and its record. */
 export class ReplicatedAuth {
@@ -45,7 +22,7 @@ export class ReplicatedAuth {
     this.#records = records;
     const record = records.get(AUTH_RECORD);
     if (record === undefined) return;
-    this.state.restore(decode(record));
+    this.state.restore(decodeAuthRecord(record));
     this.#checksum = crc32c(record);
   }
 
@@ -58,7 +35,13 @@ export class ReplicatedAuth {
   apply(command: AuthCommand): AuthChange | EtcdError {
     const result = this.#change(command);
     if (typeof result === 'string') return new EtcdError(result);
-    const record = utf8(JSON.stringify(this.#content()));
+    const { enabled, revision } = this.state;
+    const record = encodeAuthRecord({
+      enabled,
+      revision,
+      users: this.state.users(),
+      roles: this.state.roles(),
+    });
     this.#records.set(AUTH_RECORD, record);
     this.#checksum = crc32c(record);
     return result;
@@ -99,45 +82,4 @@ export class ReplicatedAuth {
         return unreachable(command);
     }
   }
-
-  #content(): AuthRecord {
-    const { enabled, revision } = this.state;
-    return {
-      enabled,
-      revision,
-      users: this.state.users().map(({ name, passwordHash, noPassword, roles }) => ({
-        name,
-        passwordHash: toLatin1(passwordHash),
-        noPassword,
-        roles,
-      })),
-      roles: this.state.roles().map(({ name, permissions }) => ({
-        name,
-        permissions: permissions.map(({ permType, key, rangeEnd }) => ({
-          permType,
-          key: toLatin1(key),
-          rangeEnd: toLatin1(rangeEnd),
-        })),
-      })),
-    };
-  }
-}
-
-function decode(bytes: Uint8Array): Parameters<AuthState['restore']>[0] {
-  // The record is this module's own; the backend has checked its bytes.
-  const { enabled, revision, users, roles } = JSON.parse(fromUtf8(bytes)) as AuthRecord;
-  must(users, 'users of the auth record');
-  return {
-    enabled,
-    revision,
-    users: users.map((user) => ({ ...user, passwordHash: fromLatin1(user.passwordHash) })),
-    roles: roles.map(({ name, permissions }): AuthRole => ({
-      name,
-      permissions: permissions.map(({ permType, key, rangeEnd }) => ({
-        permType,
-        key: fromLatin1(key),
-        rangeEnd: fromLatin1(rangeEnd),
-      })),
-    })),
-  };
 }

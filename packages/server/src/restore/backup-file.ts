@@ -1,8 +1,9 @@
 /**
- * A backup as `etcdctl snapshot save` writes it: the state, padded to whole pages of 512 bytes, and behind it the
- * SHA-256 of both (etcd etcdutl/snapshot: hasChecksum). Its length says whether the checksum is there.
+ * A backup as `etcdctl snapshot save` writes it: a database, which has whole pages, and behind it the SHA-256 of its bytes
+ * (etcd etcdutl/snapshot: hasChecksum). Its length says whether the checksum is there.
  */
-import { concatBytes, EMPTY_BYTES, equalBytes } from '@etcd-ts/base';
+import { equalBytes } from '@etcd-ts/base';
+import type { RandomAccessFile } from '../bbolt/database-reader.ts';
 import { Sha256, type Sha256Digest } from '../services/sha256.ts';
 import { RestoreError } from './restore-error.ts';
 
@@ -10,6 +11,8 @@ import { RestoreError } from './restore-error.ts';
 export const BACKUP_HASH_BYTES = 32;
 /** What the length without the checksum is a multiple of. */
 export const BACKUP_PAGE_BYTES = 512;
+/** Bytes hashed at a time: 1 MiB. */
+const HASH_STEP_BYTES: number = 1 << 20;
 
 /** How a backup is read. */
 export interface BackupReading {
@@ -18,39 +21,51 @@ export interface BackupReading {
   readonly hash?: Sha256Digest | undefined;
 }
 
+/** A backup that is in memory. */
+export function fileOfBytes(bytes: Uint8Array): RandomAccessFile {
+  return {
+    sizeBytes: bytes.length,
+    read: (at, length) => Promise.resolve(bytes.subarray(at, at + length)),
+  };
+}
+
 /**
- * The state's bytes, as they come; the checksum is compared when they have all come.
+ * The database without its checksum, which was compared.
  *
  * @param skipHashCheck For copies of a database that were not made by a save: they have no checksum.
- * @throws RestoreError NO_HASH, DAMAGED: thrown behind the last bytes, so nothing counts before the end.
+ * @throws RestoreError NO_HASH, DAMAGED.
  */
-export async function* backupContent(
-  file: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+export async function checkedDatabase(
+  file: RandomAccessFile,
   { skipHashCheck, hash = new Sha256() }: BackupReading,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let tail: Uint8Array = EMPTY_BYTES;
-  let bytes = 0;
-  for await (const piece of file) {
-    bytes += piece.length;
-    // The last bytes may be the checksum: they are held back until more have come.
-    const all = concatBytes([tail, piece]);
-    const content = all.subarray(0, Math.max(0, all.length - BACKUP_HASH_BYTES));
-    tail = all.slice(content.length);
-    hash.update(content);
-    if (content.length > 0) yield content;
+): Promise<RandomAccessFile> {
+  if (file.sizeBytes % BACKUP_PAGE_BYTES !== BACKUP_HASH_BYTES) {
+    if (skipHashCheck) return file;
+    throw new RestoreError('NO_HASH', 'snapshot missing hash but --skip-hash-check=false');
   }
-  const hasHash = bytes % BACKUP_PAGE_BYTES === BACKUP_HASH_BYTES;
-  if (!hasHash) {
-    if (!skipHashCheck) {
-      throw new RestoreError('NO_HASH', 'snapshot missing hash but --skip-hash-check=false');
-    }
-    yield tail;
-    return;
+  const sizeBytes = file.sizeBytes - BACKUP_HASH_BYTES;
+  if (!skipHashCheck) await compareHash(file, sizeBytes, hash);
+  return {
+    sizeBytes,
+    read: (at, length) => file.read(at, Math.max(0, Math.min(length, sizeBytes - at))),
+  };
+}
+
+async function compareHash(
+  file: RandomAccessFile,
+  sizeBytes: number,
+  hash: Sha256Digest,
+): Promise<void> {
+  for (let at = 0; at < sizeBytes;) {
+    const piece = await file.read(at, Math.min(HASH_STEP_BYTES, sizeBytes - at));
+    if (piece.length === 0) throw new RestoreError('DAMAGED', `the backup ends at byte ${at}`);
+    hash.update(piece);
+    at += piece.length;
   }
+  const expected = await file.read(sizeBytes, BACKUP_HASH_BYTES);
   const digest = hash.digest();
-  if (!skipHashCheck && !equalBytes(digest, tail)) {
-    throw new RestoreError('DAMAGED', `expected sha256 ${hex(tail)}, got ${hex(digest)}`);
-  }
+  if (equalBytes(digest, expected)) return;
+  throw new RestoreError('DAMAGED', `expected sha256 ${hex(expected)}, got ${hex(digest)}`);
 }
 
 function hex(bytes: Uint8Array): string {

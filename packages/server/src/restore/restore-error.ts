@@ -4,7 +4,7 @@ export type RestoreErrorCode =
   | 'NOT_EMPTY'
   /** The backup has no checksum behind it, and it was not said that none is expected. */
   | 'NO_HASH'
-  /** The backup is not what was saved: checksum, frames or length are wrong. */
+  /** The backup is not what was saved: checksum, pages or content are wrong. */
   | 'DAMAGED'
   /** Options that contradict one another. */
   | 'BAD_OPTION';

@@ -1,5 +1,5 @@
 /**
- * From a backup to a member of a new cluster (etcd etcdutl/snapshot/v3_snapshot.go, Restore).
+ * From a backup, ours or a real etcd's, to a member of a new cluster (etcd etcdutl/snapshot/v3_snapshot.go, Restore).
  *
  * What always holds
  * - Keys, revisions, leases, users, roles and alarms are the backup's; members and ids are those that the options name.
@@ -7,11 +7,14 @@
  * - The log begins behind the backup's position, so that whatever refers to positions in the state stays right.
  * - The log is made last: a restore that was cut short leaves nothing that starts.
  */
-import type { ClusterId, MemberId } from '@etcd-ts/base';
-import { flushStore, restoreSnapshot, SnapshotError } from '@etcd-ts/mvcc';
+import { type ClusterId, InvariantError, type MemberId } from '@etcd-ts/base';
+import { flushStore } from '@etcd-ts/mvcc';
 import type { ConfState } from '@etcd-ts/raft';
 import { type Disk, openWal } from '@etcd-ts/wal';
 import { ReplicatedState } from '../apply/replicated-state.ts';
+import { fillFromBackup } from '../backup/read-backup.ts';
+import type { RandomAccessFile } from '../bbolt/database-reader.ts';
+import { BboltError } from '../bbolt/format.ts';
 import { type InitialCluster, initialCluster } from '../bootstrap/initial-cluster.ts';
 import { type Layout, layoutOf } from '../bootstrap/storage.ts';
 import type { BackendStore } from '../env.ts';
@@ -20,7 +23,7 @@ import { type ClusterOptions, resolveCluster } from '../options/cluster-options.
 import { type MemberOptions, resolveMember } from '../options/member-options.ts';
 import { databaseName, removeDatabases } from '../state/databases.ts';
 import type { Sha256Digest } from '../services/sha256.ts';
-import { backupContent } from './backup-file.ts';
+import { checkedDatabase, fileOfBytes } from './backup-file.ts';
 import { RestoreError } from './restore-error.ts';
 
 /** The new member, its cluster, and what is to be done with the backup. Names follow etcdutl's flags. */
@@ -64,10 +67,11 @@ export interface Restored {
 /**
  * Restores a backup.
  *
+ * @param backup The file's bytes, or the file.
  * @throws RestoreError, and StartError BAD_OPTION for the cluster's options.
  */
 export async function restoreBackup(
-  backup: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  backup: Uint8Array | RandomAccessFile,
   options: RestoreOptions,
   places: RestorePlaces,
 ): Promise<Restored> {
@@ -76,8 +80,10 @@ export async function restoreBackup(
   const cluster = clusterOf(options);
   const layout = layoutOf(resolveMember(options));
   await assertEmpty(options, layout, places);
-  const content = backupContent(backup, { skipHashCheck, hash: places.newSha256?.() });
-  const restored = await restoreState(content, cluster, bumpRevision, places);
+  const file = backup instanceof Uint8Array ? fileOfBytes(backup) : backup;
+  const reading = { skipHashCheck, hash: places.newSha256?.() };
+  const database = await checkedDatabase(file, reading);
+  const restored = await restoreState(database, cluster, bumpRevision, places);
   await beginLog(restored, cluster, layout, places.disk);
   const { revision, compactRevision } = restored;
   logger.info('restored snapshot', { 'data-dir': options.dataDir, revision });
@@ -133,7 +139,7 @@ interface RestoredState {
 
 /** Fills a database, and puts the new members in place of the old. */
 async function restoreState(
-  content: AsyncIterable<Uint8Array>,
+  database: RandomAccessFile,
   cluster: InitialCluster,
   bumpRevision: number,
   { backends }: RestorePlaces,
@@ -142,7 +148,7 @@ async function restoreState(
   const name = databaseName(0);
   const backend = await backends.open(name);
   try {
-    await restoreSnapshot(backend, content);
+    await fillFromBackup(backend, database);
     const state = await ReplicatedState.open(backend);
     state.refound(membersOf(cluster), confStateOf(cluster));
     const { store } = state;
@@ -155,7 +161,8 @@ async function restoreState(
     return { index, term, confState, revision, compactRevision };
   } catch (error) {
     await removeDatabases(backends, [{ name, backend }]);
-    if (!(error instanceof SnapshotError)) throw error;
+    // What the database holds is somebody else's doing: that no state can be like that is its damage.
+    if (!(error instanceof BboltError || error instanceof InvariantError)) throw error;
     throw new RestoreError('DAMAGED', error.message, { cause: error });
   }
 }

@@ -1,11 +1,12 @@
 /** A3: a snapshot that a member gives away restores to the state at its index (SN1). */
-import { openStore, readApplied, restoreSnapshot } from '@etcd-ts/mvcc';
+import { concatBytes } from '@etcd-ts/base';
+import { openStore, readApplied } from '@etcd-ts/mvcc';
+import { restoreBackup } from '@etcd-ts/server';
+import { MemoryDisk } from '@etcd-ts/wal';
 import { DatabasesImage, SimBackends } from '../disk/sim-backends.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimMember } from './sim-member.ts';
 
-/** Behind the content stands its SHA-256. */
-const DIGEST_BYTES = 32;
 /** A member that was paused and then ended never says that it will not answer. */
 const SAVE_TIMEOUT_MS = 8_000;
 const TIMES = { meanSyncUs: 100, meanReadUs: 10 };
@@ -26,16 +27,18 @@ export async function checkBackup(
     random: world.random('backup'),
     times: TIMES,
   });
-  const backend = await store.open('restored');
   const add = (what: string): void => {
     ghost.findings.add('SN1', `a snapshot of member ${member.number} ${what}`, [], world.nowUs);
   };
   try {
-    await restoreSnapshot(backend, pieces(saved));
+    await restoreBackup(saved, {}, { disk: new MemoryDisk(), backends: store });
+    const [name = ''] = await store.list();
+    const backend = await store.open(name);
     const { index } = readApplied(backend) ?? { index: 0 };
     const restored = await openStore(backend);
     const { revision } = restored;
     const keysHash = restored.stateFingerprint();
+    await backend.close();
     const known = ghost.entries[index];
     if (known?.revision !== revision || known.keysHash !== keysHash) {
       const was = known === undefined ? 'never seen' : `${known.revision} with ${known.keysHash}`;
@@ -44,12 +47,10 @@ export async function checkBackup(
     count('backups restored');
   } catch (error) {
     add(`cannot be restored: ${String(error)}`);
-  } finally {
-    await backend.close();
   }
 }
 
-/** The content without its digest; undefined when the member did not give all of it. */
+/** The content with its digest; undefined when the member did not give all of it. */
 async function save(cluster: SimCluster, member: SimMember): Promise<Uint8Array | undefined> {
   const call = cluster
     .connect('backup', member)
@@ -62,17 +63,5 @@ async function save(cluster: SimCluster, member: SimMember): Promise<Uint8Array 
   } catch {
     return undefined;
   }
-  const length = blobs.reduce((sum, blob) => sum + blob.length, 0);
-  if (length <= DIGEST_BYTES) return undefined;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const blob of blobs) {
-    whole.set(blob, at);
-    at += blob.length;
-  }
-  return whole.subarray(0, length - DIGEST_BYTES);
-}
-
-async function* pieces(content: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield content;
+  return blobs.length === 0 ? undefined : concatBytes(blobs);
 }
