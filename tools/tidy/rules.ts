@@ -162,6 +162,7 @@ export const EDGE_FILES: ReadonlySet<string> = new Set<string>([
   // Loads, writes behind and restores over the Backend port, whose writes and pages are promises.
   'packages/mvcc/src/index-checkpoint.ts',
   'packages/mvcc/src/open-store.ts',
+  'packages/mvcc/src/store-copy.ts',
   // Two implementations of that port.
   'packages/mvcc/src/level-backend.ts',
   'packages/mvcc/src/memory-backend.ts',
