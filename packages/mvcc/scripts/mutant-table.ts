@@ -668,14 +668,14 @@ const STORAGE: readonly Mutant[] = [
   {
     name: 'a snapshot shows what a pending compaction has yet to drop',
     area: 'storage',
-    file: 'snapshot.ts',
-    find: 'return this.#state.index.survives(entry.slot, entry, this.#compactRevision);',
+    file: 'copy-scan.ts',
+    find: 'return this.#state.index.survives(entry.slot, entry, this.compactRevision);',
     replace: 'return entry.main > 0;',
   },
   {
     name: 'a snapshot lets compactions go on',
     area: 'storage',
-    file: 'snapshot.ts',
+    file: 'copy-scan.ts',
     find: "state.pins.add(state.compactRevision, 'snapshot');",
     replace: "state.pins.add(Infinity, 'snapshot');",
   },

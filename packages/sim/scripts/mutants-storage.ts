@@ -104,7 +104,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a snapshot leaves out what was compacted',
     area: 'snapshot',
-    file: 'mvcc/src/snapshot.ts',
+    file: 'mvcc/src/copy-scan.ts',
     find: '    blobs.set(META_COMPACT, numberBytes(compactRevision));',
     replace: '',
     profile: 'edges',
@@ -112,7 +112,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a snapshot leaves out the deletes',
     area: 'snapshot',
-    file: 'mvcc/src/snapshot.ts',
+    file: 'mvcc/src/copy-scan.ts',
     find: 'if (!this.#isIn(entry)) return true;',
     replace: 'if (entry.tombstone || !this.#isIn(entry)) return true;',
     profile: 'edges',
