@@ -136,9 +136,7 @@ function handleAcknowledgement(raft: RaftState, peer: Progress, index: LogIndex)
     raft.out.notice('impossibleAcknowledgement', peer.id, detail);
     return;
   }
-  // An equal match still tells a probed peer to be alive and in step.
-  const isNews = peer.acknowledge(index) || (index === peer.match && peer.state === 'probe');
-  if (!isNews) return;
+  if (!peer.acknowledge(index) && !confirmsProbe(peer, index)) return;
   switch (peer.state) {
     case 'probe':
       peer.becomeReplicate();
@@ -158,6 +156,14 @@ function handleAcknowledgement(raft: RaftState, peer: Progress, index: LogIndex)
   else if (peer.canUseCommit(log.commit)) peer.owed = 'append';
   peer.owesMore = true;
   oweTimeoutNowIfCaughtUp(raft, peer);
+}
+
+/**
+ * An equal match tells a probed peer to be in step when the probe was sent from there. Else it is none: whoever hears of
+ * an old term answers with index 0, and what was held up may come from when this leader led in that term itself.
+ */
+function confirmsProbe(peer: Progress, index: LogIndex): boolean {
+  return peer.state === 'probe' && index === peer.match && peer.next === index + 1;
 }
 
 /** This leader's own log is durable further than before. */

@@ -78,6 +78,17 @@ describe('a probe', () => {
   });
 });
 
+describe('an answer to what was sent in an old term', () => {
+  test('confirms nothing to a leader that was elected again since', () => {
+    const node = leader({ log: [1, 1, 1] });
+    sent(node);
+    // What a member of this term says to whatever an old leader had on its way (index 0).
+    const answer = appendResponse({ from: 2n, term: node.core.status().term, index: 0 });
+    expect(receive(node, answer)).toEqual([]);
+    expect(progressOf(node, 2n)).toMatchObject({ state: 'probe', match: 0, next: 4 });
+  });
+});
+
 describe('what is not committed', () => {
   test('is bounded in bytes: proposals beyond are refused one by one, and room comes with commits', () => {
     const bytes = 3 * (ENTRY_OVERHEAD_BYTES + 1);

@@ -176,7 +176,8 @@ export class RaftConsensus implements Consensus {
   }
 
   /**
-   * A snapshot of the leader: its content first, then the message for the core.
+   * A snapshot of the leader: its content first, then the message for the core. A node that is past it already needs no
+   * content, but its core says how far it is: a leader that is not told sends snapshots for ever.
    *
    * @throws Error when another one is being received, or when this node is past it already.
    */
@@ -188,6 +189,7 @@ export class RaftConsensus implements Consensus {
     const { term, commit } = this.#core.status();
     const { index } = message.snapshot;
     if (message.term < term || index <= commit) {
+      if (message.term >= term) this.#input({ type: 'message', message });
       throw new Error(
         `snapshot at index ${index} of term ${message.term} is behind this member (commit ${commit}, term ${term})`,
       );
