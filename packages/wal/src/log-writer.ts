@@ -80,6 +80,8 @@ export class LogWriter implements Wal {
   #heldBytes = 0;
   #isRunning = false;
   #isSyncing = false;
+  /** Groups were waiting when the last sync ended. */
+  #isPressed = false;
   #loop: Promise<void> = Promise.resolve();
   #releases: Promise<unknown> = Promise.resolve();
   #failure: WalError | undefined;
@@ -210,7 +212,7 @@ export class LogWriter implements Wal {
   }
 
   async #round(): Promise<void> {
-    await this.#segment.extend(this.#buffer.length);
+    await this.#segment.extend(this.#buffer.length, this.#isPressed);
     const waiters = this.#waiters;
     this.#waiters = [];
     // Full before the round: nothing is encoded for this segment any more. One that fills up meanwhile has another round.
@@ -226,6 +228,7 @@ export class LogWriter implements Wal {
       throw cause;
     }
     this.#durable = waiters;
+    this.#isPressed = this.#buffer.length > 0;
     if (nextHeader === undefined && this.#buffer.length >= EAGER_BYTES) return;
     this.#tellDurable();
     if (nextHeader !== undefined) await this.#cut(nextHeader);
