@@ -51,8 +51,8 @@ export interface Http2Role {
   onRemoteEnd(stream: Http2Stream): void;
   /** We have sent the last frame of a stream. */
   onLocalEnd(stream: Http2Stream): void;
-  /** The peer has reset a stream; called before it is removed. */
-  onReset(): void;
+  /** The peer has reset a stream: one that is open, and is removed after this call, or one that has ended already. */
+  onReset(isOpen: boolean): void;
   onPing(): void;
   onPingAck(): void;
   /** The peer takes no new streams; those above `lastStreamId` were not looked at. */
@@ -324,8 +324,8 @@ export class Http2Core {
     if (payload.length !== 4)
       throw new Http2Error(ErrorCode.FRAME_SIZE_ERROR, 'RST_STREAM of odd length');
     this.#knownStream(streamId);
-    this.#role.onReset();
     const stream = this.streams.get(streamId);
+    this.#role.onReset(stream !== undefined);
     if (stream !== undefined) this.remove(stream, readUint32(payload, 0));
   }
 

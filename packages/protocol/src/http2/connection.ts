@@ -13,6 +13,8 @@ export const MAX_WAITING_BYTES: number = 64 << 20;
 export const RESET_BURST = 1_000;
 /** See {@link RESET_BURST}. */
 export const RESETS_PER_SECOND = 100;
+/** Streams that we have ended before their clients, whose resets for that are not counted, at the most. */
+const ENDED_FIRST_MAX = 10_000;
 
 /** Who uses a connection. */
 export interface ConnectionUser {
@@ -39,6 +41,8 @@ export class Http2Connection {
   readonly #core: Http2Core;
   readonly #resets: RateLimit;
   #isDraining = false;
+  /** Streams that we have ended first, and that their client may still say for its part that it has ended. */
+  #endedFirst = 0;
 
   constructor(user: ConnectionUser, options: ConnectionOptions) {
     this.#user = user;
@@ -109,7 +113,7 @@ export class Http2Connection {
       onHeaders: (streamId, headers, endsStream) => this.#onHeaders(streamId, headers, endsStream),
       onRemoteEnd: () => undefined,
       onLocalEnd: (stream) => this.#onLocalEnd(stream),
-      onReset: () => this.#countReset(),
+      onReset: (isOpen) => this.#onReset(isOpen),
       onPing: () => this.#onPing(),
       onPingAck: () => undefined,
       onGoAway: () => undefined,
@@ -152,6 +156,12 @@ export class Http2Connection {
     this.#core.remove(stream);
   }
 
+  /** Whoever is answered before he has ended his side resets the stream, as HTTP/2 has it: that is no flood. */
+  #onReset(isOpen: boolean): void {
+    if (!isOpen && this.#endedFirst > 0) this.#endedFirst -= 1;
+    else this.#countReset();
+  }
+
   #countReset(): void {
     if (this.#resets.allows(this.#options.monotonicMs())) return;
     throw new Http2Error(ErrorCode.ENHANCE_YOUR_CALM, 'too many resets');
@@ -161,6 +171,7 @@ export class Http2Connection {
   #onLocalEnd(stream: Http2Stream): void {
     if (!stream.isRemoteClosed) {
       this.#core.word(FrameType.RST_STREAM, stream.id, ErrorCode.NO_ERROR);
+      this.#endedFirst = Math.min(this.#endedFirst + 1, ENDED_FIRST_MAX);
     }
     this.#core.remove(stream);
   }
