@@ -12,6 +12,7 @@ import {
   LeaseTimeToLiveRequest,
   PutRequest,
   RangeRequest,
+  WatchCreateRequest,
 } from '@etcd-ts/protocol';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { EtcdNode } from '../../src/etcd-node.ts';
@@ -120,6 +121,16 @@ describe('signed tokens', () => {
         .channel()
         .unary('etcdserverpb.Cluster/MemberList', { linearizable: false }, as(ann));
       expect(await failure(list)).toBe('AUTH_OLD_REVISION');
+      const watch = node.channel().stream('etcdserverpb.Watch/Watch', as(ann));
+      const value = WatchCreateRequest.fromPartial({ key: utf8('mine') });
+      watch.send({ requestUnion: { $case: 'createRequest', value } });
+      const first = await watch.responses[Symbol.asyncIterator]().next();
+      expect(first.value).toMatchObject({
+        canceled: true,
+        cancelReason:
+          'rpc error: code = InvalidArgument desc = etcdserver: revision of auth store is old',
+      });
+      watch.cancel();
     }
     await get(nodes[1]!, 'mine', await login(nodes[1]!, 'ann'));
   });

@@ -1,11 +1,19 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '@etcd-ts/client/node';
-import { type Authority, issue, makeCertificates } from '../../../../examples/tls/certificates.ts';
+import {
+  type Authority,
+  issue,
+  makeCertificates,
+  revoke,
+} from '../../../../examples/tls/certificates.ts';
 import { freePorts } from '../../../../e2e/harness/ports.ts';
 import { EtcdNode, type EtcdNodeOptions, silentLogger } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options.ts';
@@ -221,6 +229,48 @@ test.each([
   });
   await expect(start).rejects.toThrow(message);
   expect(existsSync(dataDir)).toBe(false);
+});
+
+test('GHSA-3wh4-j44w-pg92: a revoked certificate is refused where HTTP and gRPC have ports of their own', async () => {
+  const revoked = await issue(folder, 'gone', authority, { commonName: 'gone' });
+  await revoke(path('gone.crl'), authority, [revoked]);
+  const node = await EtcdNode.start({
+    ...HTTPS,
+    listenClientHttpUrls: ['https://127.0.0.1:0'],
+    listenMetricsUrls: ['https://127.0.0.1:0'],
+    certFile: path('server.crt'),
+    keyFile: path('server.key'),
+    clientCertAuth: true,
+    trustedCaFile: path('ca.crt'),
+    clientCrlFile: path('gone.crl'),
+  });
+  const [grpc = '', http = ''] = node.clientUrls;
+  const as = (name: string) => ({
+    ca: readFileSync(path('ca.crt')),
+    cert: readFileSync(path(`${name}.crt`)),
+    key: readFileSync(path(`${name}.key`)),
+  });
+  const put = async (name: string): Promise<unknown> => {
+    const client = connect({ endpoints: [grpc], channel: { tls: as(name) }, timeoutMs: 2_000 });
+    try {
+      return await client.put('k', name);
+    } finally {
+      await client.close();
+    }
+  };
+  const health = async (url: string, name: string): Promise<unknown> => {
+    const asked = request(`${url}/health`, { ...as(name), agent: false }).end();
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode;
+  };
+  const doors = [http, ...node.metricsUrls];
+  expect(doors.length).toBe(2);
+  await put('client');
+  for (const url of doors) expect(await health(url, 'client')).toBe(200);
+  await expect(put('gone')).rejects.toThrow();
+  for (const url of doors) await expect(health(url, 'gone')).rejects.toThrow();
+  await node.stop();
 });
 
 test('certificates that a URL has no use for are warned of in the words of etcd', async () => {
