@@ -14,6 +14,7 @@ import {
 } from 'node:net';
 import { PutRequest, PutResponse } from '@etcd-ts/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
+import { MAX_WAITING_CALLS } from '../src/node/grpc-channel.ts';
 import { GrpcChannel, type GrpcChannelOptions } from '../src/node/index.ts';
 
 const PUT = 'etcdserverpb.KV/Put';
@@ -258,6 +259,18 @@ describe('a failed call', () => {
       code: 'DEADLINE_EXCEEDED',
       mayHaveApplied: false,
     });
+  });
+
+  test('that was given up does not count among those that wait for a connection', async () => {
+    const server = createTcpServer();
+    toClose.push(() => void server.close());
+    const channel = channelTo(await listen(server), { connectTimeoutMs: 60_000 });
+    for (const count of [MAX_WAITING_CALLS, 1]) {
+      const calls = Array.from({ length: count }, () => {
+        return channel.unary(PUT, request, { timeoutMs: 1 }).catch(({ code }) => code as string);
+      });
+      expect(new Set(await Promise.all(calls))).toEqual(new Set(['DEADLINE_EXCEEDED']));
+    }
   });
 
   test('to a member that never answers: fails when its time is up, perhaps done', async () => {

@@ -46,6 +46,9 @@ export interface GrpcChannelOptions {
 /** Calls that wait for a connection or for room on it; one more fails with RESOURCE_EXHAUSTED. */
 export const MAX_WAITING_CALLS = 100_000;
 
+/** So many of those that wait may be over already before they are let go. */
+const MAX_OVER_CALLS = 64;
+
 /** Sets of headers that a channel remembers, one for each method and metadata. */
 const MAX_HEADER_SETS = 256;
 
@@ -63,8 +66,10 @@ export class GrpcChannel implements Channel {
   readonly #deadlines = new CallDeadlines(backgroundClock);
   readonly #open = new Set<ChannelCall>();
   readonly #headerSets = new Map<string, HeaderSet>();
-  /** Calls without a stream yet, in order. */
+  /** Calls without a stream yet, in order. At most half of them, or a few, are over already. */
   #waiting: ChannelCall[] = [];
+  /** How many of them are over. */
+  #overCalls = 0;
   #connection: GrpcConnection | undefined;
   #isClosed = false;
 
@@ -159,6 +164,7 @@ export class GrpcChannel implements Channel {
     this.#open.add(call);
     call.prepare(this.#headersOf(method, options.metadata), timeoutBlock(timeoutMs), () => {
       this.#open.delete(call);
+      if (!call.isSent) this.#gaveUp();
       signal?.removeEventListener('abort', onAbort);
       if (deadline !== undefined) this.#deadlines.clear(deadline);
       if (this.#open.size === 0) this.#connection?.setActive(false);
@@ -172,10 +178,20 @@ export class GrpcChannel implements Channel {
     const connection = this.#usableConnection();
     let sent = 0;
     while (sent < this.#waiting.length && connection.http2.hasRoom) {
-      this.#waiting[sent]?.openOn(connection.http2);
+      const call = this.#waiting[sent] as ChannelCall;
+      if (!this.#open.has(call)) this.#overCalls -= 1;
+      call.openOn(connection.http2);
       sent++;
     }
     if (sent > 0) this.#waiting = this.#waiting.slice(sent);
+  }
+
+  /** A call that waits is over. Those that are do not pile up among those that wait on. */
+  #gaveUp(): void {
+    this.#overCalls += 1;
+    if (this.#overCalls <= MAX_OVER_CALLS || 2 * this.#overCalls <= this.#waiting.length) return;
+    this.#waiting = this.#waiting.filter((call) => this.#open.has(call));
+    this.#overCalls = 0;
   }
 
   #usableConnection(): GrpcConnection {
@@ -204,6 +220,7 @@ export class GrpcChannel implements Channel {
       const waiting = this.#waiting;
       this.#waiting = [];
       for (const call of waiting) call.fail(error);
+      this.#overCalls = 0;
     } else if (this.#waiting.length > 0) {
       this.#dispatch();
     }

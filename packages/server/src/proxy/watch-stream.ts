@@ -15,6 +15,9 @@ import type { Receiver } from './watch-broadcast.ts';
 /** Responses that may wait for a client that does not read; one more ends its stream. */
 export const MAX_UNREAD_RESPONSES = 10_000;
 
+/** Bytes of keys and values in several of them; more end its stream. */
+export const MAX_UNREAD_BYTES: number = 64 << 20;
+
 /** Responses of more bytes are split where a client takes fragments (etcd: --max-request-bytes + 512 KiB). */
 const FRAGMENT_BYTES = 2 * 1024 * 1024;
 
@@ -51,6 +54,7 @@ export class ProxyWatchStream {
   #joining: Joining | undefined;
   #nextId = 0n;
   #unread = 0;
+  #unreadBytes = 0;
   #isOver = false;
 
   constructor(parts: WatchStreamParts) {
@@ -167,11 +171,27 @@ export class ProxyWatchStream {
     const whole = WatchResponse.fromPartial({ ...partial, header } as never);
     if (responses.send(whole)) return;
     this.#unread += 1;
-    if (this.#unread === 1) void responses.drained().then(() => (this.#unread = 0));
-    if (this.#unread < MAX_UNREAD_RESPONSES) return;
-    const message = `the client does not read: ${this.#unread} responses wait (limit ${MAX_UNREAD_RESPONSES})`;
+    this.#unreadBytes += bytesOf(whole);
+    if (this.#unread === 1) void responses.drained().then(() => this.#wasRead());
+    // One response may have any size: it is its client's own range.
+    const fits = this.#unreadBytes <= MAX_UNREAD_BYTES || this.#unread === 1;
+    if (fits && this.#unread < MAX_UNREAD_RESPONSES) return;
+    const message = `the client does not read: ${this.#unread} responses of ${this.#unreadBytes} bytes wait (limit ${MAX_UNREAD_RESPONSES} of ${MAX_UNREAD_BYTES} bytes)`;
     fail(new EtcdError('RESOURCE_EXHAUSTED', { message }));
   }
+
+  #wasRead(): void {
+    this.#unread = 0;
+    this.#unreadBytes = 0;
+  }
+}
+
+function bytesOf({ events }: WatchResponse): number {
+  let bytes = 0;
+  for (const { kv, prevKv } of events) {
+    bytes += (kv?.key.length ?? 0) + (kv?.value.length ?? 0) + (prevKv?.value.length ?? 0);
+  }
+  return bytes;
 }
 
 /** No key means the least one (etcd v3rpc/watch.go). */

@@ -1,11 +1,24 @@
 /** Watches and renewals that share a stream, against a member whose every answer and failure is chosen. */
-import { utf8 } from '@etcd-ts/base';
-import { EtcdError, Event, WatchCreateRequest, WatchResponse } from '@etcd-ts/protocol';
+import { deferred, utf8 } from '@etcd-ts/base';
+import {
+  EtcdError,
+  Event,
+  MessageQueue,
+  WatchCreateRequest,
+  WatchRequest,
+  WatchResponse,
+} from '@etcd-ts/protocol';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CallerKinds } from '../../src/proxy/caller-kinds.ts';
 import { LeaseRenewals } from '../../src/proxy/lease-renewals.ts';
 import type { Receiver } from '../../src/proxy/watch-broadcast.ts';
 import { WATCH_RETRY_MS, WatchCoalescer } from '../../src/proxy/watch-coalescer.ts';
+import {
+  MAX_UNREAD_BYTES,
+  MAX_UNREAD_RESPONSES,
+  ProxyWatchStream,
+} from '../../src/proxy/watch-stream.ts';
+import { Namespace } from '../../src/proxy/namespace.ts';
 import { ManualClock, turns } from '../services/manual-clock.ts';
 import { scripted, type ScriptedStream } from './scripted-member.ts';
 
@@ -215,6 +228,56 @@ describe('watches that share a stream', () => {
     await turns();
     expect(coalescer.sharing).toBe(0);
   });
+});
+
+test('a client that does not read is given up by what waits for it, in bytes or in number', async () => {
+  const outcomes = [
+    { valueBytes: MAX_UNREAD_BYTES / 2 - 8, fits: 2 },
+    { valueBytes: MAX_UNREAD_BYTES * 2, fits: 1 },
+    { valueBytes: 0, fits: MAX_UNREAD_RESPONSES - 2 },
+  ];
+  for (const { valueBytes, fits } of outcomes) {
+    const failures: EtcdError[] = [];
+    let isRead = deferred<void>();
+    const stream = new ProxyWatchStream({
+      coalescer,
+      namespace: new Namespace(utf8('')),
+      responses: { send: () => false, drained: () => isRead.promise },
+      fail: (error) => void failures.push(error),
+    });
+    const value = WatchCreateRequest.fromPartial({ key: utf8(`k${valueBytes}`) });
+    const create = WatchRequest.fromPartial({ requestUnion: { $case: 'createRequest', value } });
+    const requests = new MessageQueue<WatchRequest>(1);
+    requests.push(create);
+    void stream.serve(requests);
+    await turns();
+    const id = BigInt(asked(streams[0]!).length);
+    streams[0]!.answer(created(id, 1));
+    await turns();
+    isRead.resolve();
+    await turns();
+    isRead = deferred();
+    const kv = { key: utf8('k'), value: new Uint8Array(valueBytes) };
+    const tell = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        const events = [{ kv: { ...kv, modRevision: (revision += 1) } }];
+        streams[0]!.answer(
+          WatchResponse.fromPartial({ watchId: id, header: header(revision), events }),
+        );
+      }
+      await turns();
+    };
+    let revision = 1;
+    await tell(1);
+    isRead.resolve();
+    await turns();
+    isRead = deferred();
+    await tell(fits);
+    expect(failures).toEqual([]);
+    await tell(fits === 1 ? 1 : 2);
+    expect(failures[0]).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    stream.close();
+  }
 });
 
 test('a renewal that breaks off fails, and the next one goes to a stream of its own', async () => {

@@ -117,6 +117,7 @@ export class Gateway {
       const socket = connect({ host, port, noDelay: true, keepAlive: true, allowHalfOpen: true });
       this.#track(socket);
       socket.once('error', reject);
+      socket.once('close', () => reject(new Error(`dial tcp ${address}: the gateway is closed`)));
       socket.setTimeout(GATEWAY_DIAL_TIMEOUT_MS, () => {
         socket.destroy(new Error(`dial tcp ${address}: i/o timeout`));
       });
@@ -134,15 +135,18 @@ export class Gateway {
     socket.once('close', () => this.#sockets.delete(socket));
   }
 
-  /** Tries those that could not be reached again and again. */
+  /** Tries those that could not be reached again and again, each once at a time. */
   #watch(): void {
     const { clock, retryDelayMs } = this.#options;
     this.#timer = clock.after(retryDelayMs, () => {
-      for (const backend of this.#backends.inactive) void this.#tryAgain(backend);
-      this.#watch();
+      const tries = this.#backends.inactive.map((backend) => this.#tryAgain(backend));
+      void Promise.all(tries).then(() => {
+        if (this.#server.listening) this.#watch();
+      });
     });
   }
 
+  /** Never rejects. */
   async #tryAgain(backend: Backend): Promise<void> {
     const { log, retryDelayMs } = this.#options;
     const fields = { address: backend.address, interval: `${retryDelayMs / 1_000}s` };
