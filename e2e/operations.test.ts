@@ -62,6 +62,7 @@ describe.runIf(hasEtcd(peers))('docs/operations.md', () => {
       writeFileSync(join(bin, name), `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
     wrap('etcd-ts', ETCD_TS.join(' '));
     wrap('etcdctl', 'missing' in peers ? 'false' : peers.etcdctl);
+    wrap('etcdutl', 'missing' in peers ? 'false' : peers.etcdutl);
     const [places, ...blocks] = blocksOf(readFileSync(join(root, 'docs/operations.md'), 'utf8'));
     const ports = await freePorts(6);
     // The first block says where things are; here they are elsewhere.

@@ -193,6 +193,22 @@ export const CLUSTER: readonly Step[] = [
   step('completion zsh', '', SIMPLE),
   step('move-leader', '123abc', { ...SIMPLE, at: 'all' }),
   step('snapshot save', (side) => [`${side.cluster.folder}/saved.db`], SIMPLE),
+  // Of the file the revision is the state's; hash, keys and size are those of every database anew.
+  step('snapshot status', (side) => [`${side.cluster.folder}/saved.db`], {
+    hide: [
+      [/^[0-9a-f]+, (\d+), \d+, [\d.]+ [kM]?B$/m, 'HASH, $1, KEYS, SIZE'],
+      [/("hash":|"Hash" : )\d+/, '$1HASH'],
+      [/("totalKey":|"Keys" : )\d+/, '$1KEYS'],
+      [/("totalSize":|"Size" : )\d+/, '$1SIZE'],
+      [/│ +[0-9a-f]+ │( +\d+) │ +\d+ │ +[\d.]+ [kM]?B │/, '│ HASH │$1 │ KEYS │ SIZE │'],
+    ],
+  }),
+  step('snapshot status', (side) => [`${side.cluster.folder}/nowhere.db`], SIMPLE),
+  step(
+    'snapshot restore',
+    ({ cluster: { folder } }) => [`${folder}/saved.db`, `--data-dir=${folder}/restored`],
+    { ...SIMPLE, hide: [[/^\d{4}-\S+Z/gm, 'TIME']] },
+  ),
   step(
     'member add',
     (_, format) => [`new-${format}`, '--peer-urls=http://127.0.0.1:1', '--learner'],
