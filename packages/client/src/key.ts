@@ -33,7 +33,8 @@ export function toBytes(value: Bytes): Uint8Array {
 /**
  * The range that these keys are.
  *
- * @throws EtcdError EMPTY_KEY for a single empty key.
+ * @throws EtcdError EMPTY_KEY for a single empty key; INVALID_ARGUMENT for an end before which there is no key: on the
+ *   wire an empty end is the one key, and `\0` everything from it on.
  */
 export function toRange(keys: Keys): KeyRange {
   if (typeof keys === 'string' || keys instanceof Uint8Array) {
@@ -50,5 +51,10 @@ export function toRange(keys: Keys): KeyRange {
   }
   const from = toBytes(keys.from);
   const key = from.length === 0 ? ZERO : from;
-  return { key, rangeEnd: keys.to === undefined ? ZERO : toBytes(keys.to) };
+  if (keys.to === undefined) return { key, rangeEnd: ZERO };
+  const rangeEnd = toBytes(keys.to);
+  const isNothing = rangeEnd.length === 0 || (rangeEnd.length === 1 && rangeEnd[0] === 0);
+  if (!isNothing) return { key, rangeEnd };
+  const message = 'no key lies before the end of the range; leave `to` out for all from the key on';
+  throw new EtcdError('INVALID_ARGUMENT', { message });
 }

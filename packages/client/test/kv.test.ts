@@ -57,6 +57,15 @@ describe('keys', () => {
     expect(range.rangeEnd).toEqual(new Uint8Array([0]));
   });
 
+  test('an end before which there is no key is refused: on the wire it is one key, or all of them', async () => {
+    const { client, channel } = world({});
+    for (const to of ['', '\0']) {
+      const deleting = client.delete({ from: 'a', to });
+      await expect(deleting).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+    expect(channel.calls).toEqual([]);
+  });
+
   test('an empty key is refused before anything is sent', async () => {
     const { client, channel } = world({});
     await expect(client.put('', 'x')).rejects.toMatchObject({ code: 'EMPTY_KEY' });
