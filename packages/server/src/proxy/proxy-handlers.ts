@@ -107,9 +107,10 @@ export class ProxyHandlers {
   #clearing<Method extends UnaryMethodName>(
     method: Method,
   ): UnaryHandler<RequestOf<Method>, ResponseOf<Method>> {
+    const { upstream, calls = upstream } = this.#parts;
     return async (request, context) => {
       try {
-        return await this.#parts.upstream.unary(method, request, context);
+        return await calls.unary(method, request, context);
       } finally {
         this.cache.clear();
       }

@@ -217,6 +217,17 @@ describe('a key that is owned', () => {
     expect(await owner.get('k')).toBe('w');
   });
 
+  test('is nobody’s any more when authentication is enabled: callers without a token may not see it', async () => {
+    await node.client().put('k', 'v');
+    const proxy = await new Proxy().own('k');
+    const { auth } = node.client();
+    await auth.addUser('root', 'root');
+    await auth.grantRole('root', 'root');
+    await proxy.leasing.unary('etcdserverpb.Auth/AuthEnable', {}, context());
+    await expect(proxy.get('k')).rejects.toMatchObject({ code: 'USER_EMPTY' });
+    expect(proxy.leasing.size).toBe(0);
+  });
+
   test('does not count any more when the lease of its owner is lost', async () => {
     await node.client().put('k', 'v');
     const proxy = await new Proxy().own('k');

@@ -63,7 +63,10 @@ export interface LeasingParts {
   readonly prefix: Uint8Array;
 }
 
-/** The calls of KV with leasing; keys are those of the cluster. */
+/**
+ * The calls of KV with leasing; keys are those of the cluster. Behind an AuthEnable nothing is owned any more: what is
+ * answered from here is for everybody.
+ */
 export class LeasingKv implements UnaryCalls {
   readonly #parts: LeasingParts;
   readonly #names: LeaseKeys;
@@ -121,6 +124,10 @@ export class LeasingKv implements UnaryCalls {
         if (writes.length === 0) break;
         return this.#write(writes, { request: { $case: 'requestTxn', value } }, context);
       }
+      case 'etcdserverpb.Auth/AuthEnable':
+        return this.#parts.calls
+          .unary(method, request as never, context)
+          .finally(() => this.#keys.clear());
       default:
     }
     return this.#parts.calls.unary(method, request as never, context);
