@@ -41,6 +41,16 @@ test.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
   },
 );
 
+test.each([
+  [String.raw`"\\ud83d\ude00 or more"`, ' or mo'],
+  [String.raw`"\ud83d\\\ude00 or more"`, String.raw`\\\ude`],
+  [String.raw`"\ud83d\ude00\ud83dabcdefgh"`, 'abcdef'],
+])('half a character in %s is told by what follows it', (text, other) => {
+  expect(() => readJson(text)).toThrow(
+    `proto: syntax error (line 1:1): invalid escape code ${JSON.stringify(other)} in string`,
+  );
+});
+
 describe('JSON in pieces', () => {
   /** Reads all values of a text that comes in pieces. */
   function read(pieces: readonly string[]): { values: string[]; rest: string } {

@@ -55,6 +55,9 @@ const TEXTS: readonly Question[] = [
   '{"\\udc00 aaaa":"Zm9v"}',
   '{"key":"Zm9v","nope":"\\ud83d\\ude00"}',
   '{"key":"Zm9v","nope":"\\ud83d\\ude00 \\ude00 or more"}',
+  // Behind an escaped backslash it is text, and what follows it has no first half.
+  '{"key":"Zm9v","nope":"\\\\ud83d\\ude00 or more"}',
+  '{"key":"Zm9v","nope":"\\\\ud83d\\ude00 and \\u0041"}',
   '{"key":"Zm9v\\u003d"}',
   '{"key":"Zm9v","lease":"00"}',
   '{"key":"Zm9v","lease":" 0"}',

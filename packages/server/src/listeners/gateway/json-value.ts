@@ -42,8 +42,10 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 // oxlint-disable-next-line no-control-regex -- JSON strings may hold every character but these
 const PLAIN_CHARACTERS = /[^"\\\u0000-\u001f]*/y;
 const ESCAPES = /(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})){0,1000}/y;
-/** An escape for the first half of a surrogate pair without its second, or the second without its first. */
-const HALF_CHARACTER = /\\u(?:d[89ab]..(?!\\ud[c-f]..)|d[c-f]..(?<!\\ud[89ab]..\\u....))/i;
+/** The escapes of a string, one after the other: the second half of `\\\\` begins none. */
+const ESCAPE = /\\(?:u[0-9a-f]{4}|.)/gi;
+const FIRST_HALF = /^\\ud[89ab]/i;
+const SECOND_HALF = /^\\ud[c-f]/i;
 /** Characters of an escape like `\\ud800`. */
 const ESCAPE_LENGTH = 6;
 const LITERALS = ['true', 'false', 'null'] as const;
@@ -171,8 +173,7 @@ class Scanner {
 
   /** The error of a string with half a surrogate pair: protojson takes what follows for the other half, and it is not. */
   #halfCharacter(raw: string, at: number): JsonError {
-    const half = must(HALF_CHARACTER.exec(raw), 'half a character');
-    const from = at + half.index + ESCAPE_LENGTH;
+    const from = at + must(halfCharacterIn(raw), 'half a character') + ESCAPE_LENGTH;
     const other = this.#text.slice(from, from + ESCAPE_LENGTH);
     if (other.length < ESCAPE_LENGTH) return new JsonError('proto: unexpected EOF');
     const what = `syntax error ${lineAndColumn(this.#text, at)}: invalid escape code`;
@@ -224,6 +225,23 @@ class Scanner {
       character === "'" ? "'\\''" : character === '"' ? `'"'` : `'${escaped(character)}'`;
     return new JsonError(`invalid character ${shown} ${context}`);
   }
+}
+
+/**
+ * Where an escape for the first half of a surrogate pair stands without its second, or the second without its first;
+ * undefined where there is none.
+ */
+function halfCharacterIn(raw: string): number | undefined {
+  let firstAt: number | undefined;
+  for (const { 0: escape, index } of raw.matchAll(ESCAPE)) {
+    const isSecond = SECOND_HALF.test(escape);
+    if (firstAt !== undefined) {
+      if (!isSecond || index !== firstAt + ESCAPE_LENGTH) return firstAt;
+      firstAt = undefined;
+    } else if (isSecond) return index;
+    else if (FIRST_HALF.test(escape)) firstAt = index;
+  }
+  return firstAt;
 }
 
 /** As Go quotes a byte: it reads JSON byte by byte, and takes the first one of a longer character for a character. */
