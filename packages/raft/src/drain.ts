@@ -1,6 +1,7 @@
 /** Turning what the steps of a call have done into effects, in the order in which a driver is to do them. */
+import { must } from '@etcd-ts/base';
 import type { Effect, PersistEffect } from './effect.ts';
-import type { HardState } from './entry.ts';
+import type { HardState, LogIndex } from './entry.ts';
 import { flushForwards } from './forward.ts';
 import type { Message } from './message.ts';
 import { flushReads } from './read-index.ts';
@@ -59,7 +60,8 @@ function persistEffect(raft: RaftState): PersistEffect | undefined {
   const isHardNew = isVoteNew || commit !== handedHard.commit;
   const isSnapshotNew = raft.installing !== undefined && !raft.isInstallingHanded;
   const hasEntries = log.handed < log.lastIndex;
-  const mustSync = isVoteNew || isSnapshotNew || hasEntries;
+  const isChangeCommitted = log.configsBetween(handedHard.commit, commit) > 0;
+  const mustSync = isVoteNew || isSnapshotNew || hasEntries || isChangeCommitted;
   if (!mustSync && persists.isEmpty && out.dependent.length > 0) {
     out.immediate.push(...out.dependent);
     out.dependent = [];
@@ -67,6 +69,7 @@ function persistEffect(raft: RaftState): PersistEffect | undefined {
   if (!mustSync && !isHardNew && !out.ownVote && out.dependent.length === 0) return undefined;
   const entries = hasEntries ? log.slice(log.handed + 1, log.lastIndex) : [];
   log.handed = log.lastIndex;
+  const from = handedHard.commit;
   const hardState: HardState = isHardNew ? { term, vote, commit } : handedHard;
   raft.handedHard = hardState;
   const snapshot = isSnapshotNew ? raft.installing : undefined;
@@ -76,6 +79,7 @@ function persistEffect(raft: RaftState): PersistEffect | undefined {
     snapshotIndex: snapshot?.index ?? 0,
     ownVote: out.ownVote,
   });
+  if (isChangeCommitted) raft.gate = { group, index: raft.gate?.index ?? firstChange(raft, from) };
   return {
     type: 'persist',
     group,
@@ -88,11 +92,22 @@ function persistEffect(raft: RaftState): PersistEffect | undefined {
   };
 }
 
-/** Committed entries that are durable here: one page, when the last one is applied. */
+function firstChange({ log }: RaftState, after: LogIndex): LogIndex {
+  return must(
+    log.configIndexes.find((index) => index > after),
+    'a change that was committed',
+  );
+}
+
+/**
+ * Committed entries that are durable here: one page, when the last one is applied. A change of members waits until this
+ * node would know after a crash that it is committed: of two members of whom one was removed, the other could not find out
+ * again alone.
+ */
 function nextPage(raft: RaftState): Effect | undefined {
-  const { log, config } = raft;
+  const { log, config, gate } = raft;
   if (raft.installing !== undefined || log.applied < log.applying) return undefined;
-  const to = Math.min(log.commit, log.durable);
+  const to = Math.min(log.commit, log.durable, gate === undefined ? Infinity : gate.index - 1);
   if (to <= log.applying) return undefined;
   const entries = log.page(log.applying + 1, to, config.maxApplyBytes);
   log.applying += entries.length;

@@ -17,6 +17,7 @@ export function keyOf(raft: RaftState): string {
     keyOfLog(raft.log),
     `${raft.snapshot.index} ${raft.installing?.index ?? 0} ${raft.isInstallingHanded ? 1 : 0}`,
     raft.persists.key,
+    raft.gate === undefined ? '' : `${raft.persists.newest - raft.gate.group} ${raft.gate.index}`,
     keyOfConf(raft.conf),
     raft.peers.map(keyOfPeer).join(';'),
     `${raft.pendingConfigIndex} ${raft.acceptedTerm} ${raft.acceptedIndex} ${raft.prng.state}`,

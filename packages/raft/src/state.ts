@@ -126,6 +126,8 @@ export class RaftState {
   /** Through here the log is known to be the leader's of that term; behind it there may be a tail of an older one. */
   acceptedIndex: LogIndex = 0;
 
+  /** The oldest committed change of members of which no hard state on the disk knows, and the group that will tell of all. */
+  gate: { readonly group: number; readonly index: LogIndex } | undefined;
   /** What the last persist and role effects said. */
   handedHard: HardState = { term: 0, vote: NO_NODE, commit: 0 };
   handedRole: { term: Term; role: Role; leader: NodeId } = {

@@ -77,6 +77,7 @@ function handlePersisted(raft: RaftState, group: number): void {
   const durable = persists.acknowledge(group);
   if (durable === undefined) return;
   log.durable = Math.max(log.durable, durable.lastIndex);
+  if (raft.gate !== undefined && raft.gate.group <= group) raft.gate = undefined;
   if (durable.snapshotIndex > 0) finishInstalling(raft, durable.snapshotIndex);
   if (durable.ownVote) countOwnVote(raft);
   acknowledgeOwnLog(raft);
