@@ -86,7 +86,9 @@ export class Http2ClientConnection {
   /** Gives a stream up. */
   cancel(stream: Http2Stream): void {
     if (!this.#core.streams.has(stream.id)) return;
-    this.#core.word(FrameType.RST_STREAM, stream.id, ErrorCode.CANCEL);
+    // Where both sides have ended there is nothing to call off: a server counts resets.
+    const isOver = stream.isRemoteClosed && stream.hasEnded;
+    if (!isOver) this.#core.word(FrameType.RST_STREAM, stream.id, ErrorCode.CANCEL);
     this.#core.remove(stream);
   }
 

@@ -13,8 +13,8 @@ export const MAX_WAITING_BYTES: number = 64 << 20;
 export const RESET_BURST = 1_000;
 /** See {@link RESET_BURST}. */
 export const RESETS_PER_SECOND = 100;
-/** Streams that we have ended before their clients, whose resets for that are not counted, at the most. */
-const ENDED_FIRST_MAX = 10_000;
+/** Streams that we have ended and whose resets by their client are not counted, at the most. */
+const ENDED_MAX = 10_000;
 
 /** Who uses a connection. */
 export interface ConnectionUser {
@@ -41,8 +41,8 @@ export class Http2Connection {
   readonly #core: Http2Core;
   readonly #resets: RateLimit;
   #isDraining = false;
-  /** Streams that we have ended first, and that their client may still say for its part that it has ended. */
-  #endedFirst = 0;
+  /** Streams that we have ended, and that their client may still reset: it may not have heard of it. */
+  #ended = 0;
 
   constructor(user: ConnectionUser, options: ConnectionOptions) {
     this.#user = user;
@@ -156,9 +156,12 @@ export class Http2Connection {
     this.#core.remove(stream);
   }
 
-  /** Whoever is answered before he has ended his side resets the stream, as HTTP/2 has it: that is no flood. */
+  /**
+   * Whoever is answered before he has ended his side resets the stream, as HTTP/2 has it, and a reset may cross with the
+   * answer: what calls nothing off is no flood.
+   */
   #onReset(isOpen: boolean): void {
-    if (!isOpen && this.#endedFirst > 0) this.#endedFirst -= 1;
+    if (!isOpen && this.#ended > 0) this.#ended -= 1;
     else this.#countReset();
   }
 
@@ -171,8 +174,8 @@ export class Http2Connection {
   #onLocalEnd(stream: Http2Stream): void {
     if (!stream.isRemoteClosed) {
       this.#core.word(FrameType.RST_STREAM, stream.id, ErrorCode.NO_ERROR);
-      this.#endedFirst = Math.min(this.#endedFirst + 1, ENDED_FIRST_MAX);
     }
+    this.#ended = Math.min(this.#ended + 1, ENDED_MAX);
     this.#core.remove(stream);
   }
 

@@ -131,6 +131,16 @@ describe('a client', () => {
     ]);
   });
 
+  test('says nothing more of a stream that both sides have ended, whoever gives it up then', () => {
+    const made = ready();
+    const stream = made.open();
+    stream.writeLast(new Uint8Array(7));
+    made.connection.takeOutput();
+    stream.user = { ...stream.user!, onEnd: () => made.connection.cancel(stream) };
+    expect(made.receive(headersFrame(1, OK, true))).toEqual([]);
+    expect(made.connection.streamCount).toBe(0);
+  });
+
   test('opens no more streams than the server takes', () => {
     const made = ready();
     made.receive(frame(FrameType.SETTINGS, 0, 0, [0, 3, ...word(1)]));

@@ -445,16 +445,20 @@ describe('what a client may not do', () => {
     expect(flood(made, RESET_BURST + 10, rapidReset)).toEqual([calm, 'too many resets']);
   });
 
-  test('reset what we have ended before them: no flood, but once for each', () => {
+  test.each([
+    ['before them', 0],
+    ['as they have', Flag.END_STREAM],
+  ])('reset what we have ended %s: no flood, but once for each', (_, end) => {
     const made = ready();
-    const answeredFirst = (i: number): Uint8Array => {
+    const answered = (i: number): Uint8Array => {
       const id = 2 * i + 1;
       made.send(open(id));
+      if (end !== 0) made.send(frame(FrameType.DATA, end, id));
       made.streams.at(-1)?.end(TRAILERS);
       made.connection.takeOutput();
       return frame(FrameType.RST_STREAM, 0, id, word(ErrorCode.NO_ERROR));
     };
-    expect(flood(made, RESET_BURST * 3, answeredFirst)).toEqual([-1, 'still there']);
+    expect(flood(made, RESET_BURST * 3, answered)).toEqual([-1, 'still there']);
     const again = (): Uint8Array => frame(FrameType.RST_STREAM, 0, 1, word(ErrorCode.NO_ERROR));
     expect(flood(made, RESET_BURST + 1, again)).toEqual([calm, 'too many resets']);
   });
