@@ -1,6 +1,6 @@
 /** Chapters 4 and 5 of the thesis: membership changes and log compaction. */
 import { describe, expect, test } from 'vitest';
-import type { ConfigChange, ConfigStep } from '@etcd-ts/raft';
+import { type ConfigChange, type ConfigStep, type Entry, RaftCore } from '@etcd-ts/raft';
 import { Cluster, type Node, command, conf } from './cluster.ts';
 import {
   append,
@@ -298,6 +298,55 @@ describe('§4.3 joint consensus', () => {
     change(cluster.node(1), 3, LEAVE);
     cluster.settle();
     expect(cluster.node(1).core.confState).toEqual(conf([1, 2], [3]));
+  });
+});
+
+describe('§4 a membership change that was committed', () => {
+  const removal: Entry = {
+    index: 1,
+    term: 1,
+    payload: {
+      kind: 'config',
+      change: {
+        steps: [{ op: 'remove', node: 2n }],
+        transition: 'auto',
+        context: new Uint8Array(0),
+      },
+    },
+  };
+  const start = (commit: number): RaftCore =>
+    new RaftCore(
+      { id: 1n, seed: 1, preVote: false },
+      {
+        hardState: { term: 1, vote: 0n, commit },
+        snapshotIndex: 0,
+        snapshotTerm: 0,
+        confState: conf([1, 2]),
+        entries: [removal],
+        applied: 0,
+      },
+    );
+  const told = append({ from: 2n, to: 1n, term: 1, prevIndex: 1, prevTerm: 1, commit: 1 });
+
+  test('is not applied before the disk knows that it is committed', () => {
+    const core = start(0);
+    const effects = core.step({ type: 'message', message: told });
+    const persist = effects.find((effect) => effect.type === 'persist');
+    expect(persist).toMatchObject({ mustSync: true, hardState: { commit: 1 } });
+    expect(effects.some((effect) => effect.type === 'apply')).toBe(false);
+    const then = core.step({ type: 'persisted', group: persist?.group ?? 0 });
+    expect(then).toMatchObject([{ type: 'apply', entries: [removal] }]);
+  });
+
+  test('is known after a crash: whoever is left of two leads alone', () => {
+    const core = start(1);
+    expect(core.stepAll([])).toMatchObject([{ type: 'apply', entries: [removal] }]);
+    core.step({ type: 'applied', index: 1 });
+    expect(core.confState.voters).toEqual([1n]);
+    const effects = core.step({ type: 'campaign' });
+    const persist = effects.find((effect) => effect.type === 'persist');
+    core.step({ type: 'persisted', group: persist?.group ?? 0 });
+    expect(core.role).toBe('leader');
   });
 });
 
