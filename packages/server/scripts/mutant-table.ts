@@ -24,6 +24,8 @@ const CLUSTER = ['services/cluster.test.ts', 'replicated-state.test.ts'];
 const AUTH = ['services/auth.test.ts'];
 const RECIPES = ['services/concurrency.test.ts'];
 const GUARDS = ['services/guards.test.ts'];
+const BBOLT = ['bbolt/bbolt.property.test.ts'];
+const BACKUP = ['backup/backup.test.ts'];
 
 function mutants(
   file: string,
@@ -281,6 +283,51 @@ export const MUTANTS: readonly Mutant[] = [
     'an alarm is lowered by its type alone',
     'other.memberID === memberID && other.alarm === type',
     'other.alarm === type',
+  ]),
+  ...mutants(
+    'bbolt/bucket-tree.ts',
+    BBOLT,
+    [
+      'a branch of a backup has one child',
+      'branch.hasRoom(bytes, CHILDREN_MIN + 1)',
+      'branch.hasRoom(bytes, CHILDREN_MIN)',
+    ],
+    [
+      'a page of a backup is over full',
+      'this.bytes + bytes <= PAGE_BYTES',
+      'this.bytes + bytes <= PAGE_BYTES + 16',
+    ],
+  ),
+  ...mutants(
+    'bbolt/database-reader.ts',
+    BBOLT,
+    ['keys of a backup need not ascend', 'compareBytes(last, key) >= 0', 'last.length < 0'],
+    ['pages of a backup are read for ever', 'if (pagesLeft < 0)', 'if (pagesLeft < -1e9)'],
+    ['a page of a backup may say that it is another', 'if (itself !== id)', 'if (itself < 0)'],
+  ),
+  ...mutants('bbolt/page-reader.ts', BBOLT, [
+    'elements of a page of a backup overlap',
+    'freeAt = end;',
+    'freeAt = Math.min(freeAt, end);',
+  ]),
+  ...mutants(
+    'backup/backup-buckets.ts',
+    BACKUP,
+    [
+      'a backup forgets a revision that was jumped to',
+      'yield [[etcd.revisionBytes(copy.revision), EMPTY_BYTES]];',
+      'yield [[etcd.revisionBytes(1), EMPTY_BYTES]];',
+    ],
+    [
+      'a backup has its leases without their checkpoints',
+      'RemainingTTL: checkpointedTtlSeconds',
+      'RemainingTTL: 0',
+    ],
+  ),
+  ...mutants('backup/read-backup.ts', BACKUP, [
+    'records without content come into the store',
+    'if (value.length > 0) records',
+    'if (value.length >= 0) records',
   ]),
   ...mutants('services/require-leader.ts', GUARDS, [
     'a stream outlives one election timeout without a leader',

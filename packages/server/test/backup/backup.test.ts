@@ -132,6 +132,18 @@ describe('a backup', () => {
     });
   });
 
+  test('says how far revisions have got when the last one has no record', async () => {
+    const jumped = await filled();
+    jumped.store.skipTo(1_000);
+    const file = await written(bucketsOf(jumped));
+    const [name, value] = (await readAll(file)).get('key')!.at(-1)!;
+    expect([toLatin1(name).slice(6), value.length]).toEqual([`\u0003\u00e8_${number(0)}`, 0]);
+    const backend = memoryBackend();
+    await fillFromBackup(backend, fileOfBytes(file));
+    const { store } = await ReplicatedState.open(backend);
+    expect([store.revision, store.compactRevision, store.keyCount]).toEqual([1_000, 1_000, 1]);
+  });
+
   test('comes in pieces of some pages, however much there is', async () => {
     const entries = Array.from({ length: 20_000 }, (_, i): BboltEntry => [
       utf8(String(i).padStart(17, '0')),
