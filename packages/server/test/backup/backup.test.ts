@@ -1,14 +1,15 @@
 /** The state as etcd's database: what is in which bucket, byte for byte, and back. */
 import { gunzipSync } from 'node:zlib';
 import { readFileSync } from 'node:fs';
-import { concatBytes, idToHex, toLatin1, utf8 } from '@etcd-ts/base';
+import { concatBytes, idToHex, InvariantError, toLatin1, utf8 } from '@etcd-ts/base';
 import { copyStore, memoryBackend } from '@etcd-ts/mvcc';
 import { AlarmType, PutRequest } from '@etcd-ts/protocol';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ReplicatedState } from '../../src/apply/replicated-state.ts';
 import { backupBuckets } from '../../src/backup/backup-buckets.ts';
 import { fillFromBackup } from '../../src/backup/read-backup.ts';
-import { type BboltEntry } from '../../src/bbolt/format.ts';
+import { type BboltEntry, BboltError } from '../../src/bbolt/format.ts';
 import { planDatabase, writeDatabase } from '../../src/bbolt/write-database.ts';
 import { fileOfBytes } from '../../src/restore/backup-file.ts';
 import { bucketOf, readAll, written } from '../bbolt/support.ts';
@@ -182,6 +183,30 @@ describe('a backup of etcd 3.5', () => {
     const [lease] = [...lessor.leases()];
     expect(lease).toMatchObject({ grantedTtlSeconds: 600 });
     expect(lessor.keysOf(lease!.id)).toEqual(['leased']);
+  });
+});
+
+describe('a backup of etcd that was damaged', () => {
+  const file = gunzipSync(readFileSync(new URL('etcd-3.5-backup.db.gz', import.meta.url)));
+
+  test('is a state, or refused, wherever bytes were changed', async () => {
+    const change = fc.tuple(fc.nat(file.length - 1), fc.integer({ min: 0, max: 255 }));
+    const property = fc.asyncProperty(
+      fc.array(change, { minLength: 1, maxLength: 40 }),
+      async (changes) => {
+        const damaged = new Uint8Array(file.subarray(0, -32));
+        for (const [at, byte] of changes) if (at < damaged.length) damaged[at] = byte;
+        const backend = memoryBackend();
+        try {
+          await fillFromBackup(backend, fileOfBytes(damaged));
+          await ReplicatedState.open(backend);
+        } catch (error) {
+          if (error instanceof BboltError || error instanceof InvariantError) return;
+          throw error;
+        }
+      },
+    );
+    await fc.assert(property, { numRuns: 100 });
   });
 });
 
