@@ -20,8 +20,15 @@ async function revision(side: Side): Promise<number> {
   return JSON.parse(await ok(side, 'get', 'none', '-w', 'json')).header.revision as number;
 }
 
+/** A deletion as it is printed, to its last line. */
+const WHOLE_DELETE = {
+  simple: /^DELETE\n.*\n.*\n/m,
+  json: /"type":1.*\n/,
+  fields: /^"Type" : DELETE\n[^]*^"Lease" : 0\n/m,
+} as const;
+
 /** What a watch prints of a put, a put under a lease and a delete; from the past on, so that it is always the same. */
-function watch(format: Format, ...more: readonly string[]): Scene {
+function watch(format: keyof typeof WHOLE_DELETE, ...more: readonly string[]): Scene {
   return {
     what: ['watch', ...more, ...form(format)].join(' '),
     play: async (side) => {
@@ -31,11 +38,7 @@ function watch(format: Format, ...more: readonly string[]): Scene {
       await ok(side, 'del', 'w/a');
       const args = ['watch', 'w/', '--prefix', `--rev=${from}`, ...more, ...form(format)];
       const watching = side.start(args);
-      await watching.until('the delete', (output) =>
-        format === 'json'
-          ? output.includes('"type":1')
-          : /DELETE\n.*\n.*\n|"Type" : "DELETE"[^]*"Lease" : 0\n$/.test(output),
-      );
+      await watching.until('the delete', (output) => WHOLE_DELETE[format].test(output));
       await watching.end();
       return side.normal(watching.output).replaceAll(/"Revision" : \d+|"revision":\d+/g, 'REV');
     },
