@@ -1,20 +1,30 @@
-/** npm run torture -- [--kills N] [--seconds N] [--seed N]: see torture.ts. Exits with 1 when something is lost. */
-import { parseArgs } from 'node:util';
+/** npm run torture: see torture.ts. Exits with 1 when something is lost, with 2 when the command line is wrong. */
+import { readCommandLine, wholeNumber } from '../../tools/command-line/command-line.ts';
 import { torture } from './torture.ts';
 
-const { values } = parseArgs({
-  options: { kills: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' } },
+const USAGE = `usage: npm run torture -- [options]
+
+  --kills N    end after so many kills (default 200, when no other limit is given)
+  --seconds N  end after so many seconds
+  --seed N     what is done to whom, and when (default: drawn)`;
+
+const { values } = readCommandLine(USAGE, {
+  kills: { type: 'string' },
+  seconds: { type: 'string' },
+  seed: { type: 'string' },
 });
-const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-const limits = {
-  ...(values.kills === undefined ? {} : { kills: Number(values.kills) }),
-  ...(values.seconds === undefined ? {} : { seconds: Number(values.seconds) }),
+const given = (flag: 'kills' | 'seconds' | 'seed'): number | undefined => {
+  const text = values[flag];
+  return text === undefined ? undefined : wholeNumber(USAGE, `--${flag}`, text);
 };
-const unlimited = Object.keys(limits).length === 0;
+const limits = { kills: given('kills'), seconds: given('seconds') };
+const seed = given('seed') ?? Math.floor(Math.random() * 2 ** 31);
 console.log(`seed ${seed}`);
 const report = await torture({
   seed,
-  ...(unlimited ? { kills: 200 } : limits),
+  ...(limits.kills === undefined ? {} : { kills: limits.kills }),
+  ...(limits.seconds === undefined ? {} : { seconds: limits.seconds }),
+  ...(limits.kills === undefined && limits.seconds === undefined ? { kills: 200 } : {}),
   say: (line) => console.log(line),
 });
 const { kills, acknowledged, unknown, reads, wrong } = report;

@@ -1,10 +1,10 @@
 /**
- * Fuzzes what reads strangers' bytes, guided by coverage: `npm run fuzz -- [decoders|gateway|http2] --seconds N --seed N`.
+ * Fuzzes what reads strangers' bytes, guided by coverage.
  *
  * An input that makes code run which never ran before is kept and changed further. Ends with code 1 and the input when
  * something is thrown that must not be, or takes too long.
  */
-import { parseArgs } from 'node:util';
+import { misused, readCommandLine, wholeNumber } from '../../../tools/command-line/command-line.ts';
 import { Coverage } from './fuzz/coverage.ts';
 import { mutate, seeded } from './fuzz/mutate.ts';
 import { shown, type Target, TARGETS } from './fuzz/targets.ts';
@@ -77,19 +77,22 @@ function newsOf(target: Target, batch: readonly Uint8Array[], coverage: Coverage
   ];
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seconds: { type: 'string', default: '60' },
-    seed: { type: 'string', default: '1' },
-  },
+const USAGE = `usage: npm run fuzz -- [options] [${Object.keys(TARGETS).join('|')} ...]
+
+  --seconds N  how long each target (default 60)
+  --seed N     what is tried (default 1)`;
+
+const { values, positionals } = readCommandLine(USAGE, {
+  seconds: { type: 'string', default: '60' },
+  seed: { type: 'string', default: '1' },
 });
+const seconds = wholeNumber(USAGE, '--seconds', values.seconds);
+const seed = wholeNumber(USAGE, '--seed', values.seed);
 
 for (const name of positionals.length > 0 ? positionals : Object.keys(TARGETS)) {
   const target = TARGETS[name];
-  if (target === undefined)
-    throw new Error(`${name} is none of ${Object.keys(TARGETS).join(', ')}`);
-  const { runs, kept, covered, crash } = fuzz(target, Number(values.seconds), Number(values.seed));
+  if (target === undefined) misused(USAGE, `${name} is none of ${Object.keys(TARGETS).join(', ')}`);
+  const { runs, kept, covered, crash } = fuzz(target, seconds, seed);
   console.log(
     `${name}: ${runs} executions, ${kept} inputs kept, ${covered} run, ${crash === undefined ? 'no crash' : 'a crash'}`,
   );

@@ -1,11 +1,6 @@
 /**
- * `npm run sim:mutants [-- [OPTIONS] AREA or part of a name …]`: plants each bug of the list in a copy of the sources and
- * runs the simulator on it until it finds a violation or its time is up.
- *
- *   --cpu-minutes=N   processor time for one bug (default 2)
- *   --minutes=N       begins no further one after so many minutes
- *   --results=FILE    adds each outcome to a file, and leaves out the bugs that are in it
- *   --table           writes MUTANTS.md from that file, and runs nothing
+ * Plants each bug of the list in a copy of the sources and runs the simulator on it until it finds a violation or its
+ * time is up.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -24,20 +19,24 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readCommandLine, wholeNumber } from '../../../tools/command-line/command-line.ts';
 import { MUTANTS } from './mutant-list.ts';
 import type { Mutant } from './mutant.ts';
 
-const { values: options, positionals: wanted } = parseArgs({
-  allowPositionals: true,
-  options: {
-    'cpu-minutes': { type: 'string', default: '2' },
-    minutes: { type: 'string', default: '1000000' },
-    results: { type: 'string' },
-    table: { type: 'boolean', default: false },
-  },
+const USAGE = `usage: npm run sim:mutants -- [options] [AREA or part of a name ...]
+
+  --cpu-minutes N  processor time for one bug (default 2)
+  --minutes N      begin no further one after so many minutes
+  --results FILE   add each outcome to a file, and leave out the bugs that are in it
+  --table          write MUTANTS.md from that file, and run nothing`;
+
+const { values: options, positionals: wanted } = readCommandLine(USAGE, {
+  'cpu-minutes': { type: 'string', default: '2' },
+  minutes: { type: 'string', default: '1000000' },
+  results: { type: 'string' },
+  table: { type: 'boolean', default: false },
 });
-const CPU_MINUTES = Number(options['cpu-minutes']);
+const CPU_MINUTES = wholeNumber(USAGE, '--cpu-minutes', options['cpu-minutes']);
 const SEEDS = 1000;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
@@ -162,7 +161,8 @@ function run(done: ReadonlyMap<string, Verdict>): void {
   const started = performance.now();
   try {
     for (const mutant of chosen) {
-      if (performance.now() - started > Number(options.minutes) * 60_000) break;
+      if (performance.now() - started > wholeNumber(USAGE, '--minutes', options.minutes) * 60_000)
+        break;
       const verdict = judge(copy, mutant);
       judged++;
       if (verdict.killedBy !== null) killed++;
