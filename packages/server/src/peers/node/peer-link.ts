@@ -80,7 +80,8 @@ export class PeerLink {
   #pingedMs: number | undefined;
   /** Since when a ping waits to leave. */
   #unsentSinceMs: number | undefined;
-  #reported = '';
+  /** Why each URL failed, as it was last logged: alternating between them is no news. */
+  readonly #reported = new Map<string, string>();
   #timer: Timer | undefined;
 
   constructor(peer: Peer, parts: PeerLinkParts) {
@@ -96,6 +97,9 @@ export class PeerLink {
   /** The peer has other URLs now; the next attempt uses them. */
   update(peer: Peer): void {
     this.#peer = peer;
+    for (const url of this.#reported.keys()) {
+      if (!peer.urls.includes(url)) this.#reported.delete(url);
+    }
   }
 
   send(message: Message): void {
@@ -165,7 +169,7 @@ export class PeerLink {
   }
 
   async #connect(): Promise<void> {
-    const { local, log, localAddress, tls } = this.#parts;
+    const { local, localAddress, tls } = this.#parts;
     const { id, urls } = this.#peer;
     const url = must(urls[this.#attempts % urls.length], 'peer URL');
     this.#attempts += 1;
@@ -181,16 +185,21 @@ export class PeerLink {
       this.#established(new Connection(socket, head, this.#parts.counts));
     } catch (error) {
       if (this.#abort.signal.aborted) return;
-      const reason = error instanceof Error ? error.message : String(error);
-      if (reason !== this.#reported) {
-        const said =
-          error instanceof RefusedError ? 'peer refused this member' : 'peer is unreachable';
-        log.warn(said, { 'remote-peer-id': id, 'remote-peer-url': url, error: reason });
-        this.#reported = reason;
-      }
+      this.#report(url, error);
       if (error instanceof RefusedError && error.status === 410) this.#parts.removed();
       this.#retry();
     }
+  }
+
+  /** Logs a failure once for each reason that a URL fails for; every attempt would drown everything else. */
+  #report(url: string, error: unknown): void {
+    const reason = reasonOf(error);
+    // The attempt may have begun before the peer got other URLs.
+    if (!this.#peer.urls.includes(url) || this.#reported.get(url) === reason) return;
+    this.#reported.set(url, reason);
+    const said = error instanceof RefusedError ? 'peer refused this member' : 'peer is unreachable';
+    const fields = { 'remote-peer-id': this.#peer.id, 'remote-peer-url': url, error: reason };
+    this.#parts.log.warn(said, fields);
   }
 
   #established(connection: Connection): void {
@@ -203,7 +212,7 @@ export class PeerLink {
     this.#connectedSinceMs = clock.monotonicMs();
     this.#heardMs = this.#connectedSinceMs;
     this.#attempts = 0;
-    this.#reported = '';
+    this.#reported.clear();
     log.info('established connection with remote peer', { 'remote-peer-id': this.#peer.id });
     this.#unsentSinceMs = undefined;
     this.#timer = clock.after(this.#pingIntervalMs(), () => this.#ping());
@@ -280,6 +289,14 @@ export class PeerLink {
     for (const call of this.#calls.values()) call.reject(new EtcdError('UNAVAILABLE', { message }));
     this.#calls.clear();
   }
+}
+
+/** A host of several addresses fails with what each of them failed with, and no word of its own. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') {
+    return error.errors.map(reasonOf).join('; ');
+  }
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Messages as records, in frames of about {@link FRAME_TARGET_BYTES}. */
