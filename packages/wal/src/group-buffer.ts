@@ -62,7 +62,8 @@ export class GroupBuffer {
       entries.length + (snapshot === undefined ? 0 : 1) + (hardState === undefined ? 0 : 1);
     if (snapshot !== undefined) {
       const meta = encodeSnapshotMeta(snapshot);
-      this.#records.bytes.set(meta, this.#begin(RECORD_TYPE.snapshotMark, meta.length));
+      const at = this.#begin(RECORD_TYPE.snapshotMark, meta.length);
+      this.#records.bytes.set(meta, at);
     }
     for (const entry of entries) this.#entry(entry);
     if (hardState !== undefined) {

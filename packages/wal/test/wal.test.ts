@@ -121,19 +121,27 @@ describe('group commit', () => {
     expect(after.pendingBytes).toBe(0);
   });
 
-  test('a group is as it was wherever the buffer had to grow for it', async () => {
-    for (let sizeBytes = 65_536 - 480; sizeBytes <= 65_536; sizeBytes += 8) {
-      const disk = new CrashDisk();
-      const { wal } = await open(disk);
-      const entry = command(1, 1, 'x'.repeat(sizeBytes - 48));
-      const group = { entries: [entry], hardState: hardState(1, 1) };
-      const next = { snapshot: mark(1, 1), entries: [command(2, 7)], hardState: hardState(7, 2) };
-      await Promise.all([wal.append(group, SYNC), wal.append(next, SYNC)]);
-      disk.crash();
-      const opened = await open(disk);
-      expect(recoveredOf(opened), `${sizeBytes}`).toEqual(expectedLog([group, next]));
-    }
-  });
+  test.each([
+    ['its hard state', 4 * 1024, { hardState: hardState(1, 1) }],
+    ['its mark', 4 * 1024, {}],
+    ['its second growth', 8 * 1024, {}],
+  ])(
+    'a group is as it was wherever the buffer had to grow for %s',
+    async (_, bufferBytes, more) => {
+      for (let sizeBytes = bufferBytes - 480; sizeBytes <= bufferBytes; sizeBytes += 8) {
+        const disk = new CrashDisk();
+        const { wal } = await open(disk);
+        const first = { entries: [command(1, 1, 'x'.repeat(sizeBytes / 2 - 48))] };
+        const group = { entries: [command(2, 1, 'x'.repeat(sizeBytes / 2 - 48))], ...more };
+        const next = { snapshot: mark(1, 1), entries: [command(3, 7)], hardState: hardState(7, 2) };
+        const groups = [first, group, next];
+        await Promise.all(groups.map((each) => wal.append(each, SYNC)));
+        disk.crash();
+        const opened = await open(disk);
+        expect(recoveredOf(opened), `${sizeBytes}`).toEqual(expectedLog(groups));
+      }
+    },
+  );
 
   test('what is said to be done survives the crash that follows at once', async () => {
     const disk = new CrashDisk();
