@@ -166,6 +166,7 @@ export class SimMember {
   wipe(): void {
     this.isRotten = false;
     this.isCondemned = false;
+    this.isForeign = false;
     this.onCorrupt = undefined;
     this.#parts.ghost.promises.forget(this.number);
     this.disk = new DiskImage();
