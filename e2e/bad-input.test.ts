@@ -18,7 +18,7 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { connect } from '@etcd-ts/client/node';
 import { build, Cluster, ETCD_TS } from './harness/cluster.ts';
 import { type Member, runToExit } from './harness/member.ts';
-import { freePorts } from './harness/ports.ts';
+import { freePorts } from '../tools/peers/free-ports.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'etcd-ts-bad-'));
 const clusters: Cluster[] = [];

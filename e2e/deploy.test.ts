@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '@etcd-ts/client/node';
 import { makeCertificates } from '../examples/tls/certificates.ts';
 import { build, ETCD_TS } from './harness/cluster.ts';
-import { freePorts } from './harness/ports.ts';
+import { freePorts } from '../tools/peers/free-ports.ts';
 import { Service } from './harness/service.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasEtcd, realEtcd } from '../tools/peers/real-etcd.ts';
 import { build, ETCD_TS, runTool } from './harness/cluster.ts';
 import { Member, runToExit } from './harness/member.ts';
-import { freePorts } from './harness/ports.ts';
+import { freePorts } from '../tools/peers/free-ports.ts';
 import { Service } from './harness/service.ts';
 
 const peers = realEtcd();

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Cluster } from './harness/cluster.ts';
 import { findLeader, pause } from './harness/leader.ts';
 import { Member, runToExit } from './harness/member.ts';
-import { freePorts } from './harness/ports.ts';
+import { freePorts } from '../tools/peers/free-ports.ts';
 import { programUnderTest } from './harness/under-test.ts';
 
 /** Longest that a change may be refused because members have not been connected for five seconds. */

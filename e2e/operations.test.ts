@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasEtcd, realEtcd } from '../tools/peers/real-etcd.ts';
 import { build, ETCD_TS } from './harness/cluster.ts';
-import { freePorts } from './harness/ports.ts';
+import { freePorts } from '../tools/peers/free-ports.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const peers = realEtcd();

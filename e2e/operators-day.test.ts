@@ -13,7 +13,7 @@ import { type Authority, issue, makeCertificates } from '../examples/tls/certifi
 import { hasEtcd, realEtcd } from '../tools/peers/real-etcd.ts';
 import { build, type Ran, runTool } from './harness/cluster.ts';
 import { Member } from './harness/member.ts';
-import { freePorts } from './harness/ports.ts';
+import { freePorts } from '../tools/peers/free-ports.ts';
 import { programUnderTest } from './harness/under-test.ts';
 
 const peers = realEtcd();

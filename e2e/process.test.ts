@@ -8,7 +8,7 @@ import { DatagramSocket } from '../packages/server/test/service-manager/datagram
 import { build, Cluster, ETCD_TS } from './harness/cluster.ts';
 import { findLeader } from './harness/leader.ts';
 import type { LogLine, Member } from './harness/member.ts';
-import { freePorts } from './harness/ports.ts';
+import { freePorts } from '../tools/peers/free-ports.ts';
 import { ServerProcess } from './harness/process.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'etcd-ts-process-'));

@@ -10,7 +10,7 @@ import { connect } from '@etcd-ts/client/node';
 import { makeCertificates } from '../examples/tls/certificates.ts';
 import { hasEtcd, realEtcd } from '../tools/peers/real-etcd.ts';
 import { build, Cluster, ETCD_TS, type Ran, runTool } from './harness/cluster.ts';
-import { freePorts } from './harness/ports.ts';
+import { freePorts } from '../tools/peers/free-ports.ts';
 import { Service } from './harness/service.ts';
 import { programUnderTest } from './harness/under-test.ts';
 

@@ -8,7 +8,7 @@ import { type Authority, issue, makeCertificates, revoke } from '../examples/tls
 import { hasEtcd, realEtcd } from '../tools/peers/real-etcd.ts';
 import { Cluster, type Ran, runTool } from './harness/cluster.ts';
 import { Member } from './harness/member.ts';
-import { freePorts } from './harness/ports.ts';
+import { freePorts } from '../tools/peers/free-ports.ts';
 import { programUnderTest } from './harness/under-test.ts';
 
 const peers = realEtcd();

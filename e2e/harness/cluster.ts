@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Member } from './member.ts';
-import { freePorts } from './ports.ts';
+import { freePorts } from '../../tools/peers/free-ports.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 

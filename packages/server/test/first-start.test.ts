@@ -15,7 +15,7 @@ import { EtcdNode } from '../src/etcd-node.ts';
 import type { EtcdNodeOptions } from '../src/index.ts';
 import { systemEnv } from '../src/node/system-env.ts';
 import { resolveOptions } from '../src/options.ts';
-import { freePorts } from '../../../e2e/harness/ports.ts';
+import { freePorts } from '../../../tools/peers/free-ports.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'etcd-ts-first-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

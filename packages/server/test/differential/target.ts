@@ -2,13 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { ConnectionOptions } from 'node:tls';
 import { GrpcChannel } from '@etcd-ts/client/node';
 import type { Channel } from '@etcd-ts/protocol';
+import { freePorts } from '../../../../tools/peers/free-ports.ts';
 
 /** A running server. */
 export interface Target {
@@ -31,7 +31,7 @@ export async function startRealEtcd(
   { flags = [], tls }: RealEtcdOptions = {},
 ): Promise<Target & { readonly clientUrl: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'real-etcd-'));
-  const [clientPort, peerPort] = await Promise.all([freePort(), freePort()]);
+  const [clientPort, peerPort] = await freePorts(2);
   const clientUrl = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${clientPort}`;
   const peerUrl = `http://127.0.0.1:${peerPort}`;
   const etcd = spawn(
@@ -73,14 +73,4 @@ function serves(etcd: ChildProcess): Promise<void> {
     });
     lines.on('close', () => reject(new Error(`etcd ended with code ${etcd.exitCode}`)));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  server.close();
-  await once(server, 'close');
-  return address.port;
 }

@@ -3,7 +3,7 @@ import { connect } from '@etcd-ts/client/node';
 import type { EtcdClient } from '@etcd-ts/client';
 import { EtcdNode, type EtcdNodeOptions } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options.ts';
-import { freePorts } from '../../../../e2e/harness/ports.ts';
+import { freePorts } from '../../../../tools/peers/free-ports.ts';
 
 let registry: EtcdNode;
 let client: EtcdClient;

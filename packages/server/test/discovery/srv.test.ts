@@ -4,7 +4,7 @@ import { EtcdNode, type EtcdNodeOptions } from '../../src/index.ts';
 import { nameResolver } from '../../src/node/name-resolver.ts';
 import { systemEnv } from '../../src/node/system-env.ts';
 import { resolveOptions } from '../../src/options.ts';
-import { freePorts } from '../../../../e2e/harness/ports.ts';
+import { freePorts } from '../../../../tools/peers/free-ports.ts';
 import { a, DnsServer, type Records, srv } from '../support/dns-server.ts';
 
 const servers: DnsServer[] = [];

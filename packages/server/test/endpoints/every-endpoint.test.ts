@@ -6,7 +6,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePorts } from '../../../../e2e/harness/ports.ts';
+import { freePorts } from '../../../../tools/peers/free-ports.ts';
 import { EtcdNode } from '../../src/etcd-node.ts';
 import { ask, type Comparable, type Question } from '../gateway/ask.ts';
 

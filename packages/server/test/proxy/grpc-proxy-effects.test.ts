@@ -21,7 +21,7 @@ import {
   makeAuthority,
   makeCertificates,
 } from '../../../../examples/tls/certificates.ts';
-import { freePorts } from '../../../../e2e/harness/ports.ts';
+import { freePorts } from '../../../../tools/peers/free-ports.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { nameResolver } from '../../src/node/name-resolver.ts';
 import { Namespace } from '../../src/proxy/namespace.ts';

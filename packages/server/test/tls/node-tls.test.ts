@@ -14,7 +14,7 @@ import {
   makeCertificates,
   revoke,
 } from '../../../../examples/tls/certificates.ts';
-import { freePorts } from '../../../../e2e/harness/ports.ts';
+import { freePorts } from '../../../../tools/peers/free-ports.ts';
 import { EtcdNode, type EtcdNodeOptions, silentLogger } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options.ts';
 
