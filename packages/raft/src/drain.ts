@@ -1,7 +1,6 @@
 /** Turning what the steps of a call have done into effects, in the order in which a driver is to do them. */
-import { must } from '@etcd-ts/base';
 import type { Effect, PersistEffect } from './effect.ts';
-import type { HardState, LogIndex } from './entry.ts';
+import type { HardState } from './entry.ts';
 import { flushForwards } from './forward.ts';
 import type { Message } from './message.ts';
 import { flushReads } from './read-index.ts';
@@ -60,7 +59,8 @@ function persistEffect(raft: RaftState): PersistEffect | undefined {
   const isHardNew = isVoteNew || commit !== handedHard.commit;
   const isSnapshotNew = raft.installing !== undefined && !raft.isInstallingHanded;
   const hasEntries = log.handed < log.lastIndex;
-  const isChangeCommitted = log.configsBetween(handedHard.commit, commit) > 0;
+  const change = commit === handedHard.commit ? undefined : log.firstConfigAfter(handedHard.commit);
+  const isChangeCommitted = change !== undefined && change <= commit;
   const mustSync = isVoteNew || isSnapshotNew || hasEntries || isChangeCommitted;
   if (!mustSync && persists.isEmpty && out.dependent.length > 0) {
     out.immediate.push(...out.dependent);
@@ -69,7 +69,6 @@ function persistEffect(raft: RaftState): PersistEffect | undefined {
   if (!mustSync && !isHardNew && !out.ownVote && out.dependent.length === 0) return undefined;
   const entries = hasEntries ? log.slice(log.handed + 1, log.lastIndex) : [];
   log.handed = log.lastIndex;
-  const from = handedHard.commit;
   const hardState: HardState = isHardNew ? { term, vote, commit } : handedHard;
   raft.handedHard = hardState;
   const snapshot = isSnapshotNew ? raft.installing : undefined;
@@ -79,7 +78,7 @@ function persistEffect(raft: RaftState): PersistEffect | undefined {
     snapshotIndex: snapshot?.index ?? 0,
     ownVote: out.ownVote,
   });
-  if (isChangeCommitted) raft.gate = { group, index: raft.gate?.index ?? firstChange(raft, from) };
+  if (isChangeCommitted) raft.gate = { group, index: raft.gate?.index ?? change };
   return {
     type: 'persist',
     group,
@@ -90,13 +89,6 @@ function persistEffect(raft: RaftState): PersistEffect | undefined {
     // An empty list stays the outbox's: what it is given later is not of this effect.
     messages: out.dependent.length === 0 ? NO_MESSAGES : out.dependent,
   };
-}
-
-function firstChange({ log }: RaftState, after: LogIndex): LogIndex {
-  return must(
-    log.configIndexes.find((index) => index > after),
-    'a change that was committed',
-  );
 }
 
 /**

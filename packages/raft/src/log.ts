@@ -214,6 +214,12 @@ export class RaftLog {
     this.durable = Math.min(this.durable, index);
   }
 
+  /** The first membership change after `index`; undefined when there is none. */
+  firstConfigAfter(index: LogIndex): LogIndex | undefined {
+    for (const each of this.#configIndexes) if (each > index) return each;
+    return undefined;
+  }
+
   /** The number of membership changes after `from` through `to`. */
   configsBetween(from: LogIndex, to: LogIndex): number {
     return this.#configIndexes.filter((index) => index > from && index <= to).length;
