@@ -11,7 +11,9 @@
 import { spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { must } from '@etcd-ts/base';
 import { checkStrictSerializability, generatePlan, runPlan } from '@etcd-ts/sim';
+import { ENGINE_FLAGS } from '../packages/sim/src/node/engine-flags.ts';
 import { makeHistory } from '../packages/sim/test/fixtures/history-maker.ts';
 
 /** Seeds that are run before the measurement, and in it. */
@@ -73,16 +75,17 @@ if (wrong !== undefined) {
   console.error(`there is no measurement ${wrong}; there are: ${all.join(', ')}`);
   process.exit(2);
 }
-const [only] = asked;
-if (asked.length !== 1 || only === undefined) {
-  const script = fileURLToPath(import.meta.url);
-  for (const what of asked.length === 0 ? all : asked) {
-    const args = [...process.execArgv, script, what];
-    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
-    if (status !== 0) process.exit(status ?? 1);
-  }
-} else {
+const [only = ''] = asked;
+// A process that was started for one measurement has the flags with which `npm run sim` runs.
+if (process.execArgv.includes(must(ENGINE_FLAGS[0], 'flag'))) {
   const seeds = PROFILES[only];
   if (seeds === undefined) judge();
   else await measure(only, ...seeds);
+} else {
+  const script = fileURLToPath(import.meta.url);
+  for (const what of asked.length === 0 ? all : asked) {
+    const args = [...ENGINE_FLAGS, ...process.execArgv, script, what];
+    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+    if (status !== 0) process.exit(status ?? 1);
+  }
 }

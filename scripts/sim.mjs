@@ -5,5 +5,6 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { run } from './lib.mjs';
 
+const { ENGINE_FLAGS } = await import('../packages/sim/dist/node/engine-flags.js');
 const main = join('packages', 'sim', 'dist', 'node', 'main.js');
-run(process.execPath, [main, ...process.argv.slice(2)]);
+run(process.execPath, [...ENGINE_FLAGS, main, ...process.argv.slice(2)]);

@@ -20,6 +20,7 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { readCommandLine, wholeNumber } from '../../../tools/command-line/command-line.ts';
+import { ENGINE_FLAGS } from '../src/node/engine-flags.ts';
 import { MUTANTS } from './mutant-list.ts';
 import type { Mutant } from './mutant.ts';
 
@@ -87,6 +88,7 @@ function judge(copy: string, mutant: Mutant): Verdict {
     const run = spawnSync(
       process.execPath,
       [
+        ...ENGINE_FLAGS,
         '--import',
         'tsx',
         '--conditions=@etcd-ts/source',
