@@ -7,12 +7,16 @@
  *
  * A record is asked for by slot and revision: what the cache holds of an older version never passes for the newest.
  *
- * Invariant: never more than `bytesMax` (at least two segments) of arrays; they are made as they are needed.
+ * Invariant: never more than `bytesMax` (at least two segments) of arrays; they are made as they are needed, and the
+ * first one grows to its size, so that a small database does not pay for a large one's cache.
  */
 import { assert } from '@etcd-ts/base';
 
 /** Bytes of one array of the ring: 1 MiB. A larger record is not cached. */
 export const CACHE_SEGMENT_BYTES: number = 1 << 20;
+
+/** Bytes with which the first array begins: 8 KiB. It doubles until it is as large as the others. */
+const FIRST_SEGMENT_BYTES = 8 << 10;
 
 /** In front of each record: main revision (8), sub revision (4), length (4). */
 const HEAD_BYTES = 16;
@@ -34,7 +38,7 @@ export class RecordCache {
 
   /** Bytes of the arrays that exist now. */
   get bytes(): number {
-    return this.#ring.length * CACHE_SEGMENT_BYTES;
+    return this.#ring.reduce((sum, segment) => sum + segment.length, 0);
   }
 
   /** A copy of the slot's record of this revision, or undefined when it is not here. */
@@ -42,7 +46,7 @@ export class RecordCache {
     const place = (this.#places[slot] ?? 0) - 1;
     const age = this.#ageOf(place);
     if (age >= this.#segmentsMax) return undefined;
-    const segment = this.#segmentAt(place);
+    const segment = this.#ring[this.#ringIndexOf(place)] as Uint8Array;
     const at = place % CACHE_SEGMENT_BYTES;
     if (readUint32(segment, at + 4) !== main % TWO_32 || readUint32(segment, at + 8) !== sub) {
       return undefined;
@@ -61,8 +65,8 @@ export class RecordCache {
     if (slot >= this.#places.length) this.#grow(slot);
     const left = CACHE_SEGMENT_BYTES - (this.#head % CACHE_SEGMENT_BYTES);
     if (bytes > left) this.#head += left;
-    const segment = this.#segmentAt(this.#head);
     const at = this.#head % CACHE_SEGMENT_BYTES;
+    const segment = this.#segmentFor(this.#head, at + bytes);
     writeUint32(segment, at, Math.floor(main / TWO_32));
     writeUint32(segment, at + 4, main % TWO_32);
     writeUint32(segment, at + 8, sub);
@@ -85,13 +89,21 @@ export class RecordCache {
     return Math.floor(this.#head / CACHE_SEGMENT_BYTES) - segment;
   }
 
-  #segmentAt(place: number): Uint8Array {
-    const i = Math.floor(place / CACHE_SEGMENT_BYTES) % this.#segmentsMax;
+  #ringIndexOf(place: number): number {
+    return Math.floor(place / CACHE_SEGMENT_BYTES) % this.#segmentsMax;
+  }
+
+  /** The array of a place that is to be written, with room up to `endBytes`. */
+  #segmentFor(place: number, endBytes: number): Uint8Array {
+    const i = this.#ringIndexOf(place);
     const segment = this.#ring[i];
-    if (segment !== undefined) return segment;
-    assert(i === this.#ring.length, () => `segment ${i} of ${this.#ring.length}`);
-    const made = new Uint8Array(CACHE_SEGMENT_BYTES);
-    this.#ring.push(made);
+    if (segment !== undefined && segment.length >= endBytes) return segment;
+    assert(i <= this.#ring.length, () => `segment ${i} of ${this.#ring.length}`);
+    let bytes = i === 0 ? (segment?.length ?? FIRST_SEGMENT_BYTES) : CACHE_SEGMENT_BYTES;
+    while (bytes < endBytes) bytes *= 2;
+    const made = new Uint8Array(bytes);
+    if (segment !== undefined) made.set(segment);
+    this.#ring[i] = made;
     return made;
   }
 

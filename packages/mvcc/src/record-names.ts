@@ -4,8 +4,10 @@
  */
 import { recordNameBytes, writeRecordName } from './revision.ts';
 
-/** Bytes of one array: room for some hundred names. */
-const SLAB_BYTES: number = 8 << 10;
+/** Bytes of the first array: room for a dozen names. Each one after it is twice as large, up to the largest. */
+const FIRST_SLAB_BYTES = 256;
+/** Bytes of the largest arrays: room for some hundred names. */
+const SLAB_BYTES_MAX: number = 8 << 10;
 
 /** See the file's head. */
 export class RecordNames {
@@ -16,7 +18,8 @@ export class RecordNames {
   make(main: number, sub: number, tombstone: boolean): Uint8Array {
     const bytes = recordNameBytes(tombstone);
     if (this.#end + bytes > this.#slab.length) {
-      this.#slab = new Uint8Array(SLAB_BYTES);
+      const next = Math.max(FIRST_SLAB_BYTES, 2 * this.#slab.length);
+      this.#slab = new Uint8Array(Math.min(next, SLAB_BYTES_MAX));
       this.#end = 0;
     }
     const start = this.#end;

@@ -5,8 +5,8 @@
  * Nobody outside gets a view that outlives the slabs: readers are given copies.
  */
 
-/** Bytes of the first slab: 4 KiB. Each one after it is twice as large as the one before, up to the largest. */
-const FIRST_SLAB_BYTES = 4 << 10;
+/** Bytes of the first slab: 1 KiB. Each one after it is twice as large as the one before, up to the largest. */
+const FIRST_SLAB_BYTES = 1 << 10;
 /** Bytes of the largest slabs: 256 KiB. A larger record has one of its own. */
 const SLAB_BYTES_MAX = 256 << 10;
 

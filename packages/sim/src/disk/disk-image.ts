@@ -15,8 +15,10 @@ import type { RandomStream } from '../world/random.ts';
 
 /** Stands for every sector of zeros that was written; files are filled with them ahead of their use. */
 export const ZERO_SECTOR: Uint8Array = new Uint8Array(SECTOR_BYTES);
-/** Sectors are cut from pieces of this size: one allocation for many. */
-const SECTORS_PER_SLAB = 64;
+/** Sectors are cut from pieces: one allocation for many. A file's first piece has so many, each later one twice as many. */
+const FIRST_SLAB_SECTORS = 4;
+/** Sectors of the largest pieces. */
+const SLAB_SECTORS_MAX = 64;
 
 /** A file's content, wherever its name is. Sectors that are not there are zeros; none ever changes once it is made. */
 export class Inode {
@@ -72,7 +74,8 @@ export class Inode {
 
   #newSector(): Uint8Array {
     if (this.#slabEnd === this.#slab.length) {
-      this.#slab = new Uint8Array(SECTORS_PER_SLAB * SECTOR_BYTES);
+      const next = Math.max(FIRST_SLAB_SECTORS * SECTOR_BYTES, 2 * this.#slab.length);
+      this.#slab = new Uint8Array(Math.min(next, SLAB_SECTORS_MAX * SECTOR_BYTES));
       this.#slabEnd = 0;
     }
     const start = this.#slabEnd;
