@@ -23,3 +23,4 @@ export {
 export { crc32c, CRC32C_WINDOW, crc32cWords } from './crc32c.ts';
 export { CRC32C_WINDOW_BYTES, type Crc32cWindow } from './crc32c-window.ts';
 export { type Deferred, deferred } from './deferred.ts';
+export { endAll } from './end-all.ts';

@@ -1,4 +1,4 @@
-import { type ClusterId, deferred, type MemberId } from '@etcd-ts/base';
+import { type ClusterId, deferred, endAll, type MemberId } from '@etcd-ts/base';
 import { EtcdClient } from '@etcd-ts/client';
 import type { Channel } from '@etcd-ts/protocol';
 import { EventEmitter } from 'eventemitter3';
@@ -204,6 +204,9 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
   /**
    * Ends in order: running calls get a moment, a leader hands over, everything applied is written. Harmless when
    * repeated.
+   *
+   * @throws WalError when the log's end cannot be made durable. The node has ended all the same, and has let go of its
+   *   directories.
    */
   stop(): Promise<void> {
     return this.#finish(() => this.#node.stop());
@@ -218,10 +221,11 @@ export class EtcdNode extends EventEmitter<EtcdNodeEvents> {
     if (this.#phase !== 'running') return this.ended;
     this.#phase = 'stopping';
     try {
-      await end();
+      const closeChannels = async (): Promise<void> => {
+        for (const channel of this.#channels) await channel.close();
+      };
+      await endAll(end, closeChannels, () => this.#env.close?.());
     } finally {
-      for (const channel of this.#channels) await channel.close();
-      await this.#env.close?.();
       this.#phase = 'stopped';
       this.#end.resolve();
       this.emit('stopped', reason);

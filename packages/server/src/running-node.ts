@@ -4,9 +4,9 @@
  * What always holds
  * - It starts whole or not at all: what a failed start has opened is closed again.
  * - Whatever fails it for good (disk, database, broken invariant) ends it once, and says why.
- * - After `stop` or `kill` has resolved nothing of it is left: no timer, socket, lock or file handle.
+ * - After `stop` or `kill` has settled, either way, nothing of it is left: no timer, socket, lock or file handle.
  */
-import { type ClusterId, type Deferred, deferred, type MemberId } from '@etcd-ts/base';
+import { type ClusterId, type Deferred, deferred, endAll, type MemberId } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { ConfigChange, NodeId } from '@etcd-ts/raft';
 import { CommandCodec } from './apply/command-codec.ts';
@@ -272,14 +272,20 @@ export class RunningNode implements NodePort {
     this.#failed(reason);
   }
 
-  /** Ends in order: clients first, then leadership, then the rest; everything applied is in the database then. */
-  async stop(): Promise<void> {
-    await this.#doors?.close(STOP_GRACE_MS);
-    await this.#handOver();
-    this.#endRequests();
-    await this.#host.flusher.flush();
-    this.#consensus.kill();
-    await this.#close();
+  /**
+   * Ends in order: clients first, then leadership, then the rest; everything applied is in the database then.
+   *
+   * @throws What could not be closed as it should be: the log, when its disk has failed.
+   */
+  stop(): Promise<void> {
+    return endAll(
+      () => this.#doors?.close(STOP_GRACE_MS),
+      () => this.#handOver(),
+      () => this.#endRequests(),
+      () => this.#host.flusher.flush(),
+      () => this.#consensus.kill(),
+      () => this.#close(),
+    );
   }
 
   /** Ends at once, as if the process were killed: nothing more is written. */
@@ -287,16 +293,20 @@ export class RunningNode implements NodePort {
     this.#consensus.kill();
     const revoked = this.#parts.storage.revoke();
     this.#endRequests();
-    await revoked;
-    await this.#close();
-    await this.#doors?.close(0);
+    await endAll(
+      () => revoked,
+      () => this.#close(),
+      () => this.#doors?.close(0),
+    );
   }
 
-  async #close(): Promise<void> {
+  #close(): Promise<void> {
     const { storage, transport } = this.#parts;
-    await this.#host.flusher.end();
-    await transport.close();
-    await storage.close();
+    return endAll(
+      () => this.#host.flusher.end(),
+      () => transport.close(),
+      () => storage.close(),
+    );
   }
 
   /** Ends what callers wait for. */

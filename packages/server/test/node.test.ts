@@ -189,27 +189,28 @@ describe('a start that cannot be', () => {
   });
 });
 
-test('a disk that fails a sync stops the node, which says why and does nothing more', async () => {
-  class Failing extends MemoryDisk {
-    broken = false;
+/** A disk whose syncs can be made to fail. */
+class FailingDisk extends MemoryDisk {
+  broken = false;
 
-    override async open(path: string, mode: 'create' | 'write' | 'read') {
-      const file = await super.open(path, mode);
-      return {
-        path,
-        read: file.read.bind(file),
-        write: file.write.bind(file),
-        truncate: file.truncate.bind(file),
-        size: file.size.bind(file),
-        close: file.close.bind(file),
-        sync: async () => {
-          if (this.broken) throw new DiskError({ code: 'EIO', operation: 'sync', path });
-          return file.sync();
-        },
-      };
-    }
+  override async open(path: string, mode: 'create' | 'write' | 'read') {
+    const file = await super.open(path, mode);
+    return {
+      path,
+      read: file.read.bind(file),
+      write: file.write.bind(file),
+      truncate: file.truncate.bind(file),
+      size: file.size.bind(file),
+      close: file.close.bind(file),
+      sync: async () => {
+        if (this.broken) throw new DiskError({ code: 'EIO', operation: 'sync', path });
+        return file.sync();
+      },
+    };
   }
-  const disk = new Failing();
+}
+test('a disk that fails a sync stops the node, which says why and does nothing more', async () => {
+  const disk = new FailingDisk();
   const errors: LogFields[] = [];
   const log = {
     debug: () => undefined,
@@ -229,6 +230,23 @@ test('a disk that fails a sync stops the node, which says why and does nothing m
   expect(String(reason)).toContain('EIO');
   expect(errors).toHaveLength(1);
   expect(node.phase).toBe('stopped');
+});
+
+test('a node that cannot close its log says so when it is stopped, and has let go of everything', async () => {
+  const disk = new FailingDisk();
+  const backends = memoryLevelBackends();
+  const env = { ...systemEnv(resolveOptions()), disk, backends };
+  const node = await EtcdNode.start({}, env);
+  await node.ready();
+  await node.client().put('before', '1');
+  disk.broken = true;
+  expect(String(await failure(node.stop()))).toContain('EIO');
+  expect(node.phase).toBe('stopped');
+  disk.broken = false;
+  const again = await EtcdNode.start({}, env);
+  await again.ready();
+  expect((await again.client().get('before'))?.text).toBe('1');
+  await again.stop();
 });
 
 test('where the database is slow applying waits, within the limit, and goes on after it', async () => {

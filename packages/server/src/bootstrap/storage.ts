@@ -1,5 +1,5 @@
 /** A node's storage: its directories, the claim on them, and what was recovered from them. */
-import { idToHex } from '@etcd-ts/base';
+import { endAll, idToHex } from '@etcd-ts/base';
 import { type Disk, DiskError, WalError, type WalObserver } from '@etcd-ts/wal';
 import type { Env } from '../env.ts';
 import type { Logger } from '../logger.ts';
@@ -27,7 +27,11 @@ export interface Storage extends Recovered {
   readonly firstPeers: readonly Peer[];
   /** Takes the disk away at once. */
   revoke(): Promise<void>;
-  /** Closes log and database, and gives up the directory. Harmless when repeated. */
+  /**
+   * Closes log and database, and gives up the directory. Harmless when repeated.
+   *
+   * @throws WalError when the log's end cannot be made durable; all the same everything is closed then.
+   */
   close(): Promise<void>;
 }
 
@@ -102,14 +106,17 @@ export async function openStorage(
       fetchState: (wanted) => fetchState(wanted, options, env),
     });
     let isRevoked = false;
-    const close = async (): Promise<void> => {
+    const closeLog = (): Promise<void> =>
       // Without its disk the log can only give up what it holds, and says so.
-      await recovered.wal.close().catch((error: unknown) => {
+      recovered.wal.close().catch((error: unknown) => {
         if (!isRevoked) throw error;
       });
-      await recovered.databases.close(recovered.state);
-      await lock.release();
-    };
+    const close = (): Promise<void> =>
+      endAll(
+        closeLog,
+        () => recovered.databases.close(recovered.state),
+        () => lock.release(),
+      );
     const revoke = async (): Promise<void> => {
       isRevoked = true;
       await disk.revoke();

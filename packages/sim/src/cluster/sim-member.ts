@@ -205,12 +205,15 @@ export class SimMember {
     this.start();
   }
 
-  /** Asks it to end in order; resolves when it has. */
+  /** Asks it to end in order; resolves when it has. Only with a failing disk may it say that it could not. */
   async stop(): Promise<void> {
     this.isWanted = false;
     const { node, process } = this;
-    if (node !== undefined && process?.isAlive === true) {
-      await node.stop();
+    try {
+      if (process?.isAlive === true) await node?.stop();
+    } catch (error) {
+      if (this.excuses === 0) throw error;
+      this.#parts.world.trace('stopped badly', this.number);
     }
     if (this.process === process) this.#end();
   }
