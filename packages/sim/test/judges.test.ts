@@ -1,4 +1,5 @@
 /** Judges that look at a whole cluster while it runs: each is shown one with one thing wrong. */
+import { must } from '@etcd-ts/base';
 import { describe, expect, it } from 'vitest';
 import { excessOf, type Load } from '../src/cluster/bounds.ts';
 import { checkBackup } from '../src/cluster/backup.ts';
@@ -125,7 +126,7 @@ describe('the judges of a run', { timeout: 60_000 }, () => {
 
   it('see that what a lying disk lost does not come back (DK5)', async () => {
     const found = await ranWith(5_000, ({ cluster }) => {
-      cluster.ghost.lostToLies.set(2, cluster.ghost.lastIndex + 1);
+      cluster.ghost.lostUnnoticed.set(2, cluster.ghost.lastIndex + 1);
     });
     expect(found).toEqual(['DK5']);
   });
@@ -146,6 +147,28 @@ describe('the judges of a run', { timeout: 60_000 }, () => {
     });
     // The others hear of it, or the member itself finds its database ahead of its log.
     expect(['DK1', 'R2', 'P1']).toContain(found[0]);
+  });
+
+  it('bear one member with an old disk, which gets back what came since', async () => {
+    const plan = quietPlan(6_000);
+    const oldDisk = { kind: 'oldDisk', target: 2, atMs: 2_000, forMs: 2_000 } as const;
+    const { violations, coverage } = await runPlan({ ...plan, faults: [oldDisk] });
+    expect(violations).toEqual([]);
+    expect(coverage['fault old disks put back']).toBe(1);
+  });
+
+  it('notice a majority with old disks', async () => {
+    const found = await ranWith(1_000, ({ cluster: { members, world } }) => {
+      const old = members.map((member) => member.copyDisk());
+      world.schedule(900_000, 'planted', () => {
+        for (const [i, member] of members.entries()) {
+          member.kill();
+          member.mount(must(old[i], 'image'));
+          member.start();
+        }
+      });
+    });
+    expect(['DK1', 'R2']).toContain(found[0]);
   });
 
   it('see a backup that is not what it should be (SN1)', async () => {

@@ -87,8 +87,8 @@ export class Ghost {
   readonly promises: Promises;
   readonly claims: RaftClaims;
   snapshotsInstalled = 0;
-  /** How far each machine's member had come when the lies of its disk came out. */
-  readonly lostToLies: Map<number, number> = new Map();
+  /** How far each machine's member had come when its disk fell back without a word: it had lied, or it was an old one. */
+  readonly lostUnnoticed: Map<number, number> = new Map();
   /** Whoever wants to hear. */
   readonly listeners: GhostListener[] = [];
   /** Called when an entry is applied anywhere for the first time. */

@@ -63,20 +63,20 @@ export async function awaitRecovery(
       );
     }
   }
-  checkWhatLiesCost(cluster);
+  checkWhatWasLost(cluster);
   await checkAtRest(cluster, plan);
   return calmSinceUs;
 }
 
-/** What a lying disk has lost has come back from the others (DK5). */
-function checkWhatLiesCost({ ghost, present, world }: SimCluster): void {
+/** What a disk has lost without a word has come back from the others (DK5). */
+function checkWhatWasLost({ ghost, present, world }: SimCluster): void {
   for (const { number, node } of present) {
-    const index = ghost.lostToLies.get(number) ?? 0;
+    const index = ghost.lostUnnoticed.get(number) ?? 0;
     const applied = node?.status().appliedIndex ?? 0;
     if (applied >= index) continue;
     ghost.findings.add(
       'DK5',
-      `the disk of member ${number} lied, and it had applied ${index}; now all is well, and it has ${applied}`,
+      `the disk of member ${number} fell back when it had applied ${index}; now all is well, and it has ${applied}`,
       [],
       world.nowUs,
     );

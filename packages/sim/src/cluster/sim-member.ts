@@ -40,6 +40,12 @@ export interface SimMemberParts {
   readonly log?: ((member: number) => Logger) | undefined;
 }
 
+/** What a machine keeps. */
+export interface MachineImage {
+  readonly disk: DiskImage;
+  readonly databases: DatabasesImage;
+}
+
 /** How long a process takes from its start to its first instruction of ours. */
 const BOOT_US = 20_000;
 /** Between two attempts of a member that could not start. */
@@ -173,6 +179,18 @@ export class SimMember {
     this.databases = new DatabasesImage();
   }
 
+  /** A copy of all that it has now, as whoever copies a running machine gets it. */
+  copyDisk(): MachineImage {
+    const directory = dataDirOf(this.number);
+    return { disk: this.disk.copy(directory, directory), databases: this.databases.copy() };
+  }
+
+  /** Puts other disks into the machine; nothing runs on it. */
+  mount({ disk, databases }: MachineImage): void {
+    this.disk = disk;
+    this.databases = databases;
+  }
+
   /** Gives it a copy of another machine's disk; returns how to give it its own back, with nothing running on it. */
   mountDiskOf(other: SimMember): () => void {
     const { disk, databases } = this;
@@ -258,12 +276,12 @@ export class SimMember {
   }
 
   /**
-   * Its log as the disk holds it; undefined when there is none.
+   * Its log as the disk holds it, or another one; undefined when there is none.
    *
    * @throws WalError when it cannot be read.
    */
-  async readLog(view: DiskView): Promise<RecoveredLog | undefined> {
-    const disk = new StillDisk(this.disk, view);
+  async readLog(view: DiskView, image: DiskImage = this.disk): Promise<RecoveredLog | undefined> {
+    const disk = new StillDisk(image, view);
     const directory = `${dataDirOf(this.number)}/member/wal`;
     return (await hasWal(disk, directory)) ? readWal({ disk, directory }) : undefined;
   }

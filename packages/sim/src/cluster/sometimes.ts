@@ -42,6 +42,7 @@ const EVENTS = [
   'a token is used that counts no more',
   'the client library tries again',
   'a backup is restored',
+  'an old disk is put back',
 ] as const;
 
 /** The names of all that must happen now and then. */
@@ -152,12 +153,13 @@ export class Sometimes {
       this.#see('a segment of the log is begun', Math.max(0, ...segments));
       this.#see('a segment of the log is let go', segments.length > 0 ? Math.min(...segments) : 0);
     }
-    const lost = ['lies that came out', 'damage tail'];
+    const lost = ['lies that came out', 'damage tail', 'old disks put back'];
     for (const what of lost) {
       const count = faults.counts.get(what) ?? 0;
       this.#see('a member has lost what others have, and knows nothing of it', count);
     }
     this.#see('the whole cluster loses its power', faults.counts.get('whole power losses') ?? 0);
+    this.#see('an old disk is put back', faults.counts.get('old disks put back') ?? 0);
     this.#see('a backup is restored', faults.counts.get('backups restored') ?? 0);
     this.#see('a leader is replaced by an empty disk', faults.operator.counts.leadersReplaced);
     this.#see('a learner becomes a voter', faults.operator.counts.promoted);

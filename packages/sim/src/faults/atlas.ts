@@ -10,6 +10,7 @@ import { type RecoveredLog, WalError } from '@etcd-ts/wal';
 import type { Operator } from '../cluster/operator.ts';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
 import type { SimMember } from '../cluster/sim-member.ts';
+import type { DiskImage } from '../disk/disk-image.ts';
 
 /** Says what disks may do. */
 export class FaultAtlas {
@@ -28,11 +29,16 @@ export class FaultAtlas {
     return !isTaken && this.#operator.isIdle && !member.isRetired && present.length > 2;
   }
 
-  /** Whether the end of this member's log may be lost without a word. */
-  async mayForget(member: SimMember): Promise<boolean> {
+  /**
+   * Whether the end of this member's log may be lost without a word.
+   *
+   * @param old What it will have; absent: what it has, but for the last entries.
+   */
+  async mayForget(member: SimMember, old?: DiskImage): Promise<boolean> {
     const { present, ghost } = this.#cluster;
     const own = await readable(member, 'visible');
-    if (own === undefined) return false;
+    const kept = old === undefined ? own : await readable(member, 'visible', old);
+    if (own === undefined || kept === undefined) return false;
     const { term } = own.hardState;
     const end = own.entries.at(-1) ?? own.snapshot ?? { index: 0, term: 0 };
     const others: RecoveredLog[] = [];
@@ -43,7 +49,11 @@ export class FaultAtlas {
       if (log === undefined || log.hardState.term < term) return false;
       if (holds(log, end)) others.push(log);
     }
-    return 2 * others.length > present.length && ghost.claims.candidatesOf(term) <= 1;
+    if (2 * others.length <= present.length) return false;
+    for (let voted = kept.hardState.term; voted <= term; voted++) {
+      if (ghost.claims.candidatesOf(voted) > 1) return false;
+    }
+    return true;
   }
 }
 
@@ -56,9 +66,10 @@ function holds({ snapshot, entries }: RecoveredLog, end: { index: number; term: 
 async function readable(
   member: SimMember,
   view: 'visible' | 'durable',
+  image?: DiskImage,
 ): Promise<RecoveredLog | undefined> {
   try {
-    return await member.readLog(view);
+    return await member.readLog(view, image);
   } catch (error) {
     if (error instanceof WalError) return undefined;
     throw error;

@@ -11,6 +11,8 @@ export function beginDiskFault(scene: Scene, fault: DiskFault): Undo {
       return beginDamage(scene, fault);
     case 'lyingSync':
       return beginLyingSync(scene, fault.target);
+    case 'oldDisk':
+      return beginOldDisk(scene, fault.target);
     case 'lostDatabase':
       return beginLostDatabase(scene, fault.target);
     case 'foreignDisk':
@@ -112,11 +114,34 @@ function beginLyingSync(scene: Scene, target: number): Undo {
     void atlas.mayForget(member).then((mayForget) => {
       if (mayForget) {
         count('lies that came out');
-        cluster.ghost.lostToLies.set(target, applied);
+        cluster.ghost.lostUnnoticed.set(target, applied);
         disk.liesAboutSyncs = false;
         disk.losePower(random);
         forgive(scene, member);
       } else getAwayWithIt();
+      startAgain(member);
+    });
+  };
+}
+
+/** A backup of the whole machine is put back, where others have what came since. */
+function beginOldDisk(scene: Scene, target: number): Undo {
+  const { cluster, atlas, count, isOver } = scene;
+  const member = cluster.member(target);
+  if (member.isRetired || member.isForeign) return NOTHING;
+  const { disk } = member;
+  const old = member.copyDisk();
+  return () => {
+    if (isOver() || disk !== member.disk || !atlas.mayFail(member)) return;
+    const applied = member.state?.appliedIndex ?? 0;
+    member.kill();
+    void atlas.mayForget(member, old.disk).then((mayForget) => {
+      if (mayForget) {
+        count('old disks put back');
+        cluster.ghost.lostUnnoticed.set(target, applied);
+        member.mount(old);
+        forgive(scene, member);
+      }
       startAgain(member);
     });
   };
@@ -148,6 +173,7 @@ function forgive({ cluster, operator }: Scene, member: SimMember): void {
     pardon();
   });
 }
+
 /** It must not serve a single call with another member's disk. */
 function beginForeignDisk(
   { cluster, count }: Scene,

@@ -119,6 +119,7 @@ function drawOther(
     case 'damage':
       return { ...times, kind, target: 1 + random.below(members), what: random.pick(DAMAGES) };
     case 'lyingSync':
+    case 'oldDisk':
     case 'lostDatabase':
     case 'transfer':
       return { ...times, kind, target: 1 + random.below(members) };

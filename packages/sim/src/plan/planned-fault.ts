@@ -65,6 +65,8 @@ export type DiskFault =
   | { readonly kind: 'damage'; readonly target: number; readonly what: Damage }
   /** Syncs say that they have ended and do nothing; at the end the power goes, where a clean majority is left. */
   | { readonly kind: 'lyingSync'; readonly target: number }
+  /** At the end the machine has its disk of the beginning again, databases and all, where a clean majority is left. */
+  | { readonly kind: 'oldDisk'; readonly target: number }
   /** While the member is down its databases are lost; the log stays. */
   | { readonly kind: 'lostDatabase'; readonly target: number }
   /** The member is started with a copy of another one's disk, and must refuse it. */
@@ -145,6 +147,7 @@ export const FAULT_FAMILIES: {
     'shortReads',
     'damage',
     'lyingSync',
+    'oldDisk',
     'lostDatabase',
     'foreignDisk',
   ],
@@ -171,6 +174,7 @@ export const NEEDS_PEERS: ReadonlySet<PlannedFault['kind']> = new Set([
   'replace',
   'damage',
   'lyingSync',
+  'oldDisk',
   'lostDatabase',
   'foreignDisk',
 ] as const);

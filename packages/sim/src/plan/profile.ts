@@ -81,6 +81,7 @@ const ALL_FAULTS: Profile['faults'] = {
   shortReads: 2,
   damage: 3,
   lyingSync: 2,
+  oldDisk: 2,
   lostDatabase: 2,
   foreignDisk: 1,
 
@@ -204,6 +205,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
           shortReads: 3,
           damage: 5,
           lyingSync: 3,
+          oldDisk: 3,
           lostDatabase: 3,
           foreignDisk: 1,
         },
@@ -305,6 +307,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
           transfer: 6,
           damage: 3,
           lyingSync: 4,
+          oldDisk: 4,
           lostDatabase: 2,
           foreignDisk: 2,
           replace: 2,
