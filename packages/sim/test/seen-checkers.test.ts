@@ -61,6 +61,7 @@ const watch = (type: number, modRevision: number): WatchRecord => ({
   noPut: false,
   noDelete: false,
   openedAt: 1,
+  openedUs: 1,
   ended: undefined,
   responses: [
     {
@@ -70,6 +71,7 @@ const watch = (type: number, modRevision: number): WatchRecord => ({
       created: false,
       canceled: false,
       compactRevision: 0,
+      cancelReason: '',
       events: [
         {
           type,

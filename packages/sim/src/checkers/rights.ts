@@ -21,7 +21,10 @@ export interface AppliedChange {
   readonly change: RightsChange;
 }
 
-interface Era {
+/** A stretch of the log over which users and roles stay as they are. */
+export interface Era {
+  /** The entry that made it; 0: none. */
+  readonly fromIndex: number;
   readonly fromUs: number;
   readonly toUs: number;
   /** Whoever shows a later revision has left it behind. */
@@ -78,17 +81,20 @@ function isPermitted(
   return state.isGood(caller.user, caller.token) && state.may(caller.user, request);
 }
 
-function erasOf(changes: readonly AppliedChange[]): readonly Era[] {
+/** The eras that changes make, in the order of the log. */
+export function erasOf(changes: readonly AppliedChange[]): readonly Era[] {
   let state = RightsState.first;
   const eras: Era[] = [];
+  let fromIndex = 0;
   let fromUs = -1;
   for (const { index, atUs, revision, change } of changes) {
     const next = state.after(change, index);
     if (next === state) continue;
-    eras.push({ fromUs, toUs: atUs, toRevision: revision, state });
+    eras.push({ fromIndex, fromUs, toUs: atUs, toRevision: revision, state });
     state = next;
+    fromIndex = index;
     fromUs = atUs;
   }
-  eras.push({ fromUs, toUs: Infinity, toRevision: Infinity, state });
+  eras.push({ fromIndex, fromUs, toUs: Infinity, toRevision: Infinity, state });
   return eras;
 }

@@ -49,6 +49,8 @@ export interface GhostListener {
   arrived?(messages: readonly Message[]): void;
   /** A member begins to serve, or ends. */
   life?(member: number, isUp: boolean): void;
+  /** A member goes on from the state after an index, and has not come there by applying: it starts, or has a snapshot. */
+  began?(member: number, index: number): void;
   /** A running member has taken its state from a snapshot. */
   installed?(member: number): void;
   /** Leases that a deposed leader had taken for expired were left alone. */
@@ -328,6 +330,7 @@ export class Ghost {
   /** A member has its state from elsewhere than the log: its own database, or a snapshot. */
   #replaced(member: number, state: State): void {
     const index = state.appliedIndex;
+    for (const listener of this.listeners) listener.began?.(member, index);
     this.#configured(member, state.confState);
     const known = this.entries[index];
     if (index === 0) return;

@@ -14,6 +14,7 @@ import { checkSet } from '../checkers/set.ts';
 import { checkStrictSerializability } from '../checkers/strict-serializability.ts';
 import type { Violation } from '../checkers/violation.ts';
 import { checkWatches } from '../checkers/watch.ts';
+import { checkWatchRights } from '../checkers/watch-rights.ts';
 import type { HistoryRecorder } from '../history/recorder.ts';
 import { FIRST_REVISION } from '../model/etcd-model.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -22,6 +23,7 @@ import type { Notes } from '../workload/sim-client.ts';
 import type { Ghost } from './ghost.ts';
 import { resolveUnknown } from './resolve-unknown.ts';
 import type { SimCluster } from './sim-cluster.ts';
+import type { Whereabouts } from './whereabouts.ts';
 
 /** Largest drift that a plan may set. */
 const MAX_PLANNED_DRIFT_PPM = 50_000;
@@ -33,6 +35,7 @@ export interface RunEvidence {
   readonly plan: Plan;
   readonly cluster: SimCluster;
   readonly recorder: HistoryRecorder;
+  readonly whereabouts: Whereabouts;
   readonly notes: Notes;
   /** Since when everything was well; undefined when the run ended before. */
   readonly calmSinceUs: number | undefined;
@@ -47,8 +50,10 @@ export interface Judgement {
 }
 
 /** Puts the evidence before every judge. */
-export function judge({ plan, cluster, recorder, notes, calmSinceUs }: RunEvidence): Judgement {
+export function judge(run: RunEvidence): Judgement {
+  const { plan, cluster, recorder, whereabouts, notes, calmSinceUs } = run;
   const { ghost, world } = cluster;
+  const changes = changesOf(ghost);
   const evidence = resolveUnknown(recorder.operations(), ghost, ghost.findings, notes.served);
   const { operations } = evidence;
   const answers = checkStrictSerializability(evidence);
@@ -79,7 +84,12 @@ export function judge({ plan, cluster, recorder, notes, calmSinceUs }: RunEviden
       endUs: world.nowUs,
       scanSlackUs: EXPIRY_SLACK_US,
     }),
-    ...checkRights(operations, changesOf(ghost)),
+    ...checkRights(operations, changes),
+    ...checkWatchRights({
+      watches: recorder.watches(),
+      changes,
+      standings: (member, fromUs, toUs) => whereabouts.between(member, fromUs, toUs),
+    }),
     ...checkAttachments(operations, ghost.leaseEndings, model, revisionsOf(ghost)),
     ...checkDisappearance({
       operations,
@@ -97,7 +107,7 @@ export function judge({ plan, cluster, recorder, notes, calmSinceUs }: RunEviden
 }
 
 /** What the log changed about users and roles. */
-function changesOf({ entries }: Ghost): readonly AppliedChange[] {
+export function changesOf({ entries }: Ghost): readonly AppliedChange[] {
   return entries.flatMap((entry, index) => {
     if (entry?.command?.kind !== 'auth' || entry.verdict !== 'ok') return [];
     const { atUs, revision, command } = entry;

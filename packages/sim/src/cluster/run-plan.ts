@@ -10,6 +10,7 @@ import { type Plan } from '../plan/plan.ts';
 import { RecordedConnection } from '../workload/connection.ts';
 import { LibraryClient } from '../workload/library-client.ts';
 import { type Notes, SimClient } from '../workload/sim-client.ts';
+import { TenantWatches } from '../workload/tenant-watch.ts';
 import { WatchStream } from '../workload/watch-stream.ts';
 import { drive, UnhandledError } from '../world/node/drive.ts';
 import { World } from '../world/world.ts';
@@ -20,6 +21,7 @@ import { judge } from './judge.ts';
 import { awaitRecovery } from './liveness.ts';
 import { SimCluster } from './sim-cluster.ts';
 import { Sometimes } from './sometimes.ts';
+import { Whereabouts } from './whereabouts.ts';
 
 /** How a run is looked at; changes nothing of what happens in it. */
 export interface RunOptions {
@@ -75,6 +77,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     log: options.log,
   });
   const recorder = new HistoryRecorder(() => world.nowUs);
+  const whereabouts = new Whereabouts(cluster.ghost, () => world.nowUs);
   const faults = new FaultInjector(cluster);
   const run: Run = { plan, cluster, recorder, faults };
   watchDurability(cluster);
@@ -98,20 +101,21 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
       cluster.start();
       faults.schedule(plan.faults);
       const crew = plan.clients.map((client) => hire(plan, cluster, recorder, notes, client.id));
-      const work = crew.map(({ client }) => client.run());
+      const work = crew.map((client) => client.run());
       const scenario = options.scenario?.(run);
       await Promise.all([scenario, sleepIn(cluster, 'conductor', plan.safetyMs)]);
-      for (const { client } of crew) client.stop();
+      for (const client of crew) client.stop();
       faults.heal();
       await Promise.all(work);
       calmSinceUs = await awaitRecovery(plan, cluster, recorder, faults.operator);
-      for (const { watches } of crew) watches.close();
+      for (const client of crew) client.closeWatches();
     });
   } catch (error) {
     if (error instanceof UnhandledError) findings.add('P1', error.message, [], world.nowUs);
     else if (!(error instanceof Stopped)) throw error;
   }
-  const { violations, unknownRevisions } = judge({ plan, cluster, recorder, notes, calmSinceUs });
+  const evidence = { plan, cluster, recorder, whereabouts, notes, calmSinceUs };
+  const { violations, unknownRevisions } = judge(evidence);
   return {
     plan,
     violations,
@@ -145,7 +149,7 @@ function hire(
   recorder: HistoryRecorder,
   notes: Notes,
   id: number,
-): { readonly client: SimClient; readonly watches: WatchStream } {
+): SimClient {
   const planned = plan.clients.find((client) => client.id === id);
   if (planned === undefined) throw new Error(`no client ${id} in the plan`);
   const name = `client-${id}`;
@@ -168,10 +172,9 @@ function hire(
     return connection;
   };
   const sleep = (milliseconds: number): Promise<void> => sleepIn(cluster, name, milliseconds);
-  const watches = new WatchStream(recorder, connect, sleep);
   const library = new LibraryClient(cluster, id, recorder);
   notes.libraries.push(library);
-  const client = new SimClient({
+  return new SimClient({
     plan: planned,
     nowMs: () => cluster.world.nowUs / 1000,
     sleep,
@@ -180,11 +183,11 @@ function hire(
       member = Math.min(to ?? (member % members) + 1, members);
       connection = undefined;
     },
-    watches,
+    watches: new WatchStream(recorder, connect, sleep),
+    tenantWatches: new TenantWatches(recorder, sleep),
     library,
     notes,
   });
-  return { client, watches };
 }
 
 function coverageOf(

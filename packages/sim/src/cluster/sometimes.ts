@@ -1,9 +1,13 @@
 /**
  * What must happen now and then, or the simulation does not reach where bugs live: each event has a name and is counted.
  */
+import { type Era, erasOf } from '../checkers/rights.ts';
+import { outlivesItsRight, refusalOf } from '../checkers/watch-rights.ts';
 import type { Operation } from '../history/operation.ts';
+import type { WatchRecord } from '../history/watch-record.ts';
 import type { Notes } from '../workload/sim-client.ts';
 import { CRASH_POINTS } from './crash-points.ts';
+import { changesOf } from './judge.ts';
 import type { Run } from './run-plan.ts';
 
 const EVENTS = [
@@ -40,6 +44,9 @@ const EVENTS = [
   'a tenant is let in',
   'a tenant has no right to what he asks for',
   'a token is used that counts no more',
+  'a watch is refused for want of a right',
+  'a watch is refused for its token',
+  'a watch outlives its right',
   'the client library tries again',
   'a backup is restored',
   'an old disk is put back',
@@ -198,9 +205,19 @@ export class Sometimes {
     }
   }
 
+  #countRights(watch: WatchRecord, eras: readonly Era[]): void {
+    if (watch.caller === undefined) return;
+    const code = refusalOf(watch);
+    if (code === 'PERMISSION_DENIED') this.#see('a watch is refused for want of a right');
+    else if (code === 'INVALID_AUTH_TOKEN') this.#see('a watch is refused for its token');
+    if (outlivesItsRight(watch, eras)) this.#see('a watch outlives its right');
+  }
+
   #countWatches(): void {
     const lastMember = new Map<string, number>();
+    const eras = erasOf(changesOf(this.#run.cluster.ghost));
     for (const watch of this.#run.recorder.watches()) {
+      this.#countRights(watch, eras);
       const isCompacted = watch.responses.some((each) => each.canceled && each.compactRevision > 0);
       if (isCompacted) this.#see('a watch is cancelled by a compaction');
       const key = `${watch.client} ${String(watch.key)}`;

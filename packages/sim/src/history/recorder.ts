@@ -60,8 +60,9 @@ export class HistoryRecorder {
   }
 
   /** A watch was asked for. */
-  openWatch(watch: Omit<WatchRecord, 'responses' | 'ended'>): WatchHandle {
-    const record: MutableWatch = { ...watch, responses: [], ended: undefined };
+  openWatch(watch: Omit<WatchRecord, 'openedUs' | 'responses' | 'ended'>): WatchHandle {
+    const openedUs = this.#nowUs();
+    const record: MutableWatch = { ...watch, openedUs, responses: [], ended: undefined };
     this.#watches.push(record);
     return {
       receive: (response) => {

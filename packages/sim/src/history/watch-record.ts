@@ -1,4 +1,5 @@
 import type { Event } from '@etcd-ts/mvcc';
+import type { Operation } from './operation.ts';
 
 /** One response as the client received it, fragments put together. */
 export interface WatchResponseRecord {
@@ -9,6 +10,8 @@ export interface WatchResponseRecord {
   readonly created: boolean;
   readonly canceled: boolean;
   readonly compactRevision: number;
+  /** Why it was cancelled, as the member says it; empty: it does not say. */
+  readonly cancelReason: string;
   readonly events: readonly Event[];
 }
 
@@ -16,6 +19,8 @@ export interface WatchResponseRecord {
 export interface WatchRecord {
   readonly client: number;
   readonly member: number;
+  /** In whose name, and with which token; absent: without one. */
+  readonly caller?: Operation['caller'];
   readonly key: Uint8Array;
   /** As in a range request: empty for one key, `\0` for everything from the key on. */
   readonly rangeEnd: Uint8Array;
@@ -24,7 +29,9 @@ export interface WatchRecord {
   readonly prevKv: boolean;
   readonly noPut: boolean;
   readonly noDelete: boolean;
+  /** Position in the history at which it was asked for. */
   readonly openedAt: number;
+  readonly openedUs: number;
   readonly responses: readonly WatchResponseRecord[];
   /** Undefined while it is open. */
   readonly ended: string | undefined;

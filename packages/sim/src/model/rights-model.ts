@@ -125,12 +125,22 @@ export class RightsState {
 
   /** Whether a user may do all that a request asks for. */
   may(user: string, request: OperationRequest): boolean {
+    return request.kind === 'compact'
+      ? this.#users.get(user)?.has(ROOT) === true
+      : this.#has(user, needsOf(request));
+  }
+
+  /** Whether a user may read every key of a range, as a watch of it needs. */
+  mayRead(user: string, key: Uint8Array, rangeEnd: Uint8Array): boolean {
+    return this.#has(user, [{ access: 'read', key, rangeEnd }]);
+  }
+
+  #has(user: string, needs: readonly Need[]): boolean {
     const own = this.#users.get(user);
     if (own === undefined) return false;
     if (own.has(ROOT)) return true;
-    if (request.kind === 'compact') return false;
     const grants = [...own].flatMap((role) => this.#roles.get(role) ?? []);
-    return needsOf(request).every((need) => isCovered(need, grants));
+    return needs.every((need) => isCovered(need, grants));
   }
 }
 

@@ -33,6 +33,7 @@ type ApplicationStep = Extract<
       | 'reconcile'
       | 'library'
       | 'tenant'
+      | 'tenantWatch'
       | 'lock'
       | 'elect';
   }
@@ -48,6 +49,7 @@ const APPLICATION_STEPS: ReadonlySet<string> = new Set<ApplicationStep['do']>([
   'reconcile',
   'library',
   'tenant',
+  'tenantWatch',
   'lock',
   'elect',
 ]);
@@ -158,6 +160,18 @@ function drawApplicationStep(
         user: random.below(TENANTS),
         what: random.pick(TENANT_CALLS),
         key,
+        stale: random.chance(0.2),
+      };
+    case 'tenantWatch':
+      return {
+        atMs,
+        do: kind,
+        user: random.below(TENANTS),
+        key,
+        span: random.pick([0, 1, 2, 3, 8]),
+        back: random.chance(0.4) ? random.between(1, 20) : 0,
+        prevKv: random.chance(0.5),
+        forMs: random.pick([200, 2_000, 10_000]),
         stale: random.chance(0.2),
       };
     case 'reconcile':

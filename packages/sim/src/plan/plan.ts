@@ -163,6 +163,20 @@ export type PlannedStep = { readonly atMs: number } & (
       readonly key: number;
       readonly stale: boolean;
     }
+  /**
+   * Watches in the name of such a user, for so long: `span` keys from the key on, 0: all from it on; from so many
+   * revisions behind the newest seen, 0: from now on.
+   */
+  | {
+      readonly do: 'tenantWatch';
+      readonly user: number;
+      readonly key: number;
+      readonly span: number;
+      readonly back: number;
+      readonly prevKv: boolean;
+      readonly forMs: number;
+      readonly stale: boolean;
+    }
   /** Goes over to another member. */
   | { readonly do: 'move'; readonly member: number }
 );

@@ -19,6 +19,7 @@ import { lockStep } from './lock-step.ts';
 import { keyName, type Known, leaseName, requestOf } from './requests.ts';
 import { addStep, readSetStep } from './set-step.ts';
 import { tenantStep, Tokens } from './tenant-step.ts';
+import { type TenantWatches, tenantWatchStep } from './tenant-watch.ts';
 import { compareMod, putOp, rangeOp } from './txn-parts.ts';
 import type { WatchStream } from './watch-stream.ts';
 import { KEY_PREFIX, KEY_PREFIX_END } from './requests.ts';
@@ -37,6 +38,7 @@ export interface SimClientParts {
   /** Connects to another member; none: to the next one. */
   readonly move: (member?: number) => void;
   readonly watches: WatchStream;
+  readonly tenantWatches: TenantWatches;
   readonly library: LibraryClient;
   readonly notes: Notes;
 }
@@ -85,6 +87,12 @@ export class SimClient {
   /** Begins nothing more. */
   stop(): void {
     this.#isStopped = true;
+  }
+
+  /** Ends all its watches for good. */
+  closeWatches(): void {
+    this.#parts.watches.close();
+    this.#parts.tenantWatches.close();
   }
 
   get isStopped(): boolean {
@@ -165,6 +173,8 @@ export class SimClient {
       case 'tenant':
         await tenantStep(this, step, this.#known());
         return undefined;
+      case 'tenantWatch':
+        return tenantWatchStep(this, step, this.#startRevision(step.back));
       case 'stall':
         return this.#parts.watches.stall(step.forMs);
       case 'library': {
@@ -233,16 +243,20 @@ export class SimClient {
   }
 
   #watch(step: PlannedStep & { do: 'watch' }): void {
-    const startRevision = step.back === 0 ? 0 : Math.max(1, this.#revision - step.back);
     const whole = step.key < 0;
     this.#parts.watches.open({
       key: whole ? KEY_PREFIX : keyName(step.key),
       rangeEnd: whole ? KEY_PREFIX_END : '',
-      startRevision,
+      startRevision: this.#startRevision(step.back),
       prevKv: step.prevKv,
       noPut: step.noPut,
       noDelete: step.noDelete,
     });
+  }
+
+  /** So far behind the newest revision seen; 0: from now on. */
+  #startRevision(back: number): number {
+    return back === 0 ? 0 : Math.max(1, this.#revision - back);
   }
 
   #learn(outcome: OperationOutcome & { kind: 'ok' }): void {

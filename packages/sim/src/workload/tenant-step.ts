@@ -4,7 +4,7 @@
  */
 import { EtcdError } from '@etcd-ts/protocol';
 import { PASSWORDS, tenantName } from '../cluster/tenants.ts';
-import type { OperationOutcome } from '../history/operation.ts';
+import type { Operation, OperationOutcome } from '../history/operation.ts';
 import type { PlannedStep } from '../plan/plan.ts';
 import { type Known, requestOf } from './requests.ts';
 import type { SimClient } from './sim-client.ts';
@@ -13,7 +13,7 @@ import type { SimClient } from './sim-client.ts';
 export type TenantCall = 'get' | 'list' | 'put' | 'delete' | 'swap' | 'txn';
 
 /** Why a token is thrown away. */
-const VOID: ReadonlySet<string> = new Set([
+export const VOID: ReadonlySet<string> = new Set([
   'INVALID_AUTH_TOKEN',
   'AUTH_OLD_REVISION',
   'USER_EMPTY',
@@ -46,15 +46,25 @@ export async function tenantStep(
   step: PlannedStep & { do: 'tenant' },
   known: Known,
 ): Promise<OperationOutcome | undefined> {
-  const user = tenantName(step.user);
-  const { tokens } = client;
-  const token = tokens.of(user, step.stale) ?? (await logIn(client, user));
+  const caller = await callerFor(client, step);
   const { atMs, key } = step;
   const asked = requestOf(known, plainStep(step.what, atMs, key));
-  if (asked === undefined || token === undefined) return undefined;
-  const outcome = await client.call(asked, undefined, { user, token });
-  if (outcome.kind === 'failed' && VOID.has(outcome.code) && !step.stale) tokens.drop(user);
+  if (asked === undefined || caller === undefined) return undefined;
+  const outcome = await client.call(asked, undefined, caller);
+  if (outcome.kind === 'failed' && VOID.has(outcome.code) && !step.stale) {
+    client.tokens.drop(caller.user);
+  }
   return outcome;
+}
+
+/** A tenant with a token of his, logging in where he has none; undefined: he has none and gets none. */
+export async function callerFor(
+  client: SimClient,
+  step: { readonly user: number; readonly stale: boolean },
+): Promise<Operation['caller']> {
+  const user = tenantName(step.user);
+  const token = client.tokens.of(user, step.stale) ?? (await logIn(client, user));
+  return token === undefined ? undefined : { user, token };
 }
 
 function plainStep(what: TenantCall, atMs: number, key: number): Parameters<typeof requestOf>[1] {

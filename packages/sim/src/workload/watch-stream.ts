@@ -2,7 +2,7 @@
  * A client's watch stream: opens watches, writes down what comes, and takes them up again where they were when the stream
  * breaks. Each stretch between two breaks is a watch of its own in the history.
  */
-import { EMPTY_BYTES, utf8 } from '@etcd-ts/base';
+import { utf8 } from '@etcd-ts/base';
 import type { Event } from '@etcd-ts/mvcc';
 import {
   EtcdError,
@@ -12,6 +12,7 @@ import {
 } from '@etcd-ts/protocol';
 import type { HistoryRecorder, WatchHandle } from '../history/recorder.ts';
 import type { RecordedConnection } from './connection.ts';
+import { cancelMessage, createMessage, type WatchAsked, watchResponseOf } from './watch-wire.ts';
 
 /** Watches on one stream; the oldest is cancelled for a further one. */
 export const MAX_WATCHES_PER_CLIENT = 8;
@@ -114,24 +115,19 @@ export class WatchStream {
   #ask(watch: OpenWatch): void {
     const { wish, nextRevision } = watch;
     watch.id = undefined;
-    watch.handle = this.#record(wish, nextRevision);
+    const asked: WatchAsked = {
+      key: utf8(wish.key),
+      rangeEnd: utf8(wish.rangeEnd),
+      startRevision: nextRevision,
+      prevKv: wish.prevKv,
+      noPut: wish.noPut,
+      noDelete: wish.noDelete,
+    };
+    const { client, member } = this.#connection().by;
+    const openedAt = this.#recorder.nextPosition();
+    watch.handle = this.#recorder.openWatch({ client, member, ...asked, openedAt });
     this.#pending.push(watch);
-    const filters = [...(wish.noPut ? [0] : []), ...(wish.noDelete ? [1] : [])];
-    this.#call?.send({
-      requestUnion: {
-        $case: 'createRequest',
-        value: {
-          key: utf8(wish.key),
-          rangeEnd: wish.rangeEnd === '' ? EMPTY_BYTES : utf8(wish.rangeEnd),
-          startRevision: nextRevision,
-          progressNotify: false,
-          filters,
-          prevKv: wish.prevKv,
-          watchId: 0n,
-          fragment: false,
-        },
-      },
-    });
+    this.#call?.send(createMessage(asked));
   }
 
   async #read(call: StreamCall<WatchRequest, WatchResponse>): Promise<void> {
@@ -178,21 +174,12 @@ export class WatchStream {
   }
 
   #receive(watch: OpenWatch, response: WatchResponse): void {
-    const { created, canceled, compactRevision, events } = response;
-    const headerRevision = response.header?.revision ?? 0;
-    const received = events.flatMap(({ type, kv, prevKv }) =>
-      kv === undefined ? [] : [{ type, kv, prevKv }],
-    );
-    watch.handle?.receive({
-      headerRevision,
-      created,
-      canceled,
-      compactRevision,
-      events: received,
-    });
-    watch.wish.onEvents?.(received);
+    const received = watchResponseOf(response);
+    const { created, canceled, headerRevision, events } = received;
+    watch.handle?.receive(received);
+    watch.wish.onEvents?.(events);
     if (created && watch.nextRevision === 0) watch.nextRevision = headerRevision + 1;
-    const last = events.at(-1)?.kv?.modRevision;
+    const last = events.at(-1)?.kv.modRevision;
     if (last !== undefined) watch.nextRevision = Math.max(watch.nextRevision, last + 1);
     else if (!created && !canceled) {
       watch.nextRevision = Math.max(watch.nextRevision, headerRevision + 1);
@@ -205,7 +192,7 @@ export class WatchStream {
     if (oldest === undefined) return;
     const { id } = oldest;
     if (id !== undefined) {
-      this.#call?.send({ requestUnion: { $case: 'cancelRequest', value: { watchId: id } } });
+      this.#call?.send(cancelMessage(id));
       this.#forget(oldest, 'given up');
     }
   }
@@ -214,20 +201,5 @@ export class WatchStream {
     watch.handle?.end(why);
     const at = this.#watches.indexOf(watch);
     if (at >= 0) this.#watches.splice(at, 1);
-  }
-
-  #record(wish: WatchWish, startRevision: number): WatchHandle {
-    const { client, member } = this.#connection().by;
-    return this.#recorder.openWatch({
-      client,
-      member,
-      key: utf8(wish.key),
-      rangeEnd: wish.rangeEnd === '' ? EMPTY_BYTES : utf8(wish.rangeEnd),
-      startRevision,
-      prevKv: wish.prevKv,
-      noPut: wish.noPut,
-      noDelete: wish.noDelete,
-      openedAt: this.#recorder.nextPosition(),
-    });
   }
 }
