@@ -495,6 +495,40 @@ const watch: readonly Mutant[] = [
       '        else if (batch.length < 2) batch.push(event.for(watcher));\n      }\n    }\n    found.length = 0;\n    for (const [watcher',
     profile: 'watch',
   },
+  {
+    name: 'whoever has a token may watch everything',
+    area: 'watch',
+    file: 'server/src/services/watch/watch.ts',
+    find: '    demand(identity.authoriser(caller).read({ key: key.length === 0 ? NUL : key, rangeEnd }));',
+    replace: '    demand(identity.authoriser(caller).user());',
+    profile: 'auth',
+  },
+  {
+    name: 'a watch asks for the right to its first key alone',
+    area: 'watch',
+    file: 'server/src/services/watch/watch.ts',
+    find: 'read({ key: key.length === 0 ? NUL : key, rangeEnd }));',
+    replace:
+      'read({ key: key.length === 0 ? NUL : key, rangeEnd: rangeEnd.subarray(rangeEnd.length) }));',
+    profile: 'auth',
+  },
+  {
+    name: 'the token of a watch is not looked at',
+    area: 'watch',
+    file: 'server/src/services/watch/watch.ts',
+    find: '  if (!identity.isRequired) return undefined;',
+    replace: "  if (!identity.isRequired || context.metadata.has('token')) return undefined;",
+    profile: 'auth',
+  },
+  {
+    name: 'a watch of a range asks for the right to all that follows',
+    area: 'watch',
+    file: 'server/src/services/watch/watch.ts',
+    find: 'read({ key: key.length === 0 ? NUL : key, rangeEnd }));',
+    replace:
+      'read({ key: key.length === 0 ? NUL : key, rangeEnd: rangeEnd.length > 0 ? NUL : rangeEnd }));',
+    profile: 'auth',
+  },
 ];
 
 /** All of them. */
