@@ -169,6 +169,8 @@ describe('the checker of the rights of watches', () => {
   it('lets a member refuse a token that it has forgotten, or not heard of yet', () => {
     expect(judge(refused([20, 30], BAD_TOKEN), [], member({ beganAt: 15 }))).toEqual([]);
     expect(judge(refused([20, 30], BAD_TOKEN), [], member({ behindUs: 12 }))).toEqual([]);
+    const late = 300_000_000;
+    expect(judge(refused([late, late + 10], BAD_TOKEN))).toEqual([]);
   });
 
   it('says nothing of refusals for other reasons', () => {

@@ -30,6 +30,9 @@ export interface WatchRightsEvidence {
   readonly standings: (member: number, fromUs: number, toUs: number) => readonly Standing[];
 }
 
+/** Until then no member has forgotten a token that it heard of: unused ones are kept for 300 s, by a clock that may drift. */
+const TOKENS_KEPT_US = 240_000_000;
+
 /** Users and roles as a member had them for a while. */
 interface Stay {
   readonly state: RightsState;
@@ -134,7 +137,12 @@ function isWrong(watch: WatchRecord, code: string | undefined, stays: readonly S
     case 'USER_EMPTY':
       return caller !== undefined || !sometimes(() => true);
     case 'INVALID_AUTH_TOKEN':
-      return !sometimes((stay) => !hasToken(stay.state, watch) || !hasHeardOf(stay, watch));
+      return !sometimes(
+        (stay) =>
+          !hasToken(stay.state, watch) ||
+          !hasHeardOf(stay, watch) ||
+          watch.openedUs >= TOKENS_KEPT_US,
+      );
     case 'AUTH_OLD_REVISION':
       // A simple token is as new as the state of its member; only a change in between makes it older.
       return stays.length < 2;
