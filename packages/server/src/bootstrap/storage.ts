@@ -105,22 +105,7 @@ export async function openStorage(
       isForcedAlone: options.forceNewCluster,
       fetchState: (wanted) => fetchState(wanted, options, env),
     });
-    let isRevoked = false;
-    const closeLog = (): Promise<void> =>
-      // Without its disk the log can only give up what it holds, and says so.
-      recovered.wal.close().catch((error: unknown) => {
-        if (!isRevoked) throw error;
-      });
-    const close = (): Promise<void> =>
-      endAll(
-        closeLog,
-        () => recovered.databases.close(recovered.state),
-        () => lock.release(),
-      );
-    const revoke = async (): Promise<void> => {
-      isRevoked = true;
-      await disk.revoke();
-    };
+    const { revoke, close } = endings(disk, recovered, () => lock.release());
     await checkIdentity(options, layout, recovered, close);
     await prepare(options, env, recovered, close);
     // A member that joined before, and had nothing when it went down, asks again whom to talk to.
@@ -133,6 +118,27 @@ export async function openStorage(
     if (error instanceof WalError && (await isOfEtcd(env.disk, layout))) throw etcds(error, layout);
     throw startError(error, layout);
   }
+}
+
+/** How what was recovered is given up. */
+function endings(
+  disk: RevocableDisk,
+  { wal, databases, state }: Recovered,
+  release: () => Promise<void>,
+): Pick<Storage, 'revoke' | 'close'> {
+  let isRevoked = false;
+  const closeLog = (): Promise<void> =>
+    // Without its disk the log can only give up what it holds, and says so.
+    wal.close().catch((error: unknown) => {
+      if (!isRevoked) throw error;
+    });
+  return {
+    revoke: async () => {
+      isRevoked = true;
+      await disk.revoke();
+    },
+    close: () => endAll(closeLog, () => databases.close(state), release),
+  };
 }
 
 /** Whether the database of etcd itself lies in the directory. */
