@@ -10,6 +10,12 @@ import type { RequestOf, UnaryMethodName } from '@etcd-ts/protocol';
 const ROOT = 'root';
 const PASSWORD = 'secret';
 
+/** Who may do anything while it is on. */
+export const ROOT_CREDENTIALS: { readonly name: string; readonly password: string } = {
+  name: ROOT,
+  password: PASSWORD,
+};
+
 /** Asks until it is done; gives up on a refusal that says that it is done already. */
 export type Insist = <Method extends UnaryMethodName>(
   method: Method,
@@ -49,7 +55,7 @@ export class AuthSwitch {
       if (this.#wishes === 0 || this.#isOn) return;
       this.#isOn = true;
       const options = { noPassword: false };
-      const user = { name: ROOT, password: PASSWORD, hashedPassword: '', options };
+      const user = { ...ROOT_CREDENTIALS, hashedPassword: '', options };
       await this.#insist('etcdserverpb.Auth/UserAdd', user);
       await this.#insist('etcdserverpb.Auth/RoleAdd', { name: ROOT });
       await this.#insist('etcdserverpb.Auth/UserGrantRole', { user: ROOT, role: ROOT });
@@ -89,8 +95,7 @@ export class AuthSwitch {
 
   /** Undefined: it is off. */
   async #logIn(): Promise<ReadonlyMap<string, string> | undefined> {
-    const credentials = { name: ROOT, password: PASSWORD };
-    const answer = await this.#insist('etcdserverpb.Auth/Authenticate', credentials);
+    const answer = await this.#insist('etcdserverpb.Auth/Authenticate', ROOT_CREDENTIALS);
     if (answer === undefined) return undefined;
     const { token } = answer as { readonly token: string };
     return new Map([['token', token]]);

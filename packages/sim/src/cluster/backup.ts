@@ -1,53 +1,135 @@
-/** A3: a snapshot that a member gives away restores to the state at its index (SN1). */
+/**
+ * A3: a snapshot that a member gives away restores to the state at its index, and a cluster starts from it that is a new
+ * one and has that state (SN1, SN2).
+ */
 import { concatBytes } from '@etcd-ts/base';
 import { openStore, readApplied } from '@etcd-ts/mvcc';
 import { restoreBackup } from '@etcd-ts/server';
-import { MemoryDisk } from '@etcd-ts/wal';
-import { DatabasesImage, SimBackends } from '../disk/sim-backends.ts';
+import type { InvariantId } from '../checkers/violation.ts';
+import { type BackupContent, keysOf, RestoredClaims } from './restored-claims.ts';
+import { type Ending, type Restore, RestoredCluster } from './restored-cluster.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimMember } from './sim-member.ts';
 
 /** A member that was paused and then ended never says that it will not answer. */
 const SAVE_TIMEOUT_MS = 8_000;
-const TIMES = { meanSyncUs: 100, meanReadUs: 10 };
+/** By then a member that nothing happens to has done what was asked of it. */
+const PATIENCE_MS = 10_000;
+/** How far the revisions of a new cluster are moved at most. */
+const MAX_BUMP = 1_000;
 
-/** Saves a member's state as `etcdctl snapshot save` does, restores it, and holds it against the ghost. */
+const ENDINGS: readonly Ending[] = ['stop', 'kill', 'powerLoss'];
+
+/** Saves a member's state as `etcdctl snapshot save` does, restores it, starts it, and holds all that against the ghost. */
 export async function checkBackup(
   cluster: SimCluster,
   member: SimMember,
   count: (what: string) => void,
+  restore: Restore = restoreBackup,
 ): Promise<void> {
   const { ghost, world } = cluster;
   const saved = await save(cluster, member);
   if (saved === undefined) return;
-  const process = cluster.clientProcess('backup');
-  const store = new SimBackends({
-    image: new DatabasesImage(),
-    process,
-    random: world.random('backup'),
-    times: TIMES,
-  });
-  const add = (what: string): void => {
-    ghost.findings.add('SN1', `a snapshot of member ${member.number} ${what}`, [], world.nowUs);
+  const check: Check = {
+    cluster,
+    member,
+    saved,
+    restore,
+    add: (invariant, what) =>
+      ghost.findings.add(
+        invariant,
+        `a snapshot of member ${member.number} ${what}`,
+        [],
+        world.nowUs,
+      ),
   };
   try {
-    await restoreBackup(saved, {}, { disk: new MemoryDisk(), backends: store });
-    const [name = ''] = await store.list();
-    const backend = await store.open(name);
-    const { index } = readApplied(backend) ?? { index: 0 };
-    const restored = await openStore(backend);
-    const { revision } = restored;
-    const keysHash = restored.stateFingerprint();
-    await backend.close();
-    const known = ghost.entries[index];
-    if (known?.revision !== revision || known.keysHash !== keysHash) {
-      const was = known === undefined ? 'never seen' : `${known.revision} with ${known.keysHash}`;
-      add(`restores to revision ${revision} with ${keysHash}; the state after ${index} was ${was}`);
-    }
+    const content = await contentOf(check);
+    compareWithGhost(check, content);
     count('backups restored');
+    await startFrom(check, content);
+    count('clusters started from a backup');
   } catch (error) {
-    add(`cannot be restored: ${String(error)}`);
+    check.add('SN1', `cannot be restored and started: ${String(error)}`);
   }
+}
+
+/** A backup, and who hears what is wrong with what is made of it. */
+interface Check {
+  readonly cluster: SimCluster;
+  readonly member: SimMember;
+  readonly saved: Uint8Array;
+  readonly restore: Restore;
+  readonly add: (invariant: InvariantId, what: string) => void;
+}
+
+function machineFor({ cluster: { world, knobs }, member }: Check): RestoredCluster {
+  const { number, peerUrl } = member;
+  return new RestoredCluster({ world, knobs, number, peerUrl });
+}
+
+/** What a database holds after a plain restore. */
+async function contentOf(check: Check): Promise<BackupContent> {
+  const machine = machineFor(check);
+  try {
+    await machine.restore(check.saved, {}, check.restore);
+    const backend = await machine.openDatabase();
+    const { index } = readApplied(backend) ?? { index: 0 };
+    const store = await openStore(backend);
+    const { revision, compactRevision } = store;
+    const random = check.cluster.world.random('backup');
+    const before = random.between(Math.max(1, compactRevision), revision);
+    const past = { revision: before, kvs: keysOf(store, before) };
+    const keysHash = store.stateFingerprint();
+    return { index, revision, compactRevision, keysHash, kvs: keysOf(store), past };
+  } finally {
+    await machine.end('kill');
+  }
+}
+
+function compareWithGhost({ cluster, add }: Check, content: BackupContent): void {
+  const { index, revision, keysHash } = content;
+  const known = cluster.ghost.entries[index];
+  if (known?.revision === revision && known.keysHash === keysHash) return;
+  const was = known === undefined ? 'never seen' : `${known.revision} with ${known.keysHash}`;
+  add('SN1', `restores to revision ${revision} with ${keysHash}; the state after ${index} was ${was}`);
+}
+
+/** Restores once more, with revisions moved or not, and starts the new cluster twice. */
+async function startFrom(check: Check, content: BackupContent): Promise<void> {
+  const { cluster, member } = check;
+  const random = cluster.world.random('backup');
+  const bumpRevision = random.chance(0.5) ? random.between(1, MAX_BUMP) : 0;
+  const others = cluster.members.filter((each) => each !== member);
+  const stranger = others.length > 0 ? random.pick(others) : undefined;
+  const claims = new RestoredClaims(cluster, content, bumpRevision, check.add);
+  const machine = machineFor(check);
+  const steps = async (): Promise<void> => {
+    const options = { bumpRevision, markCompacted: bumpRevision > 0 };
+    claims.named(await machine.restore(check.saved, options, check.restore));
+    await machine.end(random.pick(ENDINGS));
+    const node = await machine.start((state) => claims.began(state));
+    await claims.serves(node, random);
+    if (stranger !== undefined) await claims.isClosedTo(stranger, machine);
+    await machine.end(random.pick(ENDINGS));
+    await claims.goesOn(await machine.start(() => undefined));
+    await machine.end(random.pick(ENDINGS));
+  };
+  try {
+    await within(cluster, steps());
+  } finally {
+    await machine.end('kill');
+  }
+}
+
+/** Nothing goes wrong in a restored cluster: what takes longer would never be done. */
+function within(cluster: SimCluster, work: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const late = cluster.clientProcess('backup').schedule(PATIENCE_MS * 1000, 'patience', () => {
+      reject(new Error(`the new cluster did not serve within ${PATIENCE_MS} ms`));
+    });
+    work.then(resolve, reject).finally(() => late.cancel());
+  });
 }
 
 /** The content with its digest; undefined when the member did not give all of it. */

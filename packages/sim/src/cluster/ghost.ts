@@ -62,7 +62,7 @@ export type Tracer = (kind: string, ...values: readonly number[]) => void;
 
 const BOOTSTRAP = 'bootstrap';
 /** The verdict on what was not refused. */
-const DONE = 'ok';
+export const DONE = 'ok';
 
 /** Configurations of a member that are remembered: messages under the last one may be on their way out. */
 const MAX_CONFIGS = 3;

@@ -27,6 +27,8 @@ export class SimCluster {
   readonly world: World;
   readonly network: Network;
   readonly ghost: Ghost;
+  /** Settings of every member. */
+  readonly knobs: Knobs;
   /** All machines that there ever were; the retired ones are no members. */
   readonly members: SimMember[];
   readonly #parts: SimMemberParts;
@@ -39,6 +41,7 @@ export class SimCluster {
   constructor(options: SimClusterOptions) {
     const { world, knobs } = options;
     this.world = world;
+    this.knobs = knobs;
     this.network = new Network(world, { ...CALM_WEATHER, ...options.network });
     this.ghost = new Ghost(
       () => world.nowUs,

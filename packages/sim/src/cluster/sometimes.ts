@@ -50,6 +50,7 @@ const EVENTS = [
   'the client library tries again',
   'a backup is restored',
   'an old disk is put back',
+  'a cluster is started from a backup',
 ] as const;
 
 /** The names of all that must happen now and then. */
@@ -168,6 +169,10 @@ export class Sometimes {
     this.#see('the whole cluster loses its power', faults.counts.get('whole power losses') ?? 0);
     this.#see('an old disk is put back', faults.counts.get('old disks put back') ?? 0);
     this.#see('a backup is restored', faults.counts.get('backups restored') ?? 0);
+    this.#see(
+      'a cluster is started from a backup',
+      faults.counts.get('clusters started from a backup') ?? 0,
+    );
     this.#see('a leader is replaced by an empty disk', faults.operator.counts.leadersReplaced);
     this.#see('a learner becomes a voter', faults.operator.counts.promoted);
   }
