@@ -44,7 +44,7 @@ export async function checkBackup(
       ),
   };
   try {
-    const content = await contentOf(check);
+    const content = await within(cluster, contentOf(check));
     compareWithGhost(check, content);
     count('backups restored');
     await startFrom(check, content);
@@ -92,7 +92,10 @@ function compareWithGhost({ cluster, add }: Check, content: BackupContent): void
   const known = cluster.ghost.entries[index];
   if (known?.revision === revision && known.keysHash === keysHash) return;
   const was = known === undefined ? 'never seen' : `${known.revision} with ${known.keysHash}`;
-  add('SN1', `restores to revision ${revision} with ${keysHash}; the state after ${index} was ${was}`);
+  add(
+    'SN1',
+    `restores to revision ${revision} with ${keysHash}; the state after ${index} was ${was}`,
+  );
 }
 
 /** Restores once more, with revisions moved or not, and starts the new cluster twice. */
@@ -123,10 +126,10 @@ async function startFrom(check: Check, content: BackupContent): Promise<void> {
 }
 
 /** Nothing goes wrong in a restored cluster: what takes longer would never be done. */
-function within(cluster: SimCluster, work: Promise<void>): Promise<void> {
+function within<T>(cluster: SimCluster, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const late = cluster.clientProcess('backup').schedule(PATIENCE_MS * 1000, 'patience', () => {
-      reject(new Error(`the new cluster did not serve within ${PATIENCE_MS} ms`));
+      reject(new Error(`it did not serve within ${PATIENCE_MS} ms`));
     });
     work.then(resolve, reject).finally(() => late.cancel());
   });

@@ -6,7 +6,7 @@
  * - Neither the old cluster nor the ghost knows of it: networks, directories and disks are others.
  * - After {@link RestoredCluster.end} nothing of it happens any more, and nobody is found at its address.
  */
-import { type Backend } from '@etcd-ts/mvcc';
+import type { Backend } from '@etcd-ts/mvcc';
 import {
   type Env,
   EtcdNode,
@@ -66,7 +66,7 @@ export class RestoredCluster {
 
   /** Restores a backup to the empty machine; the process that does it is gone afterwards. */
   async restore(
-    backup: Uint8Array,
+    backup: Parameters<Restore>[0],
     options: Pick<RestoreOptions, 'bumpRevision' | 'markCompacted'>,
     restore: Restore,
   ): Promise<Restored> {
@@ -116,9 +116,13 @@ export class RestoredCluster {
       initialAdvertisePeerUrls: [stranger.peerUrl],
     };
     const process = new SimProcess(this.#parts.world, 'stranger');
+    this.network.attach(stranger.peerUrl, process);
     const empty = { disk: new DiskImage(), databases: new DatabasesImage() };
     try {
-      await EtcdNode.start(options, this.#env(process, stranger.peerUrl, () => undefined, empty));
+      await EtcdNode.start(
+        options,
+        this.#env(process, stranger.peerUrl, () => undefined, empty),
+      );
     } finally {
       process.kill();
     }

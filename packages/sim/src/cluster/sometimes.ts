@@ -49,8 +49,8 @@ const EVENTS = [
   'a watch outlives its right',
   'the client library tries again',
   'a backup is restored',
-  'an old disk is put back',
   'a cluster is started from a backup',
+  'an old disk is put back',
 ] as const;
 
 /** The names of all that must happen now and then. */

@@ -1,0 +1,168 @@
+/** Clusters that are started from a backup, and what their judge makes of restores with one thing wrong. */
+import { restoreBackup } from '@etcd-ts/server';
+import { describe, expect, it } from 'vitest';
+import { checkBackup } from '../src/cluster/backup.ts';
+import { type Ending, type Restore, RestoredCluster } from '../src/cluster/restored-cluster.ts';
+import type { Run } from '../src/cluster/run-plan.ts';
+import { runPlan } from '../src/index.ts';
+import { quietPlan } from './fixtures/quiet-plan.ts';
+
+/** Backups are made when the clients have written; half of them are restored with revisions moved on. */
+const BACKUPS = 8;
+
+/** Does something to a quiet cluster that has data. Gives what was found. */
+const ranWith = async (scenario: (run: Run) => Promise<void>): Promise<string[]> => {
+  const { violations } = await runPlan(quietPlan(3_000), {
+    scenario: async (run) => {
+      const process = run.cluster.clientProcess('test');
+      await new Promise<void>((resolve) => process.schedule(3_000_000, 'later', resolve));
+      await scenario(run);
+    },
+  });
+  return [...new Set(violations.map((each) => `${each.invariant}: ${each.message}`))];
+};
+
+/** Backs a cluster up again and again, and restores in this way. */
+const foundIn = (restore: (run: Run) => Restore): Promise<string[]> =>
+  ranWith(async (run) => {
+    const member = run.cluster.member(1);
+    for (let i = 0; i < BACKUPS; i++) {
+      await checkBackup(run.cluster, member, () => undefined, restore(run));
+    }
+  });
+
+/** Takes records of this kind out of a database that was restored. */
+const without = (isTaken: (key: Uint8Array) => boolean): Restore => {
+  return async (backup, options, places) => {
+    const restored = await restoreBackup(backup, options, places);
+    const [name = ''] = await places.backends.list();
+    const backend = await places.backends.open(name);
+    const records = backend.iterate(new Uint8Array(0), new Uint8Array([0xff]));
+    const page = await records.nextPage(1_000);
+    const taken = page.map(([key]) => key).find(isTaken);
+    await backend.write(taken === undefined ? [] : [{ key: taken, value: undefined }]);
+    await backend.sync();
+    await backend.close();
+    return restored;
+  };
+};
+
+/** Of a key's record; the names of others begin with letters after it. */
+const RECORD_PREFIX = 0x6b;
+
+describe('a cluster that is started from a backup', { timeout: 60_000 }, () => {
+  it('has the state that was saved, serves, goes on, and is another cluster', async () => {
+    const counts: string[] = [];
+    const bumps = new Set<boolean>();
+    const found = await ranWith(async ({ cluster }) => {
+      for (let i = 0; i < BACKUPS; i++) {
+        await checkBackup(
+          cluster,
+          cluster.member(1 + (i % 3)),
+          (what) => counts.push(what),
+          (backup, options, places) => {
+            bumps.add((options.bumpRevision ?? 0) > 0);
+            return restoreBackup(backup, options, places);
+          },
+        );
+      }
+    });
+    expect(found).toEqual([]);
+    expect(counts.filter((what) => what === 'backups restored')).toHaveLength(BACKUPS);
+    expect(counts.filter((what) => what === 'clusters started from a backup')).toHaveLength(
+      BACKUPS,
+    );
+    expect(bumps).toEqual(new Set([false, true]));
+  });
+
+  it.each<Ending>(['stop', 'kill', 'powerLoss'])(
+    'leaves nothing behind, however it ends: %s',
+    async (ending) => {
+      let isGone = false;
+      await ranWith(async ({ cluster }) => {
+        const { world, knobs } = cluster;
+        const { number, peerUrl } = cluster.member(2);
+        let backup: Parameters<Restore>[0] = new Uint8Array(0);
+        await checkBackup(
+          cluster,
+          cluster.member(2),
+          () => undefined,
+          (bytes, options, places) => {
+            backup = bytes;
+            return restoreBackup(bytes, options, places);
+          },
+        );
+        const old = cluster.network.processAt(peerUrl);
+        const machine = new RestoredCluster({ world, knobs, number, peerUrl });
+        await machine.restore(backup, {}, restoreBackup);
+        const node = await machine.start(() => undefined);
+        const process = machine.network.processAt(peerUrl);
+        expect(process?.isAlive).toBe(true);
+        const { appliedIndex } = node.status();
+        await machine.end(ending);
+        expect(process?.isAlive).toBe(false);
+        expect(machine.network.processAt(peerUrl)).toBeUndefined();
+        let happened = 0;
+        process?.schedule(0, 'late', () => happened++);
+        const test = cluster.clientProcess('test');
+        await new Promise<void>((resolve) => test.schedule(5_000_000, 'later', resolve));
+        expect(happened).toBe(0);
+        expect(node.status().appliedIndex).toBe(appliedIndex);
+        // The old one at the same address has noticed nothing.
+        expect(cluster.network.processAt(peerUrl)).toBe(old);
+        expect(old?.isAlive).toBe(true);
+        isGone = true;
+      });
+      expect(isGone).toBe(true);
+    },
+  );
+});
+
+describe('the judge of restores', { timeout: 60_000 }, () => {
+  it('sees one that keeps the ids of the old cluster (SN1)', async () => {
+    const [found] = await foundIn(({ cluster }) => (backup, options, places) => {
+      const initialCluster = cluster.members
+        .map((each) => `m${each.number}=${each.peerUrl}`)
+        .join();
+      const old = { initialCluster, initialClusterToken: 'etcd-cluster' };
+      return restoreBackup(backup, { ...options, ...old }, places);
+    });
+    expect(found).toMatch(/^SN1: .* an id of the old cluster/);
+  });
+
+  it('sees one that moves no revisions although it was asked to (SN2)', async () => {
+    const [found] = await foundIn(() => (backup, options, places) => {
+      return restoreBackup(backup, { ...options, bumpRevision: 0, markCompacted: false }, places);
+    });
+    expect(found).toMatch(/^SN2: .* revision is \d+, expected \d+/);
+  });
+
+  it('sees one that claims to have moved them (SN2)', async () => {
+    const [found] = await foundIn(() => async (backup, options, places) => {
+      const { bumpRevision = 0 } = options;
+      const plain = { ...options, bumpRevision: 0, markCompacted: false };
+      const restored = await restoreBackup(backup, plain, places);
+      const revision = restored.revision + bumpRevision;
+      return { ...restored, revision, compactRevision: bumpRevision > 0 ? revision : -1 };
+    });
+    expect(found).toMatch(/^SN2: .* revision is \d+, expected \d+/);
+  });
+
+  it('sees one that drops a key, at once or in the cluster that is started (SN1)', async () => {
+    const dropped = without(([prefix]) => prefix === RECORD_PREFIX);
+    const [plain] = await foundIn(() => dropped);
+    expect(plain).toMatch(/^SN1: /);
+    let restores = 0;
+    const [started] = await foundIn(() => (backup, options, places) => {
+      restores++;
+      return (restores % 2 === 0 ? dropped : restoreBackup)(backup, options, places);
+    });
+    expect(started).toMatch(/^SN1: /);
+    expect(restores).toBe(2);
+  });
+
+  it('sees one that does not do what it is asked to (SN1)', async () => {
+    const [found] = await foundIn(() => () => new Promise(() => undefined));
+    expect(found).toMatch(/^SN1: .* did not serve within/);
+  });
+});
