@@ -166,12 +166,4 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
       'grantedTtlSeconds: grantedTtlSeconds + 1, checkpointedTtlSeconds: RemainingTTL, grantedIndex };',
     profile: 'edges',
   },
-  {
-    name: 'authentication is off after a restore',
-    area: 'restore',
-    file: 'server/src/backup/read-backup.ts',
-    find: 'enabled: auth.get(etcd.AUTH_ENABLED)?.[0] === 1,',
-    replace: 'enabled: false,',
-    profile: 'edges',
-  },
 ];

@@ -1,4 +1,5 @@
 /** Clusters that are started from a backup, and what their judge makes of restores with one thing wrong. */
+import { toLatin1 } from '@etcd-ts/base';
 import { restoreBackup } from '@etcd-ts/server';
 import { describe, expect, it } from 'vitest';
 import { checkBackup } from '../src/cluster/backup.ts';
@@ -31,7 +32,7 @@ const foundIn = (restore: (run: Run) => Restore): Promise<string[]> =>
     }
   });
 
-/** Takes records of this kind out of a database that was restored. */
+/** Takes the first record of this kind out of a database that was restored. */
 const without = (isTaken: (key: Uint8Array) => boolean): Restore => {
   return async (backup, options, places) => {
     const restored = await restoreBackup(backup, options, places);
@@ -47,8 +48,19 @@ const without = (isTaken: (key: Uint8Array) => boolean): Restore => {
   };
 };
 
-/** Of a key's record; the names of others begin with letters after it. */
+/** Of a key's record; the names of others begin with other letters. */
 const RECORD_PREFIX = 0x6b;
+
+/** Authentication is on when these backups are made and restored. */
+const foundWhileGuarded = (restore: Restore): Promise<string[]> =>
+  ranWith(async ({ cluster, faults }) => {
+    const { auth } = faults.operator;
+    await auth.enable();
+    for (let i = 0; i < 2; i++) {
+      await checkBackup(cluster, cluster.member(2), () => undefined, restore);
+    }
+    await auth.disable();
+  });
 
 describe('a cluster that is started from a backup', { timeout: 60_000 }, () => {
   it('has the state that was saved, serves, goes on, and is another cluster', async () => {
@@ -159,6 +171,12 @@ describe('the judge of restores', { timeout: 60_000 }, () => {
     });
     expect(started).toMatch(/^SN1: /);
     expect(restores).toBe(2);
+  });
+
+  it('sees one that leaves users and roles out, and none that has them (SN1)', async () => {
+    expect(await foundWhileGuarded(restoreBackup)).toEqual([]);
+    const [found] = await foundWhileGuarded(without((key) => toLatin1(key).includes('auth')));
+    expect(found).toMatch(/^SN1: .* digest of its rights is/);
   });
 
   it('sees one that does not do what it is asked to (SN1)', async () => {

@@ -4,7 +4,9 @@
  */
 import { concatBytes } from '@etcd-ts/base';
 import { openStore, readApplied } from '@etcd-ts/mvcc';
+import { type Channel, EtcdError } from '@etcd-ts/protocol';
 import { restoreBackup } from '@etcd-ts/server';
+import { ROOT_CREDENTIALS } from './auth-switch.ts';
 import type { InvariantId } from '../checkers/violation.ts';
 import { type BackupContent, keysOf, RestoredClaims } from './restored-claims.ts';
 import { type Ending, type Restore, RestoredCluster } from './restored-cluster.ts';
@@ -28,12 +30,12 @@ export async function checkBackup(
   restore: Restore = restoreBackup,
 ): Promise<void> {
   const { ghost, world } = cluster;
-  const saved = await save(cluster, member);
-  if (saved === undefined) return;
+  const backup = await save(cluster, member);
+  if (backup === undefined) return;
   const check: Check = {
     cluster,
     member,
-    saved,
+    backup,
     restore,
     add: (invariant, what) =>
       ghost.findings.add(
@@ -58,7 +60,7 @@ export async function checkBackup(
 interface Check {
   readonly cluster: SimCluster;
   readonly member: SimMember;
-  readonly saved: Uint8Array;
+  readonly backup: Uint8Array;
   readonly restore: Restore;
   readonly add: (invariant: InvariantId, what: string) => void;
 }
@@ -72,7 +74,7 @@ function machineFor({ cluster: { world, knobs }, member }: Check): RestoredClust
 async function contentOf(check: Check): Promise<BackupContent> {
   const machine = machineFor(check);
   try {
-    await machine.restore(check.saved, {}, check.restore);
+    await machine.restore(check.backup, {}, check.restore);
     const backend = await machine.openDatabase();
     const { index } = readApplied(backend) ?? { index: 0 };
     const store = await openStore(backend);
@@ -109,7 +111,7 @@ async function startFrom(check: Check, content: BackupContent): Promise<void> {
   const machine = machineFor(check);
   const steps = async (): Promise<void> => {
     const options = { bumpRevision, markCompacted: bumpRevision > 0 };
-    claims.named(await machine.restore(check.saved, options, check.restore));
+    claims.named(await machine.restore(check.backup, options, check.restore));
     await machine.end(random.pick(ENDINGS));
     const node = await machine.start((state) => claims.began(state));
     await claims.serves(node, random);
@@ -135,18 +137,35 @@ function within<T>(cluster: SimCluster, work: Promise<T>): Promise<T> {
   });
 }
 
-/** The content with its digest; undefined when the member did not give all of it. */
+/** The content with its digest; undefined when the member did not give all of it. As root, where it asks for that. */
 async function save(cluster: SimCluster, member: SimMember): Promise<Uint8Array | undefined> {
-  const call = cluster
-    .connect('backup', member)
-    .stream('etcdserverpb.Maintenance/Snapshot', { timeoutMs: SAVE_TIMEOUT_MS });
-  call.send({});
-  call.end();
-  const blobs: Uint8Array[] = [];
+  const channel = cluster.connect('backup', member);
   try {
-    for await (const { blob } of call.responses) blobs.push(blob.slice());
+    return await saved(channel);
+  } catch (error) {
+    if (!RIGHTS.has(EtcdError.from(error).code)) return undefined;
+  }
+  try {
+    const method = 'etcdserverpb.Auth/Authenticate';
+    const { token } = await channel.unary(method, ROOT_CREDENTIALS, { timeoutMs: SAVE_TIMEOUT_MS });
+    return await saved(channel, new Map([['token', token]]));
   } catch {
     return undefined;
   }
+}
+
+/** What a member answers whose authentication is on. */
+const RIGHTS: ReadonlySet<string> = new Set(['USER_EMPTY', 'PERMISSION_DENIED']);
+
+async function saved(
+  channel: Channel,
+  metadata?: ReadonlyMap<string, string>,
+): Promise<Uint8Array | undefined> {
+  const method = 'etcdserverpb.Maintenance/Snapshot';
+  const call = channel.stream(method, { timeoutMs: SAVE_TIMEOUT_MS, metadata });
+  call.send({});
+  call.end();
+  const blobs: Uint8Array[] = [];
+  for await (const { blob } of call.responses) blobs.push(blob.slice());
   return blobs.length === 0 ? undefined : concatBytes(blobs);
 }
