@@ -67,38 +67,40 @@ function copyTree(): string {
   return copy;
 }
 
+/** Makes the changes in a copy; gives how to undo them. Undefined: a line to change is not there any more. */
+function plant(copy: string, mutant: Mutant): (() => void) | undefined {
+  const originals = new Map<string, string>();
+  const undo = (): void => originals.forEach((text, file) => writeFileSync(file, text));
+  for (const { file: name, find, replace } of [mutant, ...(mutant.also ?? [])]) {
+    const file = join(copy, 'packages', name);
+    const original = readFileSync(file, 'utf8');
+    const parts = original.split(find);
+    if (parts.length !== 2) {
+      undo();
+      return undefined;
+    }
+    originals.set(file, original);
+    writeFileSync(file, parts.join(replace));
+  }
+  return undo;
+}
+
+/** What the simulator is to run. */
+function workFor({ plan, profile = 'default' }: Mutant): readonly string[] {
+  if (plan !== undefined) {
+    return ['--plan', join(root, 'packages', 'sim', 'incidents', `${plan}.json`)];
+  }
+  return `--profile ${profile} --jobs 1 --seeds ${SEEDS} --cpu-minutes ${CPU_MINUTES}`.split(' ');
+}
+
 function judge(copy: string, mutant: Mutant): Verdict {
-  const file = join(copy, 'packages', mutant.file);
-  const original = readFileSync(file, 'utf8');
-  const parts = original.split(mutant.find);
-  if (parts.length !== 2) return { name: mutant.name, killedBy: null, seeds: 'stale', seconds: 0 };
-  writeFileSync(file, parts.join(mutant.replace));
+  const undo = plant(copy, mutant);
+  if (undo === undefined) return { name: mutant.name, killedBy: null, seeds: 'stale', seconds: 0 };
   try {
     const main = join(copy, 'packages', 'sim', 'src', 'node', 'main.ts');
-    const flags = [
-      '--profile',
-      mutant.profile,
-      '--jobs',
-      '1',
-      '--seeds',
-      `${SEEDS}`,
-      '--cpu-minutes',
-      `${CPU_MINUTES}`,
-    ];
-    const run = spawnSync(
-      process.execPath,
-      [
-        ...ENGINE_FLAGS,
-        '--import',
-        'tsx',
-        '--conditions=@etcd-ts/source',
-        main,
-        ...flags,
-        '--out',
-        join(copy, 'plans'),
-      ],
-      { cwd: copy, encoding: 'utf8' },
-    );
+    const engine = [...ENGINE_FLAGS, '--import', 'tsx', '--conditions=@etcd-ts/source'];
+    const args = [...engine, main, ...workFor(mutant), '--out', join(copy, 'plans')];
+    const run = spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8' });
     const text = `${run.stdout}${run.stderr}`;
     const violation = /violates (\w+): /.exec(text)?.[1];
     const killedBy = violation ?? (run.status === 0 ? null : 'the run broke off');
@@ -106,7 +108,7 @@ function judge(copy: string, mutant: Mutant): Verdict {
     const seconds = Number(/(\d+) s of processor time/.exec(text)?.[1] ?? 0);
     return { name: mutant.name, killedBy, seeds, seconds };
   } finally {
-    writeFileSync(file, original);
+    undo();
   }
 }
 
@@ -126,9 +128,9 @@ function readResults(): Map<string, Verdict> {
 function table(verdicts: ReadonlyMap<string, Verdict>): string {
   const known = MUTANTS.filter(({ name }) => verdicts.has(name));
   const killed = known.filter(({ name }) => verdicts.get(name)?.killedBy !== null).length;
-  const rows = known.map(({ area, name, profile }) => {
+  const rows = known.map(({ area, name, profile, plan }) => {
     const { killedBy, seeds, seconds } = verdicts.get(name) as Verdict;
-    return `| ${area} | ${name} | ${profile} | ${killedBy ?? '**survived**'} | ${seeds} | ${seconds} |`;
+    return `| ${area} | ${name} | ${profile ?? plan} | ${killedBy ?? '**survived**'} | ${seeds} | ${seconds} |`;
   });
   return [
     '# Planted bugs',
@@ -136,7 +138,7 @@ function table(verdicts: ReadonlyMap<string, Verdict>): string {
     `\`npm run sim:mutants\` plants one bug at a time and lets the simulator look for it: ${killed} of ${known.length} found,`,
     `each within ${SEEDS} seeds or ${CPU_MINUTES} minutes of processor time.`,
     '',
-    '| Area | Bug | Profile | Found by | Seeds | Seconds of processor time |',
+    '| Area | Bug | Profile or plan | Found by | Seeds | Seconds of processor time |',
     '|---|---|---|---|---|---|',
     ...rows,
     ...notRun(verdicts),

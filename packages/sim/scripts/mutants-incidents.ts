@@ -1,0 +1,66 @@
+/**
+ * What the simulator has found, once more: each cure taken out again, and the plan that showed the bug. A plan tells of
+ * one order of events, and later changes may give it another, in which nothing goes wrong.
+ */
+import type { Mutant } from './mutant.ts';
+
+export const INCIDENTS: readonly Mutant[] = [
+  {
+    name: 'forwards of an older term are taken',
+    area: 'incident',
+    file: 'raft/src/forward.ts',
+    find: 'const isOfThisTerm = message.term === raft.term;',
+    replace: 'const isOfThisTerm = true;',
+    plan: 'late-forward-applied-twice',
+  },
+  {
+    name: 'listeners hear of a compaction in the middle of its entry',
+    area: 'incident',
+    file: 'server/src/apply/replicated-state.ts',
+    find: "this.#due.push('compacted');",
+    replace: "this.#notify('compacted');",
+    plan: 'compaction-written-before-its-entry',
+  },
+  {
+    name: 'a member answers only those whom it knows as members',
+    area: 'incident',
+    file: 'sim/src/network/sim-peer-transport.ts',
+    find: 'return this.#peerOf(id) ?? this.#remotes.get(id);',
+    replace: 'return this.#peerOf(id);',
+    plan: 'leader-unknown-to-a-late-member',
+  },
+  {
+    name: 'an answer to an old term confirms a probe, and a snapshot is refused in silence',
+    area: 'incident',
+    file: 'raft/src/replication.ts',
+    find: ' && index === peer.match && peer.next === index + 1;',
+    replace: ' && index === peer.match;',
+    also: [
+      {
+        file: 'server/src/consensus/raft-consensus.ts',
+        find: "      if (message.term >= term) this.#input({ type: 'message', message });\n",
+        replace: '',
+      },
+    ],
+    plan: 'snapshots-for-ever-to-a-follower-in-step',
+  },
+  {
+    name: 'a change of members is applied before it is known for good that it is committed',
+    area: 'incident',
+    file: 'raft/src/drain.ts',
+    find: 'const isChangeCommitted = change !== undefined && change <= commit;',
+    replace: 'const isChangeCommitted = change !== undefined && commit < 0;',
+    plan: 'last-member-forgets-that-the-other-is-gone',
+  },
+  {
+    name: "a snapshot's mark goes to the log's former buffer",
+    area: 'incident',
+    file: 'wal/src/group-buffer.ts',
+    find: `      const at = this.#begin(RECORD_TYPE.snapshotMark, meta.length);
+      this.#records.bytes.set(meta, at);
+`,
+    replace:
+      '      this.#records.bytes.set(meta, this.#begin(RECORD_TYPE.snapshotMark, meta.length));\n',
+    plan: 'mark-in-the-buffer-of-before',
+  },
+];
