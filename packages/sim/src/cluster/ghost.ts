@@ -296,8 +296,19 @@ export class Ghost {
       const atUs = this.#nowUs();
       const { index, term } = at;
       const decidedBy = Math.max(term, this.#nodes.get(member)?.status().term ?? term);
-      const made = { term, decidedBy, kind, keysHash, restHash, revision, wrote, command };
-      this.entries[index] = { ...made, verdict, atUs };
+      // One literal, for there are more of these than of anything else that is kept.
+      this.entries[index] = {
+        term,
+        decidedBy,
+        kind,
+        keysHash,
+        restHash,
+        revision,
+        wrote,
+        command,
+        verdict,
+        atUs,
+      };
       this.onFirstApply?.(index, term, this.#configs.get(member) ?? []);
       return;
     }

@@ -67,7 +67,18 @@ export class HistoryRecorder {
     return {
       receive: (response) => {
         assert(record.ended === undefined, 'a watch that has ended receives nothing');
-        record.responses.push({ ...response, at: this.nextPosition(), atUs: this.#nowUs() });
+        const { headerRevision, created, canceled, compactRevision, cancelReason, events } =
+          response;
+        record.responses.push({
+          at: this.nextPosition(),
+          atUs: this.#nowUs(),
+          headerRevision,
+          created,
+          canceled,
+          compactRevision,
+          cancelReason,
+          events,
+        });
       },
       end: (why) => {
         record.ended ??= why;

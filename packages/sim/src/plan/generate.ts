@@ -105,13 +105,14 @@ function drawClients(
   const rate = shape.between(...profile.operationsPerSecond);
   const kinds = omitSome(shape, profile.steps);
   const timeoutMs = shape.pick([500, 2000, 8000]);
+  const weights = kinds.map(([, weight]) => weight);
   const bursts = drawBursts(shape, profile, safetyMs);
   return Array.from({ length: count }, (_, i) => {
     const random = new RandomStream(seed, `plan/client/${i + 1}`);
     const meanGapMs = (1000 * count) / rate;
     const steps: PlannedStep[] = [];
     for (let atMs = random.exponential(meanGapMs); atMs < safetyMs;) {
-      const kind = kinds[random.weighted(kinds.map(([, weight]) => weight))]?.[0] ?? 'get';
+      const kind = kinds[random.weighted(weights)]?.[0] ?? 'get';
       steps.push(drawStep(random, kind, { atMs, keys, members }));
       atMs += Math.max(1, random.exponential(meanGapMs));
     }

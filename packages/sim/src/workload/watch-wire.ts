@@ -1,4 +1,5 @@
 /** What a watch asks for and is told, between the wire's messages and what a history holds of them. */
+import type { Event } from '@etcd-ts/mvcc';
 import type { WatchRequest, WatchResponse } from '@etcd-ts/protocol';
 import type { WatchRecord, WatchResponseRecord } from '../history/watch-record.ts';
 
@@ -38,15 +39,17 @@ export function cancelMessage(watchId: bigint): WatchRequest {
 
 /** A response as a history holds it. */
 export function watchResponseOf(response: WatchResponse): Omit<WatchResponseRecord, 'at' | 'atUs'> {
-  const { created, canceled, compactRevision, cancelReason, events } = response;
+  const { created, canceled, compactRevision, cancelReason } = response;
+  const events: Event[] = [];
+  for (const { type, kv, prevKv } of response.events) {
+    if (kv !== undefined) events.push({ type, kv, prevKv });
+  }
   return {
     headerRevision: response.header?.revision ?? 0,
     created,
     canceled,
     compactRevision,
     cancelReason,
-    events: events.flatMap(({ type, kv, prevKv }) =>
-      kv === undefined ? [] : [{ type, kv, prevKv }],
-    ),
+    events,
   };
 }
