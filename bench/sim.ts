@@ -4,9 +4,10 @@
  * WHAT is a profile (default, crash, busy, light) or `judge`; without it all of them. Each is measured in a process of its
  * own, as `npm run sim -- --profile NAME` runs it: code that has seen every kind of run before is slower at each of them.
  *
- * Prints, for each profile: simulated seconds per second of one core, seeds per second, microseconds per event; and how
- * long the judgement of 100,000 operations takes. Every profile runs a while before it is measured: an optimising
- * compiler that has seen nothing yet takes as long as the simulation.
+ * Prints, for each profile, the median of five parts: simulated seconds per second of one core, with each part's, seeds of
+ * 30 simulated seconds per second, microseconds per event; and how long the judgement of 100,000 operations takes. Every
+ * profile runs a while before it is measured: an optimising compiler that has seen nothing yet takes as long as the
+ * simulation.
  */
 import { spawnSync } from 'node:child_process';
 import process from 'node:process';
@@ -16,29 +17,38 @@ import { checkStrictSerializability, generatePlan, runPlan } from '@etcd-ts/sim'
 import { ENGINE_FLAGS } from '../packages/sim/src/node/engine-flags.ts';
 import { makeHistory } from '../packages/sim/test/fixtures/history-maker.ts';
 
-/** Seeds that are run before the measurement, and in it. */
+/** Seeds that are run before the measurement, and in each part of it. */
 const PROFILES: Readonly<Record<string, readonly [warmUpSeeds: number, seeds: number]>> = {
-  default: [80, 60],
-  crash: [40, 30],
-  busy: [14, 8],
-  light: [40, 40],
+  default: [240, 20],
+  crash: [80, 10],
+  busy: [20, 3],
+  light: [60, 15],
 };
+
+/** Parts of a measurement, of which the median counts: what else is on the machine comes and goes. */
+const PARTS = 5;
 
 const cpuSeconds = (): number => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
 };
 
-async function measure(profile: string, warmUpSeeds: number, seeds: number): Promise<void> {
-  const first = warmUpSeeds;
-  const end = first + seeds;
-  for (let seed = 0; seed < first; seed++) await runPlan(generatePlan(seed, profile));
+interface Part {
+  readonly timesRealTime: number;
+  readonly timesLoadedTime: number;
+  readonly thirtySecondSeeds: number;
+  readonly usPerEvent: number;
+  readonly operationsPerSecond: number;
+}
+
+/** Runs some seeds in a row. */
+async function measurePart(profile: string, first: number, seeds: number): Promise<Part> {
   const before = cpuSeconds();
   let simulatedMs = 0;
   let loadedMs = 0;
   let events = 0;
   let operations = 0;
-  for (let seed = first; seed < end; seed++) {
+  for (let seed = first; seed < first + seeds; seed++) {
     const result = await runPlan(generatePlan(seed, profile));
     simulatedMs += result.simulatedMs;
     loadedMs += result.plan.safetyMs;
@@ -46,13 +56,34 @@ async function measure(profile: string, warmUpSeeds: number, seeds: number): Pro
     operations += result.operations;
   }
   const seconds = cpuSeconds() - before;
+  return {
+    timesRealTime: simulatedMs / 1000 / seconds,
+    timesLoadedTime: loadedMs / 1000 / seconds,
+    thirtySecondSeeds: simulatedMs / 30_000 / seconds,
+    usPerEvent: (seconds * 1e6) / events,
+    operationsPerSecond: (1000 * operations) / loadedMs,
+  };
+}
+
+async function measure(profile: string, warmUpSeeds: number, seeds: number): Promise<void> {
+  for (let seed = 0; seed < warmUpSeeds; seed++) await runPlan(generatePlan(seed, profile));
+  const parts: Part[] = [];
+  for (let i = 0; i < PARTS; i++) {
+    parts.push(await measurePart(profile, warmUpSeeds + i * seeds, seeds));
+  }
+  const of = (figure: keyof Part): number => medianOf(parts.map((part) => part[figure]));
+  const times = parts.map(({ timesRealTime }) => timesRealTime.toFixed(0));
   const figures = [
-    `${(simulatedMs / 1000 / seconds).toFixed(0)} times real time`,
-    `${(loadedMs / 1000 / seconds).toFixed(0)} times without the time after the load, at ${((1000 * operations) / loadedMs).toFixed(0)} operations a second`,
-    `${((end - first) / seconds).toFixed(1)} seeds of ${(simulatedMs / 1000 / (end - first)).toFixed(0)} s a second`,
-    `${((seconds * 1e6) / events).toFixed(1)} us an event`,
+    `${of('timesRealTime').toFixed(0)} times real time (${times.join(', ')})`,
+    `${of('timesLoadedTime').toFixed(0)} times without the time after the load, at ${of('operationsPerSecond').toFixed(0)} operations a second`,
+    `${of('thirtySecondSeeds').toFixed(1)} seeds of 30 s a second`,
+    `${of('usPerEvent').toFixed(1)} us an event`,
   ];
   console.log(`${profile.padEnd(8)} ${figures.join('; ')}`);
+}
+
+function medianOf(values: readonly number[]): number {
+  return must(values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)], 'median');
 }
 
 /** Judges 100,000 operations, five times. */
@@ -64,8 +95,7 @@ function judge(): void {
     checkStrictSerializability(history);
     times.push(cpuSeconds() - before);
   }
-  times.sort((a, b) => a - b);
-  console.log(`100,000 operations judged in ${times[2]?.toFixed(2)} s (median of 5)`);
+  console.log(`100,000 operations judged in ${medianOf(times).toFixed(2)} s (median of 5)`);
 }
 
 const all = [...Object.keys(PROFILES), 'judge'];
