@@ -2,7 +2,7 @@
  * A client's watch stream: opens watches, writes down what comes, and takes them up again where they were when the stream
  * breaks. Each stretch between two breaks is a watch of its own in the history.
  */
-import { utf8 } from '@etcd-ts/base';
+import { must, utf8 } from '@etcd-ts/base';
 import type { Event } from '@etcd-ts/mvcc';
 import {
   EtcdError,
@@ -52,6 +52,8 @@ export class WatchStream {
   /** Asked for and not yet created, in the order of asking. */
   #pending: OpenWatch[] = [];
   #call: StreamCall<WatchRequest, WatchResponse> | undefined;
+  /** Whose stream it is, and to which member: the client may have gone to another one meanwhile. */
+  #by: RecordedConnection['by'] | undefined;
   #isClosed = false;
   /** Set while the client does not read. */
   #stall: Promise<void> | undefined;
@@ -105,8 +107,10 @@ export class WatchStream {
   }
 
   #connect(): void {
-    const call = this.#connection().channel.stream('etcdserverpb.Watch/Watch');
+    const { channel, by } = this.#connection();
+    const call = channel.stream('etcdserverpb.Watch/Watch');
     this.#call = call;
+    this.#by = by;
     this.#pending = [];
     for (const watch of this.#watches) this.#ask(watch);
     void this.#read(call);
@@ -123,7 +127,7 @@ export class WatchStream {
       noPut: wish.noPut,
       noDelete: wish.noDelete,
     };
-    const { client, member } = this.#connection().by;
+    const { client, member } = must(this.#by, 'connection of the stream');
     const openedAt = this.#recorder.nextPosition();
     watch.handle = this.#recorder.openWatch({ client, member, ...asked, openedAt });
     this.#pending.push(watch);
