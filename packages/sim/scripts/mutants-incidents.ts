@@ -63,4 +63,12 @@ export const INCIDENTS: readonly Mutant[] = [
       '      this.#records.bytes.set(meta, this.#begin(RECORD_TYPE.snapshotMark, meta.length));\n',
     plan: 'mark-in-the-buffer-of-before',
   },
+  {
+    name: 'who fetches a state waits for ever for an answer',
+    area: 'incident',
+    file: 'server/src/bootstrap/fetch-state.ts',
+    find: 'const SILENCE_LIMIT_MS = 10_000;',
+    replace: 'const SILENCE_LIMIT_MS = 10_000_000;',
+    plan: 'answer-lost-while-a-state-is-fetched',
+  },
 ];

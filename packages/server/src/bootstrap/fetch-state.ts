@@ -18,6 +18,9 @@ import type { FetchedState, WantedState } from './recovery-parts.ts';
 /** A peer that is not connected within so long is passed over, in milliseconds. */
 const CONNECT_LIMIT_MS = 5_000;
 
+/** A peer of which nothing is heard for so long while its state is awaited is passed over, in milliseconds. */
+const SILENCE_LIMIT_MS = 10_000;
+
 /** Between two looks whether it is. */
 const CONNECT_POLL_MS = 20;
 
@@ -44,7 +47,7 @@ export async function fetchState(
     for (const peer of peers) {
       if (!(await connected(transport, peer, env))) continue;
       try {
-        await transport.call(peer.id, SEND_STATE, new Uint8Array(0), new AbortController().signal);
+        await ask(transport, peer, receiver, env.clock);
         return must(receiver.fetched, 'state');
       } catch (error) {
         env.log.warn('failed to fetch the state', { 'remote-peer-id': peer.id, error });
@@ -54,6 +57,30 @@ export async function fetchState(
     await transport.close();
   }
   throw new Error('no other member could be reached that has it');
+}
+
+/** Has a peer send its state, as long as anything is heard of it: its answer may have been lost on the way. */
+async function ask(
+  transport: PeerTransport,
+  { id }: Peer,
+  receiver: Receiver,
+  clock: Env['clock'],
+): Promise<void> {
+  const ending = new AbortController();
+  const giveUp = (): void =>
+    ending.abort(new Error(`nothing was heard of it for ${SILENCE_LIMIT_MS} ms`));
+  let timer = clock.after(SILENCE_LIMIT_MS, giveUp);
+  receiver.onPart = (isLast) => {
+    timer.cancel();
+    // What is left to do then is done here.
+    if (!isLast) timer = clock.after(SILENCE_LIMIT_MS, giveUp);
+  };
+  try {
+    await transport.call(id, SEND_STATE, new Uint8Array(0), ending.signal);
+  } finally {
+    receiver.onPart = () => undefined;
+    timer.cancel();
+  }
 }
 
 async function connected(transport: PeerTransport, peer: Peer, env: Env): Promise<boolean> {
@@ -68,6 +95,8 @@ async function connected(transport: PeerTransport, peer: Peer, env: Env): Promis
 /** Takes one snapshot in, and nothing else. */
 class Receiver implements PeerHandlers {
   fetched: FetchedState | undefined;
+  /** Hears of every part of a snapshot, and of its end. */
+  onPart: (isLast: boolean) => void = () => undefined;
   readonly #wanted: WantedState;
   readonly #env: Env;
 
@@ -113,9 +142,18 @@ class Receiver implements PeerHandlers {
     const database = await fillDatabase(
       { store: this.#env.backends, clock: this.#env.clock },
       meta,
-      chunks,
+      this.#counted(chunks),
     );
+    this.onPart(false);
     await this.#take(meta, database);
+  }
+
+  async *#counted(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      this.onPart(false);
+      yield chunk;
+    }
+    this.onPart(true);
   }
 
   async #take(meta: SnapshotMeta, database: Database): Promise<void> {

@@ -309,7 +309,7 @@ export class Ghost {
         verdict,
         atUs,
       };
-      this.onFirstApply?.(index, term, this.#configs.get(member) ?? []);
+      this.onFirstApply?.(index, term, this.#configsFor(member, decidedBy));
       return;
     }
     const isEqual = known.term === at.term && known.kind === kind && known.verdict === verdict;
@@ -372,6 +372,16 @@ export class Ghost {
         `member ${member} begins with the state after ${index}: ${digestText(index, digests)}, but it was ${digestText(index, known)}`,
       );
     }
+  }
+
+  /**
+   * The configurations under which what a member applies may have been committed: its own, and those of the leader, which
+   * may be the last to apply a change of members.
+   */
+  #configsFor(member: number, term: number): readonly ConfState[] {
+    const leader = this.#numbers.get(this.leaders.get(term) ?? 0n) ?? member;
+    const numbers = leader === member ? [member] : [member, leader];
+    return numbers.flatMap((number) => this.#configs.get(number) ?? []);
   }
 
   #configured(member: number, config: ConfState): void {

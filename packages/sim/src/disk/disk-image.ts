@@ -130,6 +130,12 @@ export class Inode {
     this.durableSize = size;
   }
 
+  /** All that reads show is on the medium, also what a failed sync has forgotten. */
+  settleAll(): void {
+    this.#forgotten.clear();
+    this.settle(this.capture());
+  }
+
   /** The sync failed: the system forgets that these sectors were ever to be written, though reads still show them. */
   forget(captured: CapturedWrites): void {
     for (const number of captured.numbers) this.#forgotten.add(number);
@@ -246,7 +252,7 @@ export class DiskImage {
   makeDurable(): void {
     for (const directory of this.directories.values()) {
       directory.settle(directory.capture());
-      for (const inode of directory.visible.values()) inode.settle(inode.capture());
+      for (const inode of directory.visible.values()) inode.settleAll();
     }
   }
 

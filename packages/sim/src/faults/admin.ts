@@ -31,6 +31,8 @@ export function beginAdminFault(scene: Scene, fault: AdminFault): Undo {
       void operator.aside('auth on', () => operator.auth.enable());
       return () => void operator.aside('auth off', () => operator.auth.disable());
     case 'replace':
+      // Two at a time would leave no majority.
+      if (cluster.members.some((each) => each.isRotten)) return NOTHING;
       operator.replace(cluster.resolve(fault.target), fault.asLearner);
       return NOTHING;
     case 'grow': {

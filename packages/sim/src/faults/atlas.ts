@@ -36,6 +36,8 @@ export class FaultAtlas {
    */
   async mayForget(member: SimMember, old?: DiskImage): Promise<boolean> {
     const { present, ghost } = this.#cluster;
+    // A member that is being replaced is one that has nothing.
+    if (!this.#operator.isIdle) return false;
     const own = await readable(member, 'visible');
     const kept = old === undefined ? own : await readable(member, 'visible', old);
     if (own === undefined || kept === undefined) return false;
