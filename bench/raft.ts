@@ -10,16 +10,13 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { majorityReached } from '@etcd-ts/raft';
 import { Loop } from './raft/loop.ts';
+import { median } from './beside/median.ts';
 
 const ROUNDS = 7;
 const ROUND_MS = 150;
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
 
 /** Median nanoseconds of one call, of several rounds of calls. */
 function nanoseconds(run: (count: number) => void): number {

@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { connect } from '@etcd-ts/client/node';
 import { hasEtcd, realEtcd } from '../tools/peers/real-etcd.ts';
 import { type Program, Running } from './recovery/program.ts';
+import { median } from './beside/median.ts';
 
 const KEYS = 1_000_000;
 const KEY_BYTES = 16;
@@ -78,10 +79,6 @@ function diskBytes(folder: string): number {
 function p99(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 /** Latencies of puts, in milliseconds, until told to end. */

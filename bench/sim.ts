@@ -16,6 +16,7 @@ import { must } from '@etcd-ts/base';
 import { checkStrictSerializability, generatePlan, runPlan } from '@etcd-ts/sim';
 import { ENGINE_FLAGS } from '../packages/sim/src/node/engine-flags.ts';
 import { makeHistory } from '../packages/sim/test/fixtures/history-maker.ts';
+import { median } from './beside/median.ts';
 
 /** Seeds that are run before the measurement, and in each part of it. */
 const PROFILES: Readonly<Record<string, readonly [warmUpSeeds: number, seeds: number]>> = {
@@ -71,7 +72,7 @@ async function measure(profile: string, warmUpSeeds: number, seeds: number): Pro
   for (let i = 0; i < PARTS; i++) {
     parts.push(await measurePart(profile, warmUpSeeds + i * seeds, seeds));
   }
-  const of = (figure: keyof Part): number => medianOf(parts.map((part) => part[figure]));
+  const of = (figure: keyof Part): number => median(parts.map((part) => part[figure]));
   const times = parts.map(({ timesRealTime }) => timesRealTime.toFixed(0));
   const figures = [
     `${of('timesRealTime').toFixed(0)} times real time (${times.join(', ')})`,
@@ -80,10 +81,6 @@ async function measure(profile: string, warmUpSeeds: number, seeds: number): Pro
     `${of('usPerEvent').toFixed(1)} us an event`,
   ];
   console.log(`${profile.padEnd(8)} ${figures.join('; ')}`);
-}
-
-function medianOf(values: readonly number[]): number {
-  return must(values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)], 'median');
 }
 
 /** Judges 100,000 operations, five times. */
@@ -95,7 +92,7 @@ function judge(): void {
     checkStrictSerializability(history);
     times.push(cpuSeconds() - before);
   }
-  console.log(`100,000 operations judged in ${medianOf(times).toFixed(2)} s (median of 5)`);
+  console.log(`100,000 operations judged in ${median(times).toFixed(2)} s (median of 5)`);
 }
 
 const all = [...Object.keys(PROFILES), 'judge'];

@@ -14,17 +14,13 @@ import { clusterId, memberId } from '@etcd-ts/base';
 import { type Entry } from '@etcd-ts/raft';
 import { type DiskFile, openWal, type Wal } from '@etcd-ts/wal';
 import { NodeDisk } from '@etcd-ts/wal/node';
+import { median } from './beside/median.ts';
 
 const ENTRY_BYTES = 256;
 const ROUNDS = 300;
 const BATCHES = [1, 16, 256] as const;
 const QUEUED_BATCHES = 10;
 const OVERWRITTEN_BYTES = 64 * 1024 * 1024;
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] as number;
-}
 
 async function timed(run: () => Promise<void>): Promise<number> {
   const before = performance.now();
