@@ -176,7 +176,7 @@ async function secureTail(
       await file.truncate(endBytes);
       await file.sync();
     }
-    const part = new Uint8Array(Math.min(REWRITE_BYTES, endBytes - provenBytes));
+    const part = new Uint8Array(Math.min(REWRITE_BYTES, Math.max(0, endBytes - provenBytes)));
     let at = provenBytes;
     while (at < endBytes) {
       const count = await file.read(at, part.subarray(0, Math.min(part.length, endBytes - at)));
