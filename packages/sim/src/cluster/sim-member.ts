@@ -181,8 +181,13 @@ export class SimMember {
 
   /** A copy of all that it has now, as whoever copies a running machine gets it. */
   copyDisk(): MachineImage {
-    const directory = dataDirOf(this.number);
-    return { disk: this.disk.copy(directory, directory), databases: this.databases.copy() };
+    return this.#copyDiskOf(this);
+  }
+
+  /** A copy of what a machine has, with its data where this one looks for them. */
+  #copyDiskOf({ number, disk, databases }: SimMember): MachineImage {
+    const copy = disk.copy(dataDirOf(number), dataDirOf(this.number));
+    return { disk: copy, databases: databases.copy() };
   }
 
   /** Puts other disks into the machine; nothing runs on it. */
@@ -194,17 +199,15 @@ export class SimMember {
   /** Gives it a copy of another machine's disk; returns how to give it its own back, with nothing running on it. */
   mountDiskOf(other: SimMember): () => void {
     const { disk, databases } = this;
-    this.disk = other.disk.copy(dataDirOf(other.number), dataDirOf(this.number));
-    this.databases = other.databases.copy();
+    const foreign = this.#copyDiskOf(other);
+    this.mount(foreign);
     this.isForeign = true;
-    const foreign = this.disk;
     return () => {
       this.isForeign = false;
       // It was given a new one meanwhile.
-      if (this.disk !== foreign) return;
+      if (this.disk !== foreign.disk) return;
       this.kill();
-      this.disk = disk;
-      this.databases = databases;
+      this.mount({ disk, databases });
     };
   }
 
