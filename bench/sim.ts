@@ -13,8 +13,9 @@ import { spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { must } from '@etcd-ts/base';
-import { checkStrictSerializability, generatePlan, runPlan } from '@etcd-ts/sim';
+import { checkStrictSerializability, generatePlan } from '@etcd-ts/sim';
 import { ENGINE_FLAGS } from '../packages/sim/src/node/engine-flags.ts';
+import { runOnce } from '../packages/sim/src/node/run-once.ts';
 import { makeHistory } from '../packages/sim/test/fixtures/history-maker.ts';
 import { median } from './beside/median.ts';
 
@@ -50,7 +51,7 @@ async function measurePart(profile: string, first: number, seeds: number): Promi
   let events = 0;
   let operations = 0;
   for (let seed = first; seed < first + seeds; seed++) {
-    const result = await runPlan(generatePlan(seed, profile));
+    const result = await runOnce(generatePlan(seed, profile));
     simulatedMs += result.simulatedMs;
     loadedMs += result.plan.safetyMs;
     events += result.events;
@@ -67,7 +68,7 @@ async function measurePart(profile: string, first: number, seeds: number): Promi
 }
 
 async function measure(profile: string, warmUpSeeds: number, seeds: number): Promise<void> {
-  for (let seed = 0; seed < warmUpSeeds; seed++) await runPlan(generatePlan(seed, profile));
+  for (let seed = 0; seed < warmUpSeeds; seed++) await runOnce(generatePlan(seed, profile));
   const parts: Part[] = [];
   for (let i = 0; i < PARTS; i++) {
     parts.push(await measurePart(profile, warmUpSeeds + i * seeds, seeds));

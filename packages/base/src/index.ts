@@ -24,3 +24,4 @@ export { crc32c, CRC32C_WINDOW, crc32cWords } from './crc32c.ts';
 export { CRC32C_WINDOW_BYTES, type Crc32cWindow } from './crc32c-window.ts';
 export { type Deferred, deferred } from './deferred.ts';
 export { endAll } from './end-all.ts';
+export { type Merged, mergeObjects } from './merge-objects.ts';

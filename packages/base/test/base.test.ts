@@ -13,6 +13,7 @@ import {
   InvariantError,
   leaseId,
   memberId,
+  mergeObjects,
   must,
   idToHex,
   prefixEnd,
@@ -130,5 +131,17 @@ test('ids keep 64 bits: member ids unsigned, lease ids signed, both printed as e
 test('a false assertion throws InvariantError with its message', () => {
   expect(() => assert(false, () => 'applied 3 > committed 2')).toThrow(
     new InvariantError('applied 3 > committed 2'),
+  );
+});
+
+test('mergeObjects gives what spreading its parts into one literal gives', () => {
+  const part = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), fc.option(fc.integer()));
+  fc.assert(
+    fc.property(part, part, part, (one, two, three) => {
+      const merged = mergeObjects(one, two, three);
+      expect(merged).toEqual({ ...one, ...two, ...three });
+      expect(Object.keys(merged)).toEqual(Object.keys({ ...one, ...two, ...three }));
+      expect(merged).not.toBe(one);
+    }),
   );
 });

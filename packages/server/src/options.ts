@@ -2,6 +2,7 @@
  * What a node can be told: one family of options per file of `options/`. The flags of the program, the documentation
  * and the code all read them from there.
  */
+import { mergeObjects } from '@etcd-ts/base';
 import type { BackendStore } from './env.ts';
 import type { Logger } from './logger.ts';
 import { type AuthOptions, resolveAuth } from './options/auth-options.ts';
@@ -94,22 +95,21 @@ export interface ResolvedOptions
  */
 export function resolveOptions(options: EtcdNodeOptions = {}): ResolvedOptions {
   const member = resolveMember(options);
-  const resolved: ResolvedOptions = {
-    ...member,
-    ...resolveCluster(options, member),
-    ...resolveRaft(options),
-    ...resolveStorage(options),
-    ...resolveCompaction(options),
-    ...resolveRequests(options),
-    ...resolvePeers(options),
-    ...resolveServing(options),
-    ...resolveAuth(options),
-    ...resolveChecks(options),
-    ...resolveTracing(options),
-    tls: resolveTls({ ...options, ...member }),
-    discovery: resolveDiscovery(options),
-    ...surroundingsOf(options),
-  };
+  const resolved: ResolvedOptions = mergeObjects(
+    member,
+    resolveCluster(options, member),
+    resolveRaft(options),
+    resolveStorage(options),
+    resolveCompaction(options),
+    resolveRequests(options),
+    resolvePeers(options),
+    resolveServing(options),
+    resolveAuth(options),
+    resolveChecks(options),
+    resolveTracing(options),
+    { tls: resolveTls(options, member), discovery: resolveDiscovery(options) },
+    surroundingsOf(options),
+  );
   checkEngine(resolved);
   return Object.freeze(resolved);
 }

@@ -71,18 +71,29 @@ export function describe(kind: ScanEnd['failure']['kind']): string {
 }
 
 /** The end of the last byte at or behind `start` that is not zero; `start` when all are. */
-function lastWrittenByte({ bytes, words }: RecordBytes, start: number): number {
+export function lastWrittenByte({ bytes, words }: RecordBytes, start: number): number {
   let end = bytes.length;
-  // Nearly all of a segment may be room that was never used: whole words first, once their end is reached.
-  while (end > start && end % WORD_BYTES !== 0 && bytes[end - 1] === 0) end -= 1;
-  if (end % WORD_BYTES === 0) {
-    while (end - WORD_BYTES >= start && words[end / WORD_BYTES - 1] === 0) end -= WORD_BYTES;
+  // Nearly all of a segment may be room that was never used: four words at a time, once their end is reached.
+  while (end > start && end % STRIDE_BYTES !== 0 && bytes[end - 1] === 0) end -= 1;
+  if (end % STRIDE_BYTES === 0) {
+    let at = end / WORD_BYTES;
+    const stop = Math.ceil(start / STRIDE_BYTES) * STRIDE_WORDS;
+    while (at > stop && areBlank(words, at - STRIDE_WORDS)) at -= STRIDE_WORDS;
+    end = at * WORD_BYTES;
   }
   while (end > start && bytes[end - 1] === 0) end -= 1;
   return end;
 }
 
 const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
+const STRIDE_WORDS = 4;
+const STRIDE_BYTES = STRIDE_WORDS * WORD_BYTES;
+
+/** True when a stride of words is zero. */
+function areBlank(words: Int32Array, at: number): boolean {
+  const one = (words[at] as number) | (words[at + 1] as number);
+  return (one | (words[at + 2] as number) | (words[at + 3] as number)) === 0;
+}
 
 interface Witness {
   readonly atBytes: number;

@@ -1,4 +1,5 @@
 /** All services of a node, as the listeners and the other members call them, and what works for them unseen. */
+import { mergeObjects } from '@etcd-ts/base';
 import type { Handlers } from '@etcd-ts/protocol';
 import type { PasswordHasher } from '../auth/password-hasher.ts';
 import type { Random } from '../clock.ts';
@@ -93,24 +94,20 @@ export class Services {
       leader: this.#leader,
     };
     const lease = leaseHandlers({ node, quota, keeper, ids, leader, identity });
-    const recipes = { node, catchUp: this.#catchUp, handlers: { ...kv, ...lease } };
-    this.handlers = haltingWhenBroken(node, {
-      ...watchedForSlowness(
-        node,
-        guarded(node, identity, {
-          ...kv,
-          ...lease,
-          ...watchHandlers(node, catchUp, identity),
-          ...clusterHandlers(node, this.#leader),
-          ...maintenanceHandlers(node, quota, { whileDefragmenting, newSha256 }),
-          ...lockHandlers(recipes),
-          ...electionHandlers(recipes),
-          ...authHandlers({ node, identity, hasher, random }),
-        }),
-      ),
-      ...reflectionHandlers(),
-      ...healthHandlers(serving),
-    });
+    const recipes = { node, catchUp: this.#catchUp, handlers: mergeObjects(kv, lease) };
+    const etcd = mergeObjects(
+      kv,
+      lease,
+      watchHandlers(node, catchUp, identity),
+      clusterHandlers(node, this.#leader),
+      maintenanceHandlers(node, quota, { whileDefragmenting, newSha256 }),
+      lockHandlers(recipes),
+      electionHandlers(recipes),
+      authHandlers({ node, identity, hasher, random }),
+    );
+    const watched = watchedForSlowness(node, guarded(node, identity, etcd));
+    const all = mergeObjects(watched, reflectionHandlers(), healthHandlers(serving));
+    this.handlers = haltingWhenBroken(node, all);
   }
 
   /** Answers what another member asks of this one: as the leader ({@link LeaderMethods.answer}), or for its data. */

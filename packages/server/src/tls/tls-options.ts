@@ -93,18 +93,21 @@ export interface NodeTls {
   readonly peer: TlsInfo;
 }
 
+/** Where a node listens, and where it keeps certificates of its own. */
+interface TlsPlaces {
+  readonly dataDir?: string | undefined;
+  readonly listenClientUrls: readonly string[];
+  readonly listenPeerUrls: readonly string[];
+}
+
 /**
  * Completes and checks the options.
  *
  * @throws StartError BAD_OPTION in etcd's words.
  */
 export function resolveTls(
-  options: TlsNodeOptions & {
-    readonly dataDir?: string | undefined;
-    readonly listenClientUrls: readonly string[];
-    readonly listenPeerUrls: readonly string[];
-    readonly listenMetricsUrls?: readonly string[];
-  },
+  options: TlsNodeOptions & { readonly listenMetricsUrls?: readonly string[] },
+  { dataDir, listenClientUrls, listenPeerUrls }: TlsPlaces,
 ): NodeTls {
   const shared = sharedTls(options);
   const years = options.selfSignedCertValidityYears ?? 1;
@@ -112,7 +115,7 @@ export function resolveTls(
     fail(`selfSignedCertValidity is invalid,it should be greater than 0`);
   }
   const folder = (kind: string): string | undefined =>
-    options.dataDir === undefined ? undefined : `${options.dataDir}/fixtures/${kind}`;
+    dataDir === undefined ? undefined : `${dataDir}/fixtures/${kind}`;
   const hasClientCert = text(options.certFile) !== '' || text(options.keyFile) !== '';
   const hasPeerCert = text(options.peerCertFile) !== '' || text(options.peerKeyFile) !== '';
   const client: TlsInfo = {
@@ -145,8 +148,8 @@ export function resolveTls(
     selfSigned:
       options.peerAutoTls === true && !hasPeerCert ? { folder: folder('peer'), years } : undefined,
   };
-  for (const url of options.listenPeerUrls) checkPeerUrl(url, peer);
-  for (const url of [...options.listenClientUrls, ...(options.listenMetricsUrls ?? [])])
+  for (const url of listenPeerUrls) checkPeerUrl(url, peer);
+  for (const url of [...listenClientUrls, ...(options.listenMetricsUrls ?? [])])
     checkClientUrl(url, client);
   checkPairs(client);
   checkPairs(peer);

@@ -39,7 +39,7 @@ export async function listen(
 ): Promise<{ port: number; log: { message: string; fields: LogFields | undefined }[] }> {
   const log: { message: string; fields: LogFields | undefined }[] = [];
   const { kind = 'client', ...limits } = extra;
-  const info = resolveTls({ ...options, listenClientUrls: [], listenPeerUrls: [] })[kind];
+  const info = resolveTls(options, { listenClientUrls: [], listenPeerUrls: [] })[kind];
   const logger = {
     ...silentLogger,
     warn: (message: string, fields?: LogFields) => void log.push({ message, fields }),

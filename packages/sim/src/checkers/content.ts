@@ -60,9 +60,17 @@ export function hasSameContent(a: unknown, b: unknown): boolean {
   if (!isObject(a) || !isObject(b)) return false;
   if (a instanceof Uint8Array && b instanceof Uint8Array) return sameBytes(a, b);
   if (a instanceof Uint8Array || b instanceof Uint8Array) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && haveSameItems(a, b);
+  }
   for (const key in a) if (!hasSameContent(a[key], b[key])) return false;
   for (const key in b) if (b[key] !== undefined && a[key] === undefined) return false;
+  return true;
+}
+
+function haveSameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!hasSameContent(a[i], b[i])) return false;
   return true;
 }
 

@@ -27,8 +27,11 @@ interface Seen {
   readonly modRevision: number;
   readonly isDeleted: boolean;
   readonly lease: bigint;
-  readonly by: string;
+  readonly by: Witness;
 }
+
+/** Who saw it: an operation, or a watch. */
+type Witness = Operation | WatchRecord;
 
 /** Judges the last look at everything; says nothing when there was none. */
 export function checkDisappearance(evidence: SeenEvidence): readonly Violation[] {
@@ -56,7 +59,7 @@ export function checkDisappearance(evidence: SeenEvidence): readonly Violation[]
     const now = modRevision === undefined ? 'it is not there' : `there is that of ${modRevision}`;
     findings.add(
       'K7',
-      `${seen.by} saw ${key} of revision ${seen.modRevision}; at the end ${now}, and nobody deleted it`,
+      `${witnessName(seen.by)} saw ${key} of revision ${seen.modRevision}; at the end ${now}, and nobody deleted it`,
       [last.id],
     );
   }
@@ -81,36 +84,43 @@ function seenBefore({ operations, watches }: SeenEvidence, last: Operation): Map
   const note = (key: string, found: Seen): void => {
     if ((seen.get(key)?.modRevision ?? 0) < found.modRevision) seen.set(key, found);
   };
-  const noteKv = ({ key, modRevision, lease }: KeyValue, by: string): void =>
+  const noteKv = ({ key, modRevision, lease }: KeyValue, by: Witness): void =>
     note(toLatin1(key), { modRevision, isDeleted: false, lease, by });
   for (const operation of operations) {
     const { request, outcome } = operation;
     if (outcome.kind !== 'ok' || operation.returnedAt >= last.invokedAt) continue;
     const { response } = outcome;
-    const by = nameOf(operation);
-    if (response.kind === 'range') for (const kv of response.result.kvs) noteKv(kv, by);
+    if (response.kind === 'range') for (const kv of response.result.kvs) noteKv(kv, operation);
     if (response.kind === 'put' && request.kind === 'put') {
       const { key, lease } = request.request;
       const { revision: modRevision } = response.result;
-      note(toLatin1(key), { modRevision, isDeleted: false, lease, by });
+      note(toLatin1(key), { modRevision, isDeleted: false, lease, by: operation });
     }
     if (response.kind !== 'txn') continue;
     for (const each of response.result.responses) {
-      if (each.$case === 'responseRange') for (const kv of each.value.kvs) noteKv(kv, by);
+      if (each.$case === 'responseRange') for (const kv of each.value.kvs) noteKv(kv, operation);
     }
   }
-  for (const { client, responses } of watches) {
-    for (const { at, events } of responses) {
+  for (const watch of watches) {
+    for (const { at, events } of watch.responses) {
       if (at >= last.invokedAt) break;
       for (const { type, kv } of events) {
-        const by = `a watch of client ${client}`;
-        if (type !== EVENT_DELETE) noteKv(kv, by);
+        if (type !== EVENT_DELETE) noteKv(kv, watch);
         else
-          note(toLatin1(kv.key), { modRevision: kv.modRevision, isDeleted: true, lease: 0n, by });
+          note(toLatin1(kv.key), {
+            modRevision: kv.modRevision,
+            isDeleted: true,
+            lease: 0n,
+            by: watch,
+          });
       }
     }
   }
   return seen;
+}
+
+function witnessName(by: Witness): string {
+  return 'responses' in by ? `a watch of client ${by.client}` : nameOf(by);
 }
 
 /** A deletion of unknown fate may have come at any time. */

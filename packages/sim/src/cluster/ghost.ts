@@ -379,9 +379,9 @@ export class Ghost {
    * may be the last to apply a change of members.
    */
   #configsFor(member: number, term: number): readonly ConfState[] {
+    const own = this.#configs.get(member) ?? [];
     const leader = this.#numbers.get(this.leaders.get(term) ?? 0n) ?? member;
-    const numbers = leader === member ? [member] : [member, leader];
-    return numbers.flatMap((number) => this.#configs.get(number) ?? []);
+    return leader === member ? own : [...own, ...(this.#configs.get(leader) ?? [])];
   }
 
   #configured(member: number, config: ConfState): void {

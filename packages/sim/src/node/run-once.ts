@@ -13,24 +13,52 @@ function keepTraps(): void {
   hasTraps = true;
 }
 
-/** Runs a plan; a run that breaks the harness itself counts as a failure of its own kind. */
+/**
+ * Runs a plan; a run that breaks the harness itself counts as a failure of its own kind.
+ *
+ * Errors are made without stacks, for refusals are many and nobody reads theirs. A run that broke off is run again with
+ * them, to say where.
+ */
 export async function runOnce(plan: Plan, options: RunOptions = {}): Promise<RunResult> {
   keepTraps();
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
   try {
     return await runPlan(plan, options);
   } catch (error) {
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return {
-      plan,
-      violations: [{ invariant: 'P1', message: `the run broke off: ${message}`, operations: [] }],
-      digest: 'none',
-      checkpoints: [],
-      events: 0,
-      simulatedMs: 0,
-      operations: 0,
-      coverage: {},
-      around: [],
-      sometimes: {},
-    };
+    Error.stackTraceLimit = limit;
+    const again = await errorOf(plan, options);
+    return brokenOff(plan, again ?? `${textOf(error)}, and did not when it was run again`);
+  } finally {
+    Error.stackTraceLimit = limit;
   }
+}
+
+/** With what a run breaks off; undefined when it does not. */
+async function errorOf(plan: Plan, options: RunOptions): Promise<string | undefined> {
+  try {
+    await runPlan(plan, options);
+    return undefined;
+  } catch (error) {
+    return textOf(error);
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function brokenOff(plan: Plan, message: string): RunResult {
+  return {
+    plan,
+    violations: [{ invariant: 'P1', message: `the run broke off: ${message}`, operations: [] }],
+    digest: 'none',
+    checkpoints: [],
+    events: 0,
+    simulatedMs: 0,
+    operations: 0,
+    coverage: {},
+    around: [],
+    sometimes: {},
+  };
 }

@@ -14,7 +14,7 @@ import type { Logger } from '../../logger.ts';
 import { systemClock } from '../../node/system-clock.ts';
 import { StartError } from '../../start-error.ts';
 import { Credentials } from '../../tls/node/credentials.ts';
-import { resolveTls } from '../../tls/tls-options.ts';
+import { resolveTls, type TlsNodeOptions } from '../../tls/tls-options.ts';
 import { logged } from '../call-log.ts';
 import { LeasingKv, type LeasingParts } from '../leasing/leasing-kv.ts';
 import { Namespace } from '../namespace.ts';
@@ -169,7 +169,7 @@ async function listen(
   const isSecure = values.get('cert-file') !== '' || values.get('auto-tls') === true;
   const url = `${isSecure ? 'https' : 'http'}://${shown}:${port}`;
   const metrics = values.get('metrics-addr') as string;
-  const info = resolveTls({
+  const given: TlsNodeOptions = {
     certFile: values.get('cert-file') as string,
     keyFile: values.get('key-file') as string,
     trustedCaFile: values.get('trusted-ca-file') as string,
@@ -179,6 +179,8 @@ async function listen(
     cipherSuites: values.get('listen-cipher-suites') as readonly string[],
     tlsMinVersion: values.get('tls-min-version') as string,
     tlsMaxVersion: values.get('tls-max-version') as string,
+  };
+  const info = resolveTls(given, {
     dataDir: values.get('data-dir') as string,
     listenClientUrls: metrics === '' ? [url] : [url, metrics],
     listenPeerUrls: [],
