@@ -4,6 +4,7 @@
  *
  * Equal means: the same fields with equal values, in whatever order; a field that holds nothing is as good as absent.
  */
+import { equalBytes } from '@etcd-ts/base';
 import { hashBytes, hashText } from '../world/random.ts';
 
 /** Lists of items, each under a value. */
@@ -58,7 +59,7 @@ export function contentHash(value: unknown): number {
 export function hasSameContent(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (!isObject(a) || !isObject(b)) return false;
-  if (a instanceof Uint8Array && b instanceof Uint8Array) return sameBytes(a, b);
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return equalBytes(a, b);
   if (a instanceof Uint8Array || b instanceof Uint8Array) return false;
   if (Array.isArray(a) || Array.isArray(b)) {
     return Array.isArray(a) && Array.isArray(b) && haveSameItems(a, b);
@@ -108,10 +109,4 @@ function mix(value: number): number {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

@@ -1,3 +1,4 @@
+import { equalBytes } from '@etcd-ts/base';
 import { hasSameContent } from './content.ts';
 
 /** Where two answers differ, as a path and both values; undefined when they are alike. An absent field is undefined. */
@@ -9,7 +10,7 @@ export function firstDifferenceOf(expected: unknown, actual: unknown): string | 
 function differenceAt(path: string, expected: unknown, actual: unknown): string | undefined {
   if (expected === actual) return undefined;
   if (expected instanceof Uint8Array && actual instanceof Uint8Array) {
-    return sameBytes(expected, actual) ? undefined : differs(path, expected, actual);
+    return equalBytes(expected, actual) ? undefined : differs(path, expected, actual);
   }
   if (!isObject(expected) || !isObject(actual)) return differs(path, expected, actual);
   if (Array.isArray(expected) && Array.isArray(actual) && expected.length !== actual.length) {
@@ -44,10 +45,4 @@ function differs(path: string, expected: unknown, actual: unknown): string {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
