@@ -18,11 +18,11 @@ import type { FetchedState, WantedState } from './recovery-parts.ts';
 /** A peer that is not connected within so long is passed over, in milliseconds. */
 const CONNECT_LIMIT_MS = 5_000;
 
+/** Between two looks whether it is connected. */
+const CONNECT_POLL_MS = 20;
+
 /** A peer of which nothing is heard for so long while its state is awaited is passed over, in milliseconds. */
 const SILENCE_LIMIT_MS = 10_000;
-
-/** Between two looks whether it is. */
-const CONNECT_POLL_MS = 20;
 
 /**
  * Fetches a state that is at least as new as the log's newest mark.

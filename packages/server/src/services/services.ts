@@ -94,10 +94,10 @@ export class Services {
       leader: this.#leader,
     };
     const lease = leaseHandlers({ node, quota, keeper, ids, leader, identity });
-    const recipes = { node, catchUp: this.#catchUp, handlers: mergeObjects(kv, lease) };
+    const basics = mergeObjects(kv, lease);
+    const recipes = { node, catchUp: this.#catchUp, handlers: basics };
     const etcd = mergeObjects(
-      kv,
-      lease,
+      basics,
       watchHandlers(node, catchUp, identity),
       clusterHandlers(node, this.#leader),
       maintenanceHandlers(node, quota, { whileDefragmenting, newSha256 }),

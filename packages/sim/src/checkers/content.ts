@@ -107,6 +107,7 @@ function mix(value: number): number {
   return Math.imul(mixed ^ (mixed >>> 15), 0x846ca68b);
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** True of everything that has fields, lists and bytes too. */
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }

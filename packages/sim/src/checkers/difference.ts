@@ -1,5 +1,5 @@
 import { equalBytes } from '@etcd-ts/base';
-import { hasSameContent } from './content.ts';
+import { hasSameContent, isObject } from './content.ts';
 
 /** Where two answers differ, as a path and both values; undefined when they are alike. An absent field is undefined. */
 export function firstDifferenceOf(expected: unknown, actual: unknown): string | undefined {
@@ -41,8 +41,4 @@ export function show(value: unknown): string {
 
 function differs(path: string, expected: unknown, actual: unknown): string {
   return `${path === '' ? 'answer' : path}: ${show(actual)}, expected ${show(expected)}`;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

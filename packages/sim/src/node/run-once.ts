@@ -21,14 +21,21 @@ function keepTraps(): void {
  */
 export async function runOnce(plan: Plan, options: RunOptions = {}): Promise<RunResult> {
   keepTraps();
+  let error: unknown;
+  try {
+    return await withoutStacks(() => runPlan(plan, options));
+  } catch (thrown) {
+    error = thrown;
+  }
+  const again = await errorOf(plan, options);
+  return brokenOff(plan, again ?? `${textOf(error)}, and did not when it was run again`);
+}
+
+async function withoutStacks<Result>(work: () => Promise<Result>): Promise<Result> {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
   try {
-    return await runPlan(plan, options);
-  } catch (error) {
-    Error.stackTraceLimit = limit;
-    const again = await errorOf(plan, options);
-    return brokenOff(plan, again ?? `${textOf(error)}, and did not when it was run again`);
+    return await work();
   } finally {
     Error.stackTraceLimit = limit;
   }
