@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { LEASE_CHECKPOINT_INTERVAL_MS } from '../src/limits.ts';
-import { LeaseClock, REVOKE_RETRY_MS } from '../src/lease/lease-clock.ts';
+import { LeaseClock, type Renewal, REVOKE_RETRY_MS } from '../src/lease/lease-clock.ts';
 import { Lessor } from '../src/lease/lessor.ts';
+
+const outdatedOf = (renewal: Renewal): number | undefined =>
+  renewal.outcome === 'renewed' ? renewal.outdated : undefined;
 
 const LIMITS = { maxLeases: 500, maxKeys: 1000 };
 
@@ -31,7 +34,11 @@ describe('LeaseClock', () => {
     const { lessor, promote } = leaderAt(0);
     const clock = promote();
     lessor.grant(7n, 5, 1);
-    expect(clock.renew(7n, 4000)).toMatchObject({ outcome: 'renewed', checkpointed: false });
+    expect(clock.renew(7n, 4000)).toEqual({
+      outcome: 'renewed',
+      lease: lessor.get(7n),
+      outdated: undefined,
+    });
     expect(clock.takeExpired(8999, LIMITS)).toEqual([]);
     expect(clock.takeExpired(9000, LIMITS)).toEqual([7n]);
   });
@@ -114,6 +121,33 @@ describe('LeaseClock', () => {
     ]);
     expect(clock.takeCheckpoints(LEASE_CHECKPOINT_INTERVAL_MS + 2, 100)).toEqual([]);
     expect(clock.takeCheckpoints(2 * LEASE_CHECKPOINT_INTERVAL_MS + 1, 100)).toHaveLength(1);
+  });
+
+  test('a renewal tells of a checkpoint that has not come through yet, until it is taken back', () => {
+    const { lessor, promote } = leaderAt(0);
+    const clock = promote();
+    lessor.grant(7n, 3_600, 1);
+    const firstMs = LEASE_CHECKPOINT_INTERVAL_MS + 1;
+    expect(clock.takeCheckpoints(firstMs, 100)).toHaveLength(1);
+    const first = outdatedOf(clock.renew(7n, firstMs));
+    expect(first).toBeDefined();
+    // It was not taken back: the next renewal has to try again.
+    expect(outdatedOf(clock.renew(7n, firstMs))).toBe(first);
+    clock.forgot(7n, first as number);
+    expect(outdatedOf(clock.renew(7n, firstMs))).toBeUndefined();
+  });
+
+  test('taking a checkpoint back leaves one that was taken since', () => {
+    const { lessor, promote } = leaderAt(0);
+    const clock = promote();
+    lessor.grant(7n, 3_600, 1);
+    const firstMs = LEASE_CHECKPOINT_INTERVAL_MS + 1;
+    clock.takeCheckpoints(firstMs, 100);
+    const first = outdatedOf(clock.renew(7n, firstMs));
+    const secondMs = firstMs + LEASE_CHECKPOINT_INTERVAL_MS;
+    expect(clock.takeCheckpoints(secondMs, 100)).toHaveLength(1);
+    clock.forgot(7n, first as number);
+    expect(outdatedOf(clock.renew(7n, secondMs))).toBeDefined();
   });
 
   test('a lease no longer than the interval is never checkpointed', () => {

@@ -9,6 +9,7 @@
  * - A lease that was found past its time is never renewed: its revoke may be in the log already.
  * - A promotion gives every lease what it had at its last checkpoint, or its whole TTL, plus the election timeout. So
  *   no lease ends earlier than its last holder was told, whoever leads.
+ * - A renewal tells of every checkpoint from before it, also of those that have not come through the log yet.
  */
 import { assert } from '@etcd-ts/base';
 import { ExpiryQueue } from './expiry-queue.ts';
@@ -24,9 +25,17 @@ export const REVOKE_RETRY_MS = 3_000;
 
 /** What became of a keepalive. `expired`: past its time and about to be revoked. */
 export type Renewal =
-  | { readonly outcome: 'renewed'; readonly lease: Lease; readonly checkpointed: boolean }
+  | {
+      readonly outcome: 'renewed';
+      readonly lease: Lease;
+      /** Given when the log says of this lease, or may come to say, what was left of it before: see {@link LeaseClock.forgot}. */
+      readonly outdated?: CheckpointMark | undefined;
+    }
   | { readonly outcome: 'expired' }
   | { readonly outcome: 'absent' };
+
+/** The checkpoints of a lease that were taken up to some moment. */
+export type CheckpointMark = number;
 
 /** What bounds one batch of revokes. */
 export interface ExpiryBatchLimits {
@@ -46,6 +55,9 @@ export class LeaseClock implements LeaseObserver {
   /** Found past their time: when to propose the revoke again. */
   readonly #revoking = new ExpiryQueue();
   readonly #checkpoints = new ExpiryQueue();
+  /** The last checkpoint taken of each lease, by its number, until the log is known to take it back. */
+  readonly #taken = new Map<bigint, CheckpointMark>();
+  #checkpointCount = 0;
   readonly #stopObserving: () => void;
 
   /**
@@ -87,6 +99,7 @@ export class LeaseClock implements LeaseObserver {
     this.#deadlines.delete(id);
     this.#revoking.delete(id);
     this.#checkpoints.delete(id);
+    this.#taken.delete(id);
   }
 
   replaced(): void {
@@ -104,7 +117,13 @@ export class LeaseClock implements LeaseObserver {
     const deadlineMs = this.#deadlines.get(id);
     if (deadlineMs === undefined || deadlineMs <= nowMs) return { outcome: 'expired' };
     this.#begin(lease, nowMs, lease.grantedTtlSeconds);
-    return { outcome: 'renewed', lease, checkpointed: lease.checkpointedTtlSeconds > 0 };
+    const inLog = lease.checkpointedTtlSeconds > 0 ? this.#checkpointCount : undefined;
+    return { outcome: 'renewed', lease, outdated: this.#taken.get(id) ?? inLog };
+  }
+
+  /** The log has taken back what checkpoints up to this mark say of a lease. */
+  forgot(id: bigint, mark: CheckpointMark): void {
+    if ((this.#taken.get(id) ?? Infinity) <= mark) this.#taken.delete(id);
   }
 
   /** Milliseconds that a lease has left; 0 when its time is over. Undefined for an unknown lease. */
@@ -158,7 +177,10 @@ export class LeaseClock implements LeaseObserver {
       this.#checkpoints.delete(next.id);
       const leftMs = (this.#deadlines.get(next.id) ?? nowMs) - nowMs;
       // Rounded up: what a checkpoint says must not end a lease early.
-      if (leftMs > 0) taken.push({ id: next.id, remainingTtlSeconds: Math.ceil(leftMs / 1000) });
+      if (leftMs > 0) {
+        taken.push({ id: next.id, remainingTtlSeconds: Math.ceil(leftMs / 1000) });
+        this.#taken.set(next.id, ++this.#checkpointCount);
+      }
       this.#scheduleCheckpoint(next.id, nowMs, leftMs);
     }
   }
@@ -179,5 +201,6 @@ export class LeaseClock implements LeaseObserver {
     this.#deadlines.clear();
     this.#revoking.clear();
     this.#checkpoints.clear();
+    this.#taken.clear();
   }
 }

@@ -151,6 +151,21 @@ export class LeaseKeeper implements LeaseObserver {
     }
   }
 
+  /**
+   * Proposes what is left of the leases whose checkpoint is due; it is looked up in the turn in which it is proposed, so
+   * that a renewal comes before it in both places, or after it in both.
+   */
+  async #noteRemaining(): Promise<boolean> {
+    if (this.#leadership === undefined) return false;
+    const { term, clock } = this.#leadership;
+    const nowMs = this.#node.clock.monotonicMs();
+    const asOfIndex = this.#node.state.appliedIndex;
+    const checkpoints = clock.takeCheckpoints(nowMs, MAX_CHECKPOINTS_PER_BATCH);
+    if (checkpoints.length === 0) return false;
+    await this.#node.propose({ kind: 'leaseCheckpoint', checkpoints, term, asOfIndex });
+    return true;
+  }
+
   /** Proposes one batch of what is due. False: nothing is, or the log did not take it. */
   async #proposeDue(): Promise<boolean> {
     if (this.#leadership === undefined) return false;
@@ -164,17 +179,13 @@ export class LeaseKeeper implements LeaseObserver {
       maxLeases: Math.min(limits.maxLeaseExpiriesPerBatch, pace),
       maxKeys: Math.min(limits.maxLeaseExpiryKeysPerBatch, pace * KEYS_PER_LEASE),
     });
-    const checkpoints = clock.takeCheckpoints(nowMs, MAX_CHECKPOINTS_PER_BATCH);
-    if (ids.length === 0 && checkpoints.length === 0) return false;
     try {
       if (ids.length > 0) {
         await this.#node.propose({ kind: 'leaseRevokeExpired', ids, term, asOfIndex });
         this.#node.metrics.leasesExpired += ids.length;
       }
-      if (checkpoints.length > 0) {
-        await this.#node.propose({ kind: 'leaseCheckpoint', checkpoints, term, asOfIndex });
-      }
-      return true;
+      const isNoted = await this.#noteRemaining();
+      return isNoted || ids.length > 0;
     } catch (error) {
       // The leases stay due: the clock names them again after its retry interval, to whoever leads by then.
       this.#node.log.warn('failed to revoke expired leases', {

@@ -157,16 +157,15 @@ async function renew(node: NodePort, keeper: LeaseKeeper, id: bigint): Promise<n
     await keeper.revokedOf(id);
     return 0;
   }
-  if (renewal.checkpointed) {
+  if (renewal.outdated !== undefined) {
     // The next leader must not go by a checkpoint that is older than this renewal.
     const checkpoints = [{ id, remainingTtlSeconds: 0 }];
     const asOfIndex = node.state.appliedIndex;
-    await node.propose({
-      kind: 'leaseCheckpoint',
-      checkpoints,
-      term: node.status().term,
-      asOfIndex,
-    });
+    const { term } = node.status();
+    await node.propose({ kind: 'leaseCheckpoint', checkpoints, term, asOfIndex });
+    // In a later term it came through and did nothing.
+    if (node.status().term !== term) throw new EtcdError('NOT_LEADER');
+    clock.forgot(id, renewal.outdated);
   }
   node.metrics.leasesRenewed += 1;
   return renewal.lease.grantedTtlSeconds;

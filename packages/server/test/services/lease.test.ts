@@ -364,6 +364,47 @@ describe('keeping alive', () => {
     expect(h.node.state.lessor.get(7n)?.checkpointedTtlSeconds).toBe(0);
   });
 
+  test('a renewal takes back a checkpoint that is still on its way through the log', async () => {
+    const h = await harness({ leaseCheckpointIntervalMs: LEASE_CHECKPOINT_INTERVAL_MS });
+    await h.grant(7n, 3_600);
+    const held: (() => void)[] = [];
+    h.node.beforeApply = () => new Promise((resolve) => held.push(resolve));
+    await h.node.time.advance(LEASE_CHECKPOINT_INTERVAL_MS + 1);
+    const answer = keepAlive(h, 7n);
+    await turns();
+    for (const resolve of held) resolve();
+    expect(await answer).toMatchObject({ TTL: 3_600 });
+    expect(h.node.state.lessor.get(7n)?.checkpointedTtlSeconds).toBe(0);
+  });
+
+  test('what is left is looked up when the revokes before it have come through', async () => {
+    const h = await harness({ leaseCheckpointIntervalMs: LEASE_CHECKPOINT_INTERVAL_MS });
+    await h.grant(7n, 3_600);
+    await h.grant(8n, LEASE_CHECKPOINT_INTERVAL_MS / 1000);
+    let resolve = (): void => undefined;
+    h.node.beforeApply = () => new Promise((done) => (resolve = done));
+    await h.node.time.advance(LEASE_CHECKPOINT_INTERVAL_MS + 1);
+    h.node.beforeApply = () => Promise.resolve();
+    expect(await keepAlive(h, 7n)).toMatchObject({ TTL: 3_600 });
+    resolve();
+    await turns();
+    expect(h.node.state.lessor.exists(8n)).toBe(false);
+    expect(h.node.state.lessor.get(7n)?.checkpointedTtlSeconds).toBe(0);
+  });
+
+  test('a checkpoint that came through in a later term is taken back again before the answer', async () => {
+    const h = await harness({ leaseCheckpointIntervalMs: LEASE_CHECKPOINT_INTERVAL_MS });
+    await h.grant(7n, 3_600);
+    await h.node.time.advance(LEASE_CHECKPOINT_INTERVAL_MS + 1);
+    h.node.beforeApply = () => Promise.resolve(h.node.setStatus({ term: 3 }));
+    const answer = keepAlive(h, 7n);
+    await turns();
+    expect(h.node.state.lessor.get(7n)?.checkpointedTtlSeconds).toBe(3_300);
+    await h.node.time.advance(50);
+    expect(await answer).toMatchObject({ TTL: 3_600 });
+    expect(h.node.state.lessor.get(7n)?.checkpointedTtlSeconds).toBe(0);
+  });
+
   test('a proof of leadership older than an election timeout is asked for again', async () => {
     const h = await harness();
     await h.grant(7n, 60);
