@@ -56,7 +56,8 @@ export interface ServerLimits {
 /** The limits of a node with these options (request timeout: etcd server/config/config.go, ReqTimeout). */
 export function limitsOf(options: ResolvedOptions): ServerLimits {
   const { electionTimeoutMs, maxLearners, maxRequestBytes, maxTxnOps } = options;
-  const { leaseCheckpoint, quotaBackendBytes, strictReconfigCheck } = options;
+  const { leaseCheckpoint, leaseCheckpointIntervalMs } = options;
+  const { quotaBackendBytes, strictReconfigCheck } = options;
   const { watchProgressNotifyIntervalMs } = options;
   return {
     ...DEFAULT_LIMITS,
@@ -68,16 +69,13 @@ export function limitsOf(options: ResolvedOptions): ServerLimits {
     strictReconfigCheck,
     requestTimeoutMs: 5_000 + 2 * electionTimeoutMs,
     watchProgressNotifyIntervalMs,
-    leaseCheckpointIntervalMs: leaseCheckpoint ? LEASE_CHECKPOINT_INTERVAL_MS : Infinity,
+    leaseCheckpointIntervalMs: leaseCheckpoint ? leaseCheckpointIntervalMs : Infinity,
     compactionBatchLimit: options.compactionBatchLimit,
     compactionSleepIntervalMs: options.compactionSleepIntervalMs,
     warningApplyDurationMs: options.warningApplyDurationMs,
     warningUnaryRequestDurationMs: options.warningUnaryRequestDurationMs,
   };
 }
-
-/** How often what is left of long leases is noted, where that is done (etcd: 5 minutes). */
-export const LEASE_CHECKPOINT_INTERVAL_MS = 300_000;
 
 /** The defaults, with etcd's 1000 ms election timeout. */
 export const DEFAULT_LIMITS: ServerLimits = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { LEASE_CHECKPOINT_INTERVAL_MS } from '../src/limits.ts';
+import { LEASE_CHECKPOINT_INTERVAL_MS } from '../src/options/request-options.ts';
 import { LeaseClock, type Renewal, REVOKE_RETRY_MS } from '../src/lease/lease-clock.ts';
 import { Lessor } from '../src/lease/lessor.ts';
 

@@ -6,7 +6,9 @@ import {
   RangeRequest,
 } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
-import { LEASE_CHECKPOINT_INTERVAL_MS } from '../../src/limits.ts';
+import { LEASE_CHECKPOINT_INTERVAL_MS } from '../../src/options/request-options.ts';
+import { limitsOf } from '../../src/limits.ts';
+import { type EtcdNodeOptions, resolveOptions } from '../../src/options.ts';
 import { MAX_LEASE_TTL_SECONDS } from '../../src/lease/lessor.ts';
 import { InProcessChannel } from '../../src/listeners/in-process.ts';
 import { Services } from '../../src/services/services.ts';
@@ -276,6 +278,17 @@ describe('expiry', () => {
     expect(h.node.state.lessor.exists(7n)).toBe(true);
     await h.node.time.advance(1_001);
     expect(h.node.state.lessor.exists(7n)).toBe(false);
+  });
+
+  test('checkpoints come as often as was asked for: every five minutes unless said otherwise, or never', () => {
+    const intervalMs = (options: EtcdNodeOptions): number =>
+      limitsOf(resolveOptions(options)).leaseCheckpointIntervalMs;
+    expect(intervalMs({ leaseCheckpoint: true })).toBe(300_000);
+    expect(intervalMs({ leaseCheckpoint: true, leaseCheckpointIntervalMs: 250 })).toBe(250);
+    expect(intervalMs({ leaseCheckpointIntervalMs: 250 })).toBe(Infinity);
+    expect(() => intervalMs({ leaseCheckpointIntervalMs: 99 })).toThrow(
+      'leaseCheckpointIntervalMs',
+    );
   });
 
   test('without checkpoints a new leader gives a lease its whole time again', async () => {
