@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { checkCheckpoints, type CheckpointEvidence } from '../src/checkers/lease-checkpoint.ts';
 import { checkLeases, type LeaseEnding, type LeaseEvidence } from '../src/checkers/lease.ts';
 import type { Operation, OperationRequest, OperationResponse } from '../src/history/operation.ts';
 
@@ -39,6 +40,12 @@ const expiry = (atUs: number, revision = 5): LeaseEnding => ({
   revision,
   keys: ['k'],
 });
+const told = (ttlSeconds: number, atUs = 1): Operation =>
+  operation(
+    atUs,
+    { kind: 'leaseTimeToLive', id: 7n },
+    { kind: 'leaseTimeToLive', revision: 1, ttlSeconds, grantedTtlSeconds: 10, keys: [] },
+  );
 const judge = (operations: Operation[], more: Partial<LeaseEvidence> = {}): string[] =>
   checkLeases({
     operations,
@@ -95,14 +102,56 @@ describe('the lease checker', () => {
   });
 
   it('sees a remaining time above what was granted (L7)', () => {
-    const told = (ttlSeconds: number): Operation =>
-      operation(
-        1,
-        { kind: 'leaseTimeToLive', id: 7n },
-        { kind: 'leaseTimeToLive', revision: 1, ttlSeconds, grantedTtlSeconds: 10, keys: [] },
-      );
     expect(judge([grant(0), told(11)])).toEqual(['L7']);
     expect(judge([grant(0), told(11)], { leaderOverlapUs: SECOND })).toEqual([]);
     expect(judge([grant(0), told(10)])).toEqual([]);
+  });
+});
+
+describe('the checker of checkpoints', () => {
+  /** 6 s were left at 4 s; a leader that had applied that began at 5 s. */
+  const noted = { leaseId: 7n, remainingSeconds: 6, index: 20, atUs: 4 * SECOND };
+  const found = (operations: Operation[], more: Partial<CheckpointEvidence> = {}): string[] =>
+    checkCheckpoints({
+      operations,
+      checkpoints: [noted],
+      promotions: [
+        { atUs: 0, appliedIndex: 1 },
+        { atUs: 5 * SECOND, appliedIndex: 20 },
+      ],
+      extensionUs: SECOND,
+      ...more,
+    }).map((each) => each.invariant);
+  const late = told(8, 5 * SECOND);
+
+  it('accepts what a leader that goes by a checkpoint tells', () => {
+    expect(found([grant(0), told(7, 5 * SECOND)])).toEqual([]);
+  });
+
+  it('sees a leader that gives a lease its whole time again (L7)', () => {
+    expect(found([grant(0), late])).toEqual(['L7']);
+    expect(found([grant(0), keepAlive(2 * SECOND), late])).toEqual(['L7']);
+  });
+
+  it('asks nothing of a leader that had not applied the checkpoint when it began', () => {
+    const promotions = [{ atUs: 5 * SECOND, appliedIndex: 19 }];
+    expect(found([grant(0), late], { promotions })).toEqual([]);
+  });
+
+  it('asks nothing where another leader may have answered', () => {
+    const promotions = [{ atUs: 5 * SECOND + 500, appliedIndex: 20 }];
+    expect(found([grant(0), late], { promotions })).toEqual([]);
+  });
+
+  it('asks nothing of a checkpoint that was taken back', () => {
+    const back = { ...noted, remainingSeconds: 0, index: 20 };
+    expect(found([late], { checkpoints: [{ ...noted, index: 19 }, back] })).toEqual([]);
+  });
+
+  it('asks nothing of a lease that may have been kept alive since', () => {
+    expect(found([keepAlive(4.5 * SECOND), late])).toEqual([]);
+    const unanswered = operation(SECOND, { kind: 'leaseKeepAlive', id: 7n }, 'unknown');
+    expect(found([unanswered, late])).toEqual([]);
+    expect(found([keepAlive(6 * SECOND), late])).toEqual(['L7']);
   });
 });

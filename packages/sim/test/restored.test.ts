@@ -5,21 +5,33 @@ import { describe, expect, it } from 'vitest';
 import { checkBackup } from '../src/cluster/backup.ts';
 import { type Ending, type Restore, RestoredCluster } from '../src/cluster/restored-cluster.ts';
 import type { Run } from '../src/cluster/run-plan.ts';
+import type { Knobs } from '../src/plan/plan.ts';
 import { runPlan } from '../src/index.ts';
 import { quietPlan } from './fixtures/quiet-plan.ts';
 
 /** Backups are made when the clients have written; half of them are restored with revisions moved on. */
 const BACKUPS = 8;
 
-/** Does something to a quiet cluster that has data. Gives what was found. */
-const ranWith = async (scenario: (run: Run) => Promise<void>): Promise<string[]> => {
-  const { violations } = await runPlan(quietPlan(3_000), {
-    scenario: async (run) => {
-      const process = run.cluster.clientProcess('test');
-      await new Promise<void>((resolve) => process.schedule(3_000_000, 'later', resolve));
-      await scenario(run);
-    },
+const later = ({ cluster }: Run, delayMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    cluster.clientProcess('test').schedule(delayMs * 1000, 'later', resolve);
   });
+
+/** Does something to a quiet cluster that has data. Gives what was found. */
+const ranWith = async (
+  scenario: (run: Run) => Promise<void>,
+  knobs: Partial<Knobs> = {},
+): Promise<string[]> => {
+  const plan = quietPlan(3_000);
+  const { violations } = await runPlan(
+    { ...plan, knobs: { ...plan.knobs, ...knobs } },
+    {
+      scenario: async (run) => {
+        await later(run, 3_000);
+        await scenario(run);
+      },
+    },
+  );
   return [...new Set(violations.map((each) => `${each.invariant}: ${each.message}`))];
 };
 
@@ -33,15 +45,25 @@ const foundIn = (restore: (run: Run) => Restore): Promise<string[]> =>
   });
 
 /** Takes the first record of this kind out of a database that was restored. */
-const without = (isTaken: (key: Uint8Array) => boolean): Restore => {
+const without = (isTaken: (key: Uint8Array) => boolean): Restore =>
+  changing(isTaken, () => undefined);
+
+/** Changes the first record of this kind in a database that was restored. */
+const changing = (
+  isMeant: (key: Uint8Array) => boolean,
+  change: (value: Uint8Array) => Uint8Array | undefined,
+): Restore => {
   return async (backup, options, places) => {
     const restored = await restoreBackup(backup, options, places);
     const [name = ''] = await places.backends.list();
     const backend = await places.backends.open(name);
     const records = backend.iterate(new Uint8Array(0), new Uint8Array([0xff]));
     const page = await records.nextPage(1_000);
-    const taken = page.map(([key]) => key).find(isTaken);
-    await backend.write(taken === undefined ? [] : [{ key: taken, value: undefined }]);
+    const record = page.find(([key]) => isMeant(key));
+    if (record !== undefined) {
+      const [key, value] = record;
+      await backend.write([{ key, value: change(value) }]);
+    }
     await backend.sync();
     await backend.close();
     return restored;
@@ -50,6 +72,25 @@ const without = (isTaken: (key: Uint8Array) => boolean): Restore => {
 
 /** Of a key's record; the names of others begin with other letters. */
 const RECORD_PREFIX = 0x6b;
+
+/** Of a lease's record: what was left at its last checkpoint, 8 bytes. */
+const REMAINING_AT = 16;
+
+/** A lease has a checkpoint when these backups are made and restored. */
+const foundWithCheckpoint = (restore: Restore): Promise<string[]> =>
+  ranWith(
+    async (run) => {
+      const { cluster } = run;
+      const request = { ID: 7n, TTL: 60 };
+      const member = cluster.member(1);
+      const channel = cluster.connect('test', member);
+      await channel.unary('etcdserverpb.Lease/LeaseGrant', request);
+      await later(run, 3_000);
+      expect(member.state?.lessor.get(7n)?.checkpointedTtlSeconds).toBeGreaterThan(0);
+      for (let i = 0; i < 2; i++) await checkBackup(cluster, member, () => undefined, restore);
+    },
+    { leaseCheckpoint: true, leaseCheckpointIntervalMs: 1_000 },
+  );
 
 /** Authentication is on when these backups are made and restored. */
 const foundWhileGuarded = (restore: Restore): Promise<string[]> =>
@@ -177,6 +218,16 @@ describe('the judge of restores', { timeout: 60_000 }, () => {
     expect(await foundWhileGuarded(restoreBackup)).toEqual([]);
     const [found] = await foundWhileGuarded(without((key) => toLatin1(key).includes('auth')));
     expect(found).toMatch(/^SN1: .* digest of its rights is/);
+  });
+
+  it('sees one that forgets what was left of a lease, and none that does not (SN1)', async () => {
+    expect(await foundWithCheckpoint(restoreBackup)).toEqual([]);
+    const isLease = (key: Uint8Array): boolean => toLatin1(key).includes('lease/');
+    const forgetting = changing(isLease, (value) =>
+      value.slice().fill(0, REMAINING_AT, REMAINING_AT + 8),
+    );
+    const [found] = await foundWithCheckpoint(forgetting);
+    expect(found).toMatch(/^SN1: .* leases is 7 60 0 , expected 7 60 5\d /);
   });
 
   it('sees one that does not do what it is asked to (SN1)', async () => {

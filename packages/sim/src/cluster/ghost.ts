@@ -8,6 +8,7 @@ import { toLatin1 } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { ConfState, Entry, Message } from '@etcd-ts/raft';
 import type { NodePort, NodeStatus, Served } from '@etcd-ts/server';
+import type { Promotion } from '../checkers/lease-checkpoint.ts';
 import type { LeaseEnding } from '../checkers/lease.ts';
 import { Findings } from '../checkers/violation.ts';
 import { hashBytes } from '../world/random.ts';
@@ -73,6 +74,8 @@ export class Ghost {
   /** By index; index 0 is empty. */
   readonly entries: (GhostEntry | undefined)[] = [undefined];
   readonly leaseEndings: LeaseEnding[] = [];
+  /** Every beginning of a leadership, in order. */
+  readonly promotions: Promotion[] = [];
   /** Who led in each term. */
   readonly leaders: Map<number, bigint> = new Map();
   readonly #nowUs: () => number;
@@ -190,6 +193,7 @@ export class Ghost {
     const leader = this.leaders.get(status.term);
     if (leader === undefined) {
       this.leaders.set(status.term, id);
+      this.promotions.push({ atUs: this.#nowUs(), appliedIndex: status.appliedIndex });
       this.claims.leads(id, status.term);
     } else if (leader !== id) {
       this.#add('R1', `members ${leader} and ${id} both lead in term ${status.term}`);

@@ -5,6 +5,7 @@ import { checkCaches } from '../checkers/cache.ts';
 import { checkCompaction } from '../checkers/compaction.ts';
 import { checkDisappearance } from '../checkers/disappearance.ts';
 import { checkHeaderRevisions } from '../checkers/header-revisions.ts';
+import { checkCheckpoints, type CheckpointEvidence } from '../checkers/lease-checkpoint.ts';
 import { checkLeases } from '../checkers/lease.ts';
 import { checkLists } from '../checkers/list.ts';
 import { checkLocks } from '../checkers/lock.ts';
@@ -15,6 +16,7 @@ import { checkStrictSerializability } from '../checkers/strict-serializability.t
 import type { Violation } from '../checkers/violation.ts';
 import { checkWatches } from '../checkers/watch.ts';
 import { checkWatchRights } from '../checkers/watch-rights.ts';
+import type { Operation } from '../history/operation.ts';
 import type { HistoryRecorder } from '../history/recorder.ts';
 import { FIRST_REVISION } from '../model/etcd-model.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -84,6 +86,7 @@ export function judge(run: RunEvidence): Judgement {
       endUs: world.nowUs,
       scanSlackUs: EXPIRY_SLACK_US,
     }),
+    ...checkCheckpoints(checkpointEvidence(ghost, operations, plan)),
     ...checkRights(operations, changes),
     ...checkWatchRights({
       watches: recorder.watches(),
@@ -104,6 +107,24 @@ export function judge(run: RunEvidence): Judgement {
     ...checkRegisterSample(operations).violations,
   ];
   return { violations, unknownRevisions: evidence.unknownRevisions };
+}
+
+/** What checkpoints of leases are judged by, and counted. */
+export function checkpointEvidence(
+  { entries, promotions }: Ghost,
+  operations: readonly Operation[],
+  { knobs }: Plan,
+): CheckpointEvidence {
+  const checkpoints = entries.flatMap((entry, index) => {
+    if (entry?.command?.kind !== 'leaseCheckpoint') return [];
+    const { term, atUs, command } = entry;
+    // Of an earlier term it does nothing.
+    if (command.term !== term) return [];
+    return command.checkpoints.map(({ id, remainingTtlSeconds }) => {
+      return { leaseId: id, remainingSeconds: remainingTtlSeconds, index, atUs };
+    });
+  });
+  return { operations, checkpoints, promotions, extensionUs: knobs.electionTimeoutMs * 1000 };
 }
 
 /** What the log changed about users and roles. */

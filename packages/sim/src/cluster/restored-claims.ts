@@ -183,9 +183,9 @@ export class RestoredClaims {
     const { index, kvs } = this.#content;
     const leases = [...leasesAt(this.#cluster.ghost.entries, index)];
     return textOfLeases(
-      leases.map(([id, ttlSeconds]) => {
+      leases.map(([id, { ttlSeconds, checkpointedSeconds }]) => {
         const keys = kvs.filter(({ lease }) => lease === id).map(({ key }) => toLatin1(key));
-        return { id, ttlSeconds, keys };
+        return { id, ttlSeconds, checkpointedSeconds, keys };
       }),
     );
   }
@@ -212,17 +212,22 @@ function textOf(kvs: readonly KeyValue[]): string {
 interface LeaseText {
   readonly id: bigint;
   readonly ttlSeconds: number;
+  readonly checkpointedSeconds: number;
   readonly keys: readonly string[];
 }
 
 function textOfLeases(leases: readonly LeaseText[]): string {
-  const texts = leases.map(({ id, ttlSeconds, keys }) => `${id} ${ttlSeconds} ${keys.join()}`);
+  const texts = leases.map(
+    ({ id, ttlSeconds, checkpointedSeconds, keys }) =>
+      `${id} ${ttlSeconds} ${checkpointedSeconds} ${keys.join()}`,
+  );
   return texts.sort().join(', ');
 }
 
 function leasesIn({ lessor }: State): string {
-  const leases = [...lessor.leases()].map(({ id, grantedTtlSeconds }) => {
-    return { id, ttlSeconds: grantedTtlSeconds, keys: lessor.keysOf(id) };
+  const leases = [...lessor.leases()].map(({ id, grantedTtlSeconds, checkpointedTtlSeconds }) => {
+    const checkpointedSeconds = checkpointedTtlSeconds;
+    return { id, ttlSeconds: grantedTtlSeconds, checkpointedSeconds, keys: lessor.keysOf(id) };
   });
   return textOfLeases(leases);
 }

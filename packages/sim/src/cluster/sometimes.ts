@@ -1,19 +1,21 @@
 /**
  * What must happen now and then, or the simulation does not reach where bugs live: each event has a name and is counted.
  */
+import { notedFor } from '../checkers/lease-checkpoint.ts';
 import { type Era, erasOf } from '../checkers/rights.ts';
 import { outlivesItsRight, refusalOf } from '../checkers/watch-rights.ts';
 import type { Operation } from '../history/operation.ts';
 import type { WatchRecord } from '../history/watch-record.ts';
 import type { Notes } from '../workload/sim-client.ts';
 import { CRASH_POINTS } from './crash-points.ts';
-import { changesOf } from './judge.ts';
+import { changesOf, checkpointEvidence } from './judge.ts';
 import type { Run } from './run-plan.ts';
 
 const EVENTS = [
   'a snapshot is installed while a watch is open on the member',
   'a leader changes while leases run out',
   'what a deposed leader took for expired is left alone',
+  'a leader tells of a lease that it took over from a checkpoint',
   'a member ends in the middle of a compaction',
   'two members take themselves for the leader',
   'an entry makes room for that of a newer leader',
@@ -91,8 +93,9 @@ export class Sometimes {
           : 'a member stands for election for its client',
       );
     }
-    for (const operation of recorder.operations())
-      this.#countOperation(operation, unknownRevisions);
+    const operations = recorder.operations();
+    for (const operation of operations) this.#countOperation(operation, unknownRevisions);
+    this.#countCheckpoints(operations);
     this.#countWatches();
     return this.counts;
   }
@@ -199,6 +202,18 @@ export class Sometimes {
       this.#see('a compaction is asked for twice');
     }
     if (RIGHTS.has(code)) this.#see('a call is refused for want of a right');
+  }
+
+  #countCheckpoints(operations: readonly Operation[]): void {
+    const { cluster, plan } = this.#run;
+    const evidence = checkpointEvidence(cluster.ghost, operations, plan);
+    if (evidence.checkpoints.length === 0) return;
+    for (const operation of operations) {
+      const { request, outcome } = operation;
+      if (request.kind !== 'leaseTimeToLive' || outcome.kind !== 'ok') continue;
+      const isNoted = notedFor(evidence, operation, request.id) !== undefined;
+      this.#see('a leader tells of a lease that it took over from a checkpoint', isNoted ? 1 : 0);
+    }
   }
 
   #countTenant(outcome: Operation['outcome']): void {

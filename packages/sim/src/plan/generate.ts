@@ -26,7 +26,10 @@ export function generatePlan(seed: number, profileName = 'default'): Plan {
   const shape = stream('shape');
   const members = shape.pick(profile.members);
   const safetyMs = shape.between(...profile.safetyMs);
-  const knobs = drawKnobs(stream('knobs'), profile);
+  const knobs = {
+    ...drawKnobs(stream('knobs'), profile),
+    ...drawCheckpoints(stream('lease checkpoints'), profile),
+  };
   return {
     version: PLAN_VERSION,
     seed,
@@ -74,6 +77,15 @@ function drawKnobs(random: RandomStream, profile: Profile): Knobs {
     walSegmentBytes: shrunk(64 * 1024 * 1024, 1_024, 16_384),
     maxWals: shrunk(5, 1, 3),
   };
+}
+
+/** Leases live for seconds here: what is left of them is noted far more often than etcd does it. */
+function drawCheckpoints(
+  random: RandomStream,
+  { leaseCheckpointChance = 0 }: Profile,
+): Pick<Knobs, 'leaseCheckpoint' | 'leaseCheckpointIntervalMs'> {
+  if (!random.chance(leaseCheckpointChance)) return {};
+  return { leaseCheckpoint: true, leaseCheckpointIntervalMs: random.between(200, 2_000) };
 }
 
 function drawNetwork(random: RandomStream, profile: Profile): PlannedNetwork {

@@ -42,6 +42,9 @@ export interface Knobs {
   readonly backendBatchIntervalMs: number;
   readonly backendBatchEntries: number;
   readonly maxTxnOps: number;
+  /** Absent: what is left of leases is not noted. */
+  readonly leaseCheckpoint?: boolean;
+  readonly leaseCheckpointIntervalMs?: number;
   /** Absent: the server's own. */
   readonly walSegmentBytes?: number;
   readonly maxWals?: number;

@@ -22,6 +22,8 @@ export interface Profile {
   /** Chance of each knob to be shrunk. */
   readonly shrunkKnobChance: number;
   readonly datagramChance: number;
+  /** Chance that what is left of leases is noted in the log, and often; absent: never. */
+  readonly leaseCheckpointChance?: number;
   /** Now and then all clients act at once, without rest. */
   readonly bursts: boolean;
 }
@@ -222,6 +224,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
         ...DEFAULT_PROFILE,
         name: 'lease',
         about: 'leases and locks, and clocks that cannot be trusted',
+        leaseCheckpointChance: 0.5,
         steps: {
           get: 8,
           put: 20,
