@@ -120,6 +120,8 @@ describe('the checker of checkpoints', () => {
         { atUs: 5 * SECOND, appliedIndex: 20 },
       ],
       extensionUs: SECOND,
+      leaderOverlapUs: 0,
+      maxDriftPpm: 0,
       ...more,
     }).map((each) => each.invariant);
   const late = told(8, 5 * SECOND);
@@ -130,7 +132,20 @@ describe('the checker of checkpoints', () => {
 
   it('sees a leader that gives a lease its whole time again (L7)', () => {
     expect(found([grant(0), late])).toEqual(['L7']);
-    expect(found([grant(0), keepAlive(2 * SECOND), late])).toEqual(['L7']);
+    expect(found([grant(0), keepAlive(0), late])).toEqual(['L7']);
+  });
+
+  it('sees a checkpoint that leaves less than its holder was told before (L1)', () => {
+    // Asked at 1 s for 10 s, of which 7 are left at 4 s.
+    expect(found([keepAlive(SECOND)])).toEqual(['L1']);
+    expect(found([keepAlive(0)])).toEqual([]);
+    expect(found([keepAlive(SECOND)], { leaderOverlapUs: SECOND })).toEqual([]);
+    expect(found([keepAlive(0.9 * SECOND)], { maxDriftPpm: 100_000 })).toEqual([]);
+    expect(found([keepAlive(SECOND, 1, 0)])).toEqual([]);
+  });
+
+  it('asks nothing of a checkpoint for one who was answered after it', () => {
+    expect(found([keepAlive(4 * SECOND)])).toEqual([]);
   });
 
   it('asks nothing of a leader that had not applied the checkpoint when it began', () => {

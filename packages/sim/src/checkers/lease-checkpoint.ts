@@ -1,8 +1,8 @@
 /**
- * Checkpoints of leases (L7, the other half): a leader gives a lease no more than was noted before its time began, and the
- * extension of a promotion.
+ * Checkpoints of leases. None says less than a holder was told before it (L1): the next leader will go by it. And a leader
+ * gives a lease no more than was noted before its time began, and the extension of a promotion (L7, the other half).
  *
- * Judged of answers that no keepalive can have lengthened: every one of the lease was answered before the checkpoint was
+ * The latter is judged of answers that no keepalive can have lengthened: every one of the lease was answered before the checkpoint was
  * applied, so that the checkpoint, or one that took it back, came after it.
  */
 import type { Operation } from '../history/operation.ts';
@@ -35,13 +35,64 @@ export interface CheckpointEvidence {
   readonly promotions: readonly Promotion[];
   /** What a lease may get on top at a promotion. */
   readonly extensionUs: number;
+  /** Longest time for which a deposed leader may believe that it leads. */
+  readonly leaderOverlapUs: number;
+  /** Largest drift of any node's clock, in parts per million. */
+  readonly maxDriftPpm: number;
 }
 
-/** Judges every answer that tells what is left of a lease. */
+/** Judges every checkpoint, and every answer that tells what is left of a lease. */
 export function checkCheckpoints(evidence: CheckpointEvidence): readonly Violation[] {
   const findings = new Findings();
   // Where nothing is noted, there is nothing to look for.
   if (evidence.checkpoints.length === 0) return findings.violations;
+  checkNotShort(evidence, findings);
+  checkRemaining(evidence, findings);
+  return findings.violations;
+}
+
+/** Who was answered before a checkpoint came through was told of a time that it must leave. */
+function checkNotShort(evidence: CheckpointEvidence, findings: Findings): void {
+  const { checkpoints, leaderOverlapUs, maxDriftPpm } = evidence;
+  const told = toldByLease(evidence.operations);
+  for (const { leaseId, remainingSeconds, index, atUs } of checkpoints) {
+    if (remainingSeconds === 0) continue;
+    for (const { operation, ttlSeconds } of told.get(leaseId) ?? []) {
+      if (operation.returnedUs > atUs) continue;
+      const shortestUs = (ttlSeconds * 1_000_000 * 1_000_000) / (1_000_000 + maxDriftPpm);
+      const leftUs = operation.invokedUs + shortestUs - atUs - leaderOverlapUs;
+      if (remainingSeconds * 1_000_000 >= leftUs) continue;
+      findings.add(
+        'L1',
+        `entry ${index} leaves lease ${leaseId} ${remainingSeconds} s, but ${nameOf(operation)}, asked ` +
+          `${atUs - operation.invokedUs} us before and answered, was told ${ttlSeconds} s`,
+        [operation.id],
+        atUs,
+      );
+    }
+  }
+}
+
+interface Told {
+  readonly operation: Operation;
+  readonly ttlSeconds: number;
+}
+
+/** The grants and keepalives that were answered with a time. */
+function toldByLease(operations: readonly Operation[]): ReadonlyMap<bigint, readonly Told[]> {
+  const told = new Map<bigint, Told[]>();
+  for (const operation of operations) {
+    const { request, outcome } = operation;
+    if (request.kind !== 'leaseGrant' && request.kind !== 'leaseKeepAlive') continue;
+    if (outcome.kind !== 'ok' || !('ttlSeconds' in outcome.response)) continue;
+    const { ttlSeconds } = outcome.response;
+    if (ttlSeconds === 0) continue;
+    told.set(request.id, [...(told.get(request.id) ?? []), { operation, ttlSeconds }]);
+  }
+  return told;
+}
+
+function checkRemaining(evidence: CheckpointEvidence, findings: Findings): void {
   const extensionSeconds = Math.ceil(evidence.extensionUs / 1_000_000);
   for (const operation of evidence.operations) {
     const { request, outcome } = operation;
@@ -59,7 +110,6 @@ export function checkCheckpoints(evidence: CheckpointEvidence): readonly Violati
       operation.returnedUs,
     );
   }
-  return findings.violations;
 }
 
 /** The checkpoint by which the one leader that can have answered went, if it went by one. */

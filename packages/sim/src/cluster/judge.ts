@@ -124,7 +124,15 @@ export function checkpointEvidence(
       return { leaseId: id, remainingSeconds: remainingTtlSeconds, index, atUs };
     });
   });
-  return { operations, checkpoints, promotions, extensionUs: knobs.electionTimeoutMs * 1000 };
+  const extensionUs = knobs.electionTimeoutMs * 1000;
+  return {
+    operations,
+    checkpoints,
+    promotions,
+    extensionUs,
+    leaderOverlapUs: 2 * extensionUs,
+    maxDriftPpm: MAX_PLANNED_DRIFT_PPM,
+  };
 }
 
 /** What the log changed about users and roles. */
