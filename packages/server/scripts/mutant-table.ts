@@ -51,6 +51,11 @@ export const MUTANTS: readonly Mutant[] = [
     ['a batch has no limit of leases', 'ids.length >= limits.maxLeases ||', ''],
     ['a batch has no limit of keys', ' || (ids.length > 0 && keys > limits.maxKeys)', ''],
     [
+      'a renewal forgets the checkpoints that are on their way',
+      'outdated: this.#taken.get(id) ?? inLog',
+      'outdated: inLog',
+    ],
+    [
       'a lease is checkpointed once and never again',
       '      this.#scheduleCheckpoint(next.id, nowMs, leftMs);\n',
       '',
@@ -135,8 +140,8 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     [
       'a renewal leaves the old checkpoint',
-      'if (renewal.checkpointed)',
-      'if (!renewal.checkpointed)',
+      'if (renewal.outdated !== undefined)',
+      'if (renewal.outdated === undefined)',
     ],
     [
       'the remaining time is rounded up',

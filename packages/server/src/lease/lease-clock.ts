@@ -116,8 +116,8 @@ export class LeaseClock implements LeaseObserver {
     if (lease === undefined) return { outcome: 'absent' };
     const deadlineMs = this.#deadlines.get(id);
     if (deadlineMs === undefined || deadlineMs <= nowMs) return { outcome: 'expired' };
-    this.#begin(lease, nowMs, lease.grantedTtlSeconds);
     const inLog = lease.checkpointedTtlSeconds > 0 ? this.#checkpointCount : undefined;
+    this.#begin(lease, nowMs, lease.grantedTtlSeconds);
     return { outcome: 'renewed', lease, outdated: this.#taken.get(id) ?? inLog };
   }
 
