@@ -55,7 +55,12 @@ export class SeedRuns {
     const underWay: Promise<SeedRun>[] = [];
     const ahead = SEEDS_AHEAD * this.#workers.count;
     for (let i = 0; i < seeds || underWay.length > 0; i++) {
-      if (i < seeds) underWay.push(this.#run(this.#workers, i));
+      if (i < seeds) {
+        const run = this.#run(this.#workers, i);
+        // Whoever asked may stop before its turn comes: then the workers end with it on their hands.
+        run.catch(() => undefined);
+        underWay.push(run);
+      }
       if (i < ahead - 1 && i < seeds - 1) continue;
       const next = underWay.shift();
       if (next !== undefined) yield await next;
