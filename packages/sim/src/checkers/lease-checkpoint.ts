@@ -6,6 +6,7 @@
  * applied, so that the checkpoint, or one that took it back, came after it.
  */
 import type { Operation } from '../history/operation.ts';
+import { shortestLifeUs } from './lease.ts';
 import { nameOf } from './strict-serializability.ts';
 import { Findings, type Violation } from './violation.ts';
 
@@ -59,8 +60,8 @@ function checkNotShort(evidence: CheckpointEvidence, findings: Findings): void {
     if (remainingSeconds === 0) continue;
     for (const { operation, ttlSeconds } of told.get(leaseId) ?? []) {
       if (operation.returnedUs > atUs) continue;
-      const shortestUs = (ttlSeconds * 1_000_000 * 1_000_000) / (1_000_000 + maxDriftPpm);
-      const leftUs = operation.invokedUs + shortestUs - atUs - leaderOverlapUs;
+      const endUs = operation.invokedUs + shortestLifeUs(ttlSeconds, maxDriftPpm);
+      const leftUs = endUs - atUs - leaderOverlapUs;
       if (remainingSeconds * 1_000_000 >= leftUs) continue;
       findings.add(
         'L1',

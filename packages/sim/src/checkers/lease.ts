@@ -114,6 +114,11 @@ function checkEnding(
   }
 }
 
+/** True time that a time to live takes at least, where no clock goes faster than by this drift. */
+export function shortestLifeUs(ttlSeconds: number, maxDriftPpm: number): number {
+  return Math.floor((ttlSeconds * 1_000_000 * 1_000_000) / (1_000_000 + maxDriftPpm));
+}
+
 function checkNotEarly(
   evidence: LeaseEvidence,
   story: LeaseStory,
@@ -121,8 +126,7 @@ function checkNotEarly(
   renewal: Operation,
   findings: Findings,
 ): void {
-  const lifeUs = story.ttlSeconds * 1_000_000;
-  const shortestUs = Math.floor((lifeUs * 1_000_000) / (1_000_000 + evidence.maxDriftPpm));
+  const shortestUs = shortestLifeUs(story.ttlSeconds, evidence.maxDriftPpm);
   const earliestUs = renewal.invokedUs + shortestUs - evidence.leaderOverlapUs;
   if (ending.atUs >= earliestUs) return;
   findings.add(
