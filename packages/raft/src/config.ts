@@ -54,6 +54,12 @@ export interface RaftConfig {
    * 0 is ordinary. Safety does not depend on it, nor does the choice of a leader that lives. @defaultValue 0
    */
   readonly electionPriority?: number;
+  /**
+   * An append that brings a commit index to entries that this node has acknowledged in the same term is not answered:
+   * a message less for every follower and commit. Should the acknowledgement have been lost, the append that follows a
+   * heartbeat brings it. Etcd's raft answers every append. @defaultValue false
+   */
+  readonly quietCommits?: boolean;
   /** Followers hand proposals and changes on to the leader; otherwise they refuse. @defaultValue true */
   readonly forwardProposals?: boolean;
   /**
@@ -108,6 +114,7 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     stepDownOnRemoval: config.stepDownOnRemoval ?? true,
     checkChanges: config.checkChanges ?? true,
     electionPriority: config.electionPriority ?? 0,
+    quietCommits: config.quietCommits ?? false,
     forwardProposals: config.forwardProposals ?? true,
     seed: config.seed,
   };

@@ -43,6 +43,6 @@ export function handleHeartbeatResponse(raft: RaftState, message: HeartbeatRespo
   peer.isRecentlyActive = true;
   peer.isPaused = false;
   const lags = peer.match < raft.log.lastIndex || message.commit < raft.log.commit;
-  if (lags || peer.state === 'probe') peer.owed = 'append';
+  if (peer.state === 'probe' || (lags && peer.remind(raft.tickCount))) peer.owed = 'append';
   acknowledgeRound(raft, peer, message.readRound);
 }

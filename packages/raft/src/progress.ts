@@ -44,6 +44,8 @@ export class Progress {
   isPaused = false;
   /** The newest read round that the peer acknowledged. */
   readRound = 0;
+  /** The tick in which the peer was reminded last; below 0 when it never was. */
+  remindedTick = -1;
   /** What is to be sent when the step ends. */
   owed: Owed = 'nothing';
   /** Send appends with entries until the window is full or nothing is left. */
@@ -73,6 +75,7 @@ export class Progress {
     this.sentCommit = 0;
     this.isRecentlyActive = false;
     this.readRound = 0;
+    this.remindedTick = -1;
     this.owed = 'nothing';
     this.owesMore = false;
   }
@@ -122,6 +125,17 @@ export class Progress {
     } else if (count > 0) {
       this.isPaused = true;
     }
+  }
+
+  /**
+   * The peer lags behind what was sent to it: true when it is to be sent an append that asks where it is.
+   *
+   * Once a tick: what it lags behind is on its way to its disk, most of the time, and every read round would ask anew.
+   */
+  remind(tick: number): boolean {
+    if (this.remindedTick === tick) return false;
+    this.remindedTick = tick;
+    return true;
   }
 
   /** True when sending the commit index once more would tell the peer something that it can use. */
@@ -176,6 +190,7 @@ export class Progress {
     copy.isRecentlyActive = this.isRecentlyActive;
     copy.isPaused = this.isPaused;
     copy.readRound = this.readRound;
+    copy.remindedTick = this.remindedTick;
     copy.owed = this.owed;
     copy.owesMore = this.owesMore;
     return copy;

@@ -19,7 +19,7 @@ export function keyOf(raft: RaftState): string {
     raft.persists.key,
     raft.gate === undefined ? '' : `${raft.persists.newest - raft.gate.group} ${raft.gate.index}`,
     keyOfConf(raft.conf),
-    raft.peers.map(keyOfPeer).join(';'),
+    raft.peers.map((peer) => keyOfPeer(peer, raft.tickCount)).join(';'),
     `${raft.pendingConfigIndex} ${raft.acceptedTerm} ${raft.acceptedIndex} ${raft.prng.state}`,
     keyOfTimers(raft),
     keyOfVotes(raft),
@@ -47,9 +47,10 @@ function keyOfConf(conf: ConfState): string {
   return `${list(voters)}/${list(votersOutgoing)}/${list(learners)}/${list(learnersNext)}/${autoLeave}`;
 }
 
-function keyOfPeer(peer: Progress): string {
+function keyOfPeer(peer: Progress, tick: number): string {
   const { id, state, match, next, sentCommit, pendingSnapshot, session, readRound } = peer;
-  const flags = `${peer.isLearner ? 1 : 0}${peer.isRecentlyActive ? 1 : 0}${peer.isPaused ? 1 : 0}`;
+  const bits = [peer.isLearner, peer.isRecentlyActive, peer.isPaused, peer.remindedTick === tick];
+  const flags = bits.map(Number).join('');
   const marks = `${match} ${next} ${sentCommit} ${pendingSnapshot} ${session} ${readRound}`;
   return `${id} ${state} ${marks} ${flags} ${peer.inflights.key}`;
 }

@@ -67,10 +67,20 @@ export function handleAppend(raft: RaftState, message: AppendMessage): void {
     return;
   }
   const lastNew = prevIndex + entries.length;
+  const commit = Math.min(message.commit, lastNew);
+  const isAnswered = entries.length > 0 || commit <= log.commit || !mayBeQuiet(raft, lastNew);
   takeEntries(raft, entries);
   accept(raft, lastNew);
-  acknowledge(raft, message, lastNew);
-  advanceCommit(raft, Math.min(message.commit, lastNew));
+  if (isAnswered) acknowledge(raft, message, lastNew);
+  advanceCommit(raft, commit);
+}
+
+/** True when the leader was told of this index before, and commit indexes are not answered. */
+function mayBeQuiet(
+  { config, acceptedTerm, acceptedIndex, term }: RaftState,
+  index: LogIndex,
+): boolean {
+  return config.quietCommits && acceptedTerm === term && index <= acceptedIndex;
 }
 
 /** This log is the leader's through `index`. What lies behind may still be a tail that nobody else has. */

@@ -1,17 +1,19 @@
 /** How a leader paces what it sends, holds and hands out: windows, probes, pages, bounds. */
 import { describe, expect, test } from 'vitest';
-import { ENTRY_OVERHEAD_BYTES } from '@etcd-ts/raft';
+import { ENTRY_OVERHEAD_BYTES, type Message } from '@etcd-ts/raft';
 import { Cluster, command } from './cluster.ts';
 import {
   append,
   appendResponse,
   entry,
+  heartbeat,
   heartbeatResponse,
   leader,
   only,
   receive,
   sent,
   single,
+  voteResponse,
 } from './single.ts';
 
 const TICK = { type: 'tick' } as const;
@@ -55,6 +57,81 @@ describe('the window of a follower', () => {
     });
     node.step({ type: 'unreachable', peer: 2n });
     expect(progressOf(node, 2n)).toMatchObject({ state: 'probe', next: 2, inflightMessages: 0 });
+  });
+});
+
+describe('a follower that lags', () => {
+  test('is asked where it is once a tick, however many rounds it answers meanwhile', () => {
+    const node = replicating();
+    node.step(command(1, 'a'));
+    sent(node);
+    const asked = () => only(receive(node, heartbeatResponse({ from: 2n })), 'append').length;
+    expect([asked(), asked(), asked()]).toEqual([1, 0, 0]);
+    node.step(TICK);
+    expect([asked(), asked()]).toEqual([1, 0]);
+  });
+
+  test('is asked by a new leadership whatever the last one asked in that tick', () => {
+    const node = replicating();
+    node.step(command(1, 'a'));
+    receive(node, heartbeatResponse({ from: 2n }));
+    receive(node, heartbeat({ from: 3n, term: 2 }));
+    node.step({ type: 'campaign' });
+    receive(node, voteResponse({ term: 3 }));
+    receive(node, appendResponse({ from: 2n, term: 3, index: 3 }));
+    node.step(command(2, 'b'));
+    sent(node);
+    expect(only(receive(node, heartbeatResponse({ from: 2n, term: 3 })), 'append')).toHaveLength(1);
+  });
+});
+
+describe('an append that brings a commit index only', () => {
+  const follower = (quietCommits: boolean) => {
+    const node = single({ log: [1], config: { quietCommits } });
+    receive(node, append({ prevIndex: 1, prevTerm: 1, entries: [entry(2, 1)] }));
+    return node;
+  };
+  const commits = append({ prevIndex: 2, prevTerm: 1, commit: 2 });
+  const answers = (node: ReturnType<typeof single>, message: Message) =>
+    only(receive(node, message), 'appendResponse');
+
+  test('is answered unless a node is told not to', () => {
+    expect(answers(follower(false), commits)).toHaveLength(1);
+  });
+
+  test('is taken without an answer where its entries were acknowledged', () => {
+    const node = follower(true);
+    expect(answers(node, commits)).toEqual([]);
+    expect(node.core.commit).toBe(2);
+  });
+
+  test('is answered when it comes again: the acknowledgement may be lost', () => {
+    const node = follower(true);
+    receive(node, commits);
+    expect(answers(node, commits)).toMatchObject([{ index: 2, rejected: false }]);
+  });
+
+  test('is answered when its entries were acknowledged to a leader of another term', () => {
+    const node = follower(true);
+    expect(answers(node, { ...commits, term: 2, from: 3n })).toMatchObject([{ index: 2 }]);
+  });
+
+  test('is answered when it reaches beyond what was acknowledged', () => {
+    const node = single({ log: [1, 1], config: { quietCommits: true } });
+    receive(node, append({ prevIndex: 1, prevTerm: 1 }));
+    expect(answers(node, commits)).toMatchObject([{ index: 2 }]);
+  });
+
+  test('is refused aloud when it does not follow on the log', () => {
+    const node = follower(true);
+    const beyond = append({ prevIndex: 3, prevTerm: 1, commit: 3 });
+    expect(answers(node, beyond)).toMatchObject([{ rejected: true }]);
+  });
+
+  test('whose entries come with it again is answered', () => {
+    const node = follower(true);
+    const again = append({ prevIndex: 1, prevTerm: 1, entries: [entry(2, 1)], commit: 2 });
+    expect(answers(node, again)).toMatchObject([{ index: 2 }]);
   });
 });
 

@@ -100,6 +100,15 @@ export const SCOPES: readonly Scope[] = [
     name: 'three nodes with pre-vote',
     config: { ...BASE.config, preVote: true },
   },
+  {
+    ...AT_ONCE,
+    name: 'a commit that is not answered, a message that is lost',
+    config: { ...BASE.config, quietCommits: true },
+    campaigns: 1,
+    proposals: 1,
+    heartbeats: 1,
+    losses: 1,
+  },
   { ...AT_ONCE, name: 'a read across an election', reads: 1 },
   { ...AT_ONCE, name: 'a voter is removed', changes: [REMOVE_3] },
   {

@@ -11,6 +11,7 @@ export interface SimPlan {
   readonly batchMax: number;
   readonly preVote: boolean;
   readonly checkQuorum: boolean;
+  readonly quietCommits: boolean;
   readonly stepDownOnRemoval: boolean;
   /** Reads trust the clocks; then all nodes tick at once, since leases need clocks of one speed. */
   readonly readsByLease: boolean;
@@ -142,6 +143,7 @@ export function planFor(seed: number, overrides: Partial<SimPlan> = {}): SimPlan
     lossPerMille: calm ? 0 : random.below(200),
     duplicatePerMille: calm ? 0 : random.below(200),
     reorderPerMille: calm ? 0 : random.below(1000),
+    quietCommits: random.perMille(500),
     weights,
     ...overrides,
   };

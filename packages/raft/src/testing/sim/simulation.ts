@@ -105,6 +105,7 @@ export class Simulation implements SimWorld {
       heartbeatTicks: 1,
       preVote: plan.preVote,
       checkQuorum: plan.checkQuorum,
+      quietCommits: plan.quietCommits,
       readMode: plan.readsByLease ? 'lease' : 'safe',
       maxMessageBytes: plan.maxMessageBytes,
       maxInflightMessages: plan.maxInflightMessages,
