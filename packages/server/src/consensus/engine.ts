@@ -41,6 +41,7 @@ function raft({ env, options, storage, transport }: EngineParts): Engine {
       heartbeatTicks: 1,
       preVote: options.preVote,
       checkQuorum: true,
+      quietCommits: true,
       maxApplyBytes: MAX_PAGE_BYTES,
       seed: env.random.uint32(),
     },

@@ -31,6 +31,7 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { PeerTransport } from '../peers/peer-transport.ts';
 import type { Consensus, ConsensusHost, ConsensusStatus, FollowerProgress } from './consensus.ts';
+import { DurableMessages } from './durable-messages.ts';
 import { LogGroups } from './log-groups.ts';
 import { LogHolds } from './log-holds.ts';
 import { SnapshotOffers } from './snapshot-offers.ts';
@@ -68,6 +69,7 @@ export class RaftConsensus implements Consensus {
   readonly #snapshots: SnapshotOffers;
   readonly #groups: LogGroups;
   readonly #holds: LogHolds = new LogHolds();
+  readonly #durable: DurableMessages = new DurableMessages();
   #host: ConsensusHost | undefined;
   #inputs: Input[] = [];
   #proposals: Proposal[] = [];
@@ -277,6 +279,7 @@ export class RaftConsensus implements Consensus {
     this.#inputs = [];
     this.#isInTurn = true;
     try {
+      if (!this.#durable.isEmpty) this.#transport.send(this.#durable.take());
       this.#step(inputs);
       this.#acknowledgeApplied();
       if (this.#ended) return;
@@ -343,7 +346,7 @@ export class RaftConsensus implements Consensus {
   }
 
   #persisted({ group, messages, mustSync }: PersistEffect): void {
-    if (messages.length > 0) this.#transport.send(messages);
+    this.#durable.push(messages);
     const input: Input = { type: 'persisted', group };
     // Nothing waits for a commit index: the core learns of it with whatever comes next.
     if (mustSync) this.#input(input);
