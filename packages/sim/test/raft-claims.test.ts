@@ -140,6 +140,24 @@ describe('the claims of members', () => {
     expect(none()).toEqual([]);
   });
 
+  it('let a leader tell of its commit first when it refuses a vote, and judge it then', () => {
+    const refusal: Message = { ...grant(1n, 3n, 2, 1), type: 'preVoteResponse', rejected: true };
+    const lead = () => {
+      const { claims, found } = setUp();
+      claims.sent(grant(2n, 1n, 2));
+      claims.leads(1n, 2);
+      claims.sent(append(2, [2]));
+      return { claims, found };
+    };
+    const acknowledged = lead();
+    acknowledged.claims.sent(ack(2n, 2, 1));
+    acknowledged.claims.sent(refusal);
+    expect(acknowledged.found()).toEqual([]);
+    const alone = lead();
+    alone.claims.sent(refusal);
+    expect(alone.found()).toEqual(['R8']);
+  });
+
   it('show a leader without the votes of a quorum (R9)', () => {
     const { claims, found } = setUp();
     claims.sent(grant(2n, 3n, 2));

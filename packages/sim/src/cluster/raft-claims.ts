@@ -27,6 +27,8 @@ export interface ClaimsParts {
 
 /** What is known of one term. */
 interface TermClaims {
+  /** Who leads it. */
+  leader: bigint | undefined;
   /** Term of each entry that its leader said to have. */
   readonly entries: Map<number, number>;
   /** Furthest entry that each member acknowledged. */
@@ -64,7 +66,9 @@ export class RaftClaims {
 
   /** A member leads a term. */
   leads(id: bigint, term: number): void {
-    const { grants, stood } = this.#term(term);
+    const claims = this.#term(term);
+    claims.leader = id;
+    const { grants, stood } = claims;
     const configs = this.#parts.configsOf(id);
     const isElected = configs.some((config) =>
       hasQuorum(config, (voter) => voter === id || grants.get(voter) === id),
@@ -116,11 +120,11 @@ export class RaftClaims {
         return;
       case 'voteResponse':
         if (!message.rejected) this.#term(term).grants.set(from, message.to);
-        this.#followerCommits(from, message.commit);
+        this.#commits(from, term, message.commit);
         return;
       case 'heartbeatResponse':
       case 'preVoteResponse':
-        this.#followerCommits(from, message.commit);
+        this.#commits(from, term, message.commit);
         return;
       default:
     }
@@ -175,8 +179,14 @@ export class RaftClaims {
     this.commit = commit;
   }
 
-  #followerCommits(member: bigint, commit: number): void {
+  /** A leader's refusal of a vote may leave before the append that would tell of its commit index. */
+  #commits(member: bigint, term: number, commit: number): void {
     if (commit <= this.commit) return;
+    if (this.#term(term).leader === member) this.#leaderCommits(member, term, commit);
+    else this.#followerCommits(member, commit);
+  }
+
+  #followerCommits(member: bigint, commit: number): void {
     this.#add(
       'R7',
       `${member} says that ${commit} is committed; no leader has, beyond ${this.commit}`,
@@ -193,6 +203,7 @@ export class RaftClaims {
     let claims = this.#terms.get(term);
     if (claims === undefined) {
       claims = {
+        leader: undefined,
         entries: new Map(),
         acks: new Map(),
         grants: new Map(),
