@@ -49,7 +49,7 @@ const raft: readonly Mutant[] = [
     name: 'a follower commits beyond what it matched',
     area: 'raft',
     file: 'raft/src/step-follower.ts',
-    find: 'advanceCommit(raft, Math.min(message.commit, lastNew));',
+    find: 'advanceCommit(raft, commit);',
     replace: 'advanceCommit(raft, Math.min(message.commit, log.lastIndex));',
     profile: 'network',
   },
@@ -325,6 +325,30 @@ const services: readonly Mutant[] = [
     replace: '  for (const id of command.ids) {',
     profile: 'lease',
   },
+  {
+    name: 'who may write may read',
+    area: 'services',
+    file: 'server/src/auth/permission.ts',
+    find: 'permType === exact || permType === PERMISSION_READWRITE',
+    replace: 'permType === exact || permType >= PERMISSION_WRITE',
+    profile: 'auth',
+  },
+  {
+    name: 'who may read may write',
+    area: 'services',
+    file: 'server/src/auth/permission.ts',
+    find: 'permType === exact || permType === PERMISSION_READWRITE',
+    replace: 'permType === exact || permType !== PERMISSION_WRITE',
+    profile: 'auth',
+  },
+  {
+    name: 'a deletion that shows what it deletes asks for the right to write alone',
+    area: 'services',
+    file: 'server/src/apply/authorise.ts',
+    find: 'this.#write(request) ?? (request.prevKv ? this.read(request) : undefined)',
+    replace: 'this.#write(request)',
+    profile: 'auth',
+  },
 ];
 
 const mvcc: readonly Mutant[] = [
@@ -552,6 +576,14 @@ const watch: readonly Mutant[] = [
     find: 'read({ key: key.length === 0 ? NUL : key, rangeEnd }));',
     replace:
       'read({ key: key.length === 0 ? NUL : key, rangeEnd: rangeEnd.length > 0 ? NUL : rangeEnd }));',
+    profile: 'auth',
+  },
+  {
+    name: 'a watch asks for the right to write',
+    area: 'watch',
+    file: 'server/src/services/watch/watch.ts',
+    find: 'read({ key: key.length === 0 ? NUL : key, rangeEnd }));',
+    replace: 'deleteRange({ key: key.length === 0 ? NUL : key, rangeEnd, prevKv: false }));',
     profile: 'auth',
   },
 ];

@@ -141,7 +141,15 @@ describe('the claims of members', () => {
   });
 
   it('let a leader tell of its commit first when it refuses a vote, and judge it then', () => {
-    const refusal: Message = { ...grant(1n, 3n, 2, 1), type: 'preVoteResponse', rejected: true };
+    const refusal: Message = {
+      type: 'preVoteResponse',
+      from: 1n,
+      to: 3n,
+      term: 2,
+      rejected: true,
+      commit: 1,
+      commitTerm: 2,
+    };
     const lead = () => {
       const { claims, found } = setUp();
       claims.sent(grant(2n, 1n, 2));

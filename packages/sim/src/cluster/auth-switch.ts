@@ -3,8 +3,7 @@
  * the tenants may changes all the while.
  */
 import type { Env } from '@etcd-ts/server';
-import type { RandomStream } from '../world/random.ts';
-import { drawChange, makeTenant, TENANTS } from './tenants.ts';
+import { type AuthRequest, makeTenant, TENANTS } from './tenants.ts';
 import type { RequestOf, UnaryMethodName } from '@etcd-ts/protocol';
 
 const ROOT = 'root';
@@ -30,6 +29,15 @@ export const PLAIN_HASHER: NonNullable<Env['hasher']> = {
   close: () => Promise.resolve(),
 };
 
+/** What an operator works with. */
+export interface AuthSwitchParts {
+  readonly insist: Insist;
+  /** What he changes next about the tenants. */
+  readonly change: () => AuthRequest;
+  /** The time between two changes. */
+  readonly sleep: () => Promise<void>;
+}
+
 /** The switch. */
 export class AuthSwitch {
   readonly #insist: Insist;
@@ -39,14 +47,11 @@ export class AuthSwitch {
   #last: Promise<void> = Promise.resolve();
   /** Changes about the tenants, while it is on. */
   #churning: Promise<void> = Promise.resolve();
-  readonly #random: () => RandomStream;
-  readonly #sleep: () => Promise<void>;
+  readonly #parts: AuthSwitchParts;
 
-  /** @param sleep Between two changes. */
-  constructor(insist: Insist, random: () => RandomStream, sleep: () => Promise<void>) {
-    this.#insist = insist;
-    this.#random = random;
-    this.#sleep = sleep;
+  constructor(parts: AuthSwitchParts) {
+    this.#parts = parts;
+    this.#insist = parts.insist;
   }
 
   enable(): Promise<void> {
@@ -87,9 +92,9 @@ export class AuthSwitch {
     while (this.#isOn && this.#wishes > 0) {
       const metadata = await this.#logIn();
       if (metadata === undefined) return;
-      const [method, request] = drawChange(this.#random());
+      const [method, request] = this.#parts.change();
       await this.#insist(method, request, metadata);
-      await this.#sleep();
+      await this.#parts.sleep();
     }
   }
 

@@ -29,9 +29,10 @@ export class FaultInjector {
   readonly counts: Map<string, number> = new Map();
   #isOver = false;
 
-  constructor(cluster: SimCluster) {
+  /** @param halfRights Whether tenants are given the rights to read and to write apart. */
+  constructor(cluster: SimCluster, halfRights?: boolean) {
     this.#cluster = cluster;
-    const operator = new Operator(cluster);
+    const operator = new Operator(cluster, halfRights);
     this.operator = operator;
     this.#scene = {
       cluster,

@@ -16,6 +16,7 @@ import {
   type UnaryMethodName,
 } from '@etcd-ts/protocol';
 import { AuthSwitch } from './auth-switch.ts';
+import { drawChange } from './tenants.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimMember } from './sim-member.ts';
 
@@ -30,11 +31,7 @@ export class Operator {
   readonly #waiting = new Set<SimMember>();
   /** What is under way or asked for. */
   readonly pending: string[] = [];
-  readonly auth: AuthSwitch = new AuthSwitch(
-    (method, request, metadata) => this.insist(method, request, metadata),
-    () => this.#cluster.world.random('tenants'),
-    () => this.#sleep(),
-  );
+  readonly auth: AuthSwitch;
   /** Changes carried through, by kind. */
   readonly counts: {
     replaced: number;
@@ -50,8 +47,14 @@ export class Operator {
     promoted: 0,
   };
 
-  constructor(cluster: SimCluster) {
+  /** @param halfRights Whether tenants are given the rights to read and to write apart. */
+  constructor(cluster: SimCluster, halfRights = false) {
     this.#cluster = cluster;
+    this.auth = new AuthSwitch({
+      insist: (method, request, metadata) => this.insist(method, request, metadata),
+      change: () => drawChange(cluster.world.random('tenants'), halfRights),
+      sleep: () => this.#sleep(),
+    });
   }
 
   /** True when no change is under way or asked for. */

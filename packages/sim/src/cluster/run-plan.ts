@@ -78,7 +78,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
   });
   const recorder = new HistoryRecorder(() => world.nowUs);
   const whereabouts = new Whereabouts(cluster.ghost, () => world.nowUs);
-  const faults = new FaultInjector(cluster);
+  const faults = new FaultInjector(cluster, plan.halfRights);
   const run: Run = { plan, cluster, recorder, faults };
   watchDurability(cluster);
   watchBounds(cluster);

@@ -3,8 +3,11 @@ import type { RequestOf } from '@etcd-ts/protocol';
 import { utf8 } from '@etcd-ts/base';
 import type { RandomStream } from '../world/random.ts';
 
-/** authpb.Permission.Type.READWRITE. */
+/** authpb.Permission.Type. */
+const READ = 0;
+const WRITE = 1;
 const READWRITE = 2;
+const PERMISSION_TYPES: readonly number[] = [READ, WRITE, READWRITE];
 /** How many tenants there are. */
 export const TENANTS = 2;
 /** The passwords that tenants are given in turn. */
@@ -48,12 +51,12 @@ export function makeTenant(number: number): readonly AuthRequest[] {
   ];
 }
 
-/** Something that an operator changes about the tenants. */
-export function drawChange(random: RandomStream): AuthRequest {
+/** Something that an operator changes about the tenants; `halfRights`: he gives the rights to read and to write apart. */
+export function drawChange(random: RandomStream, halfRights: boolean): AuthRequest {
   const number = random.below(TENANTS);
   const name = tenantName(number);
   const changes: readonly (() => AuthRequest)[] = [
-    () => grantPermission(number),
+    () => grantPermission(number, halfRights ? random.pick(PERMISSION_TYPES) : undefined),
     () => grantRole(name),
     () => revokePermission(number),
     () => ['etcdserverpb.Auth/UserRevokeRole', { name, role: name }],
@@ -79,9 +82,9 @@ function grantRole(name: string): AuthRequest {
   return ['etcdserverpb.Auth/UserGrantRole', { user: name, role: name }];
 }
 
-function grantPermission(number: number): AuthRequest {
+function grantPermission(number: number, permType: number = READWRITE): AuthRequest {
   const { key, rangeEnd } = RANGES[number] ?? { key: '', rangeEnd: '' };
-  const perm = { permType: READWRITE, key: utf8(key), rangeEnd: utf8(rangeEnd) };
+  const perm = { permType, key: utf8(key), rangeEnd: utf8(rangeEnd) };
   return ['etcdserverpb.Auth/RoleGrantPermission', { name: tenantName(number), perm }];
 }
 

@@ -40,6 +40,7 @@ export function generatePlan(seed: number, profileName = 'default'): Plan {
     disk: drawDisk(stream('disk')),
     clients: drawClients(seed, profile, members, safetyMs),
     faults: drawFaults(stream('faults'), profile, members, safetyMs),
+    ...(stream('half rights').chance(profile.halfRightsChance ?? 0) ? { halfRights: true } : {}),
     safetyMs,
     livenessMs: LIVENESS_MS,
   };

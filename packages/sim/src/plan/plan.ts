@@ -26,6 +26,8 @@ export interface Plan {
   readonly disk: PlannedDisk;
   readonly clients: readonly PlannedClient[];
   readonly faults: readonly PlannedFault[];
+  /** Tenants are given the right to read alone, too, and that to write alone. Absent: both at once. */
+  readonly halfRights?: boolean;
   /** The safety phase: faults may be on. After it everything is healed and the liveness phase begins. */
   readonly safetyMs: number;
   /** Longest liveness phase: by its end every member has caught up and answers. */

@@ -24,6 +24,8 @@ export interface Profile {
   readonly datagramChance: number;
   /** Chance that what is left of leases is noted in the log, and often; absent: never. */
   readonly leaseCheckpointChance?: number;
+  /** Chance that tenants are given rights by halves; absent: never. */
+  readonly halfRightsChance?: number;
   /** Now and then all clients act at once, without rest. */
   readonly bursts: boolean;
 }
@@ -280,6 +282,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
         ...DEFAULT_PROFILE,
         name: 'auth',
         about: 'users whose rights, passwords and tokens change under them',
+        halfRightsChance: 0.5,
         steps: {
           tenant: 40,
           tenantWatch: 8,
