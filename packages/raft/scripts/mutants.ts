@@ -101,6 +101,13 @@ function tsx(folder: string, script: string, args: readonly string[]): string {
   );
 }
 
+/** What `execFileSync` says of a child that failed. */
+interface ExecFileError {
+  readonly code?: string;
+  readonly signal?: string;
+  readonly status?: number;
+}
+
 function isVerdicts(value: unknown): value is readonly Verdict[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'object' && 'proof' in item);
 }
@@ -118,23 +125,32 @@ function judge(folder: string, states: number, seeds: number): readonly Verdict[
     return verdicts;
   } catch (error) {
     // A mutant that does not even load proves nothing; one that never comes to an end does.
-    if (!isTimeout(error)) throw error;
+    if (!hasNoEnd(error)) throw error;
     const milliseconds = Math.round(performance.now() - start);
     return [{ proof: 'any', killer: 'hangs', reason: '', milliseconds }];
   }
 }
 
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ETIMEDOUT';
+/** Status of a process whose engine had no memory left and aborted, as shells tell it. */
+const ABORTED_STATUS = 134;
+
+/** It took too long, or all the memory. */
+function hasNoEnd(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, signal, status } = error as ExecFileError;
+  return code === 'ETIMEDOUT' || signal === 'SIGABRT' || status === ABORTED_STATUS;
 }
 
-/** The tests by section of the thesis and of the algebra; slow, so only for what the others let live. */
+/** Which tests: by section of the thesis, of the algebra, of what is sent when. */
+const KILLING_TESTS = ['test/thesis', 'test/conf-change', 'test/quorum', 'test/flow-control'];
+
+/** The tests; slow, so only for what the others let live. */
 function judgeByTests(folder: string): Verdict {
   const start = performance.now();
   const vitest = join(repository, 'node_modules', 'vitest', 'vitest.mjs');
   const result = spawnSync(
     process.execPath,
-    [vitest, 'run', '--root', folder, '--reporter=json', 'test/thesis', 'test/conf-change'],
+    [vitest, 'run', '--root', folder, '--reporter=json', ...KILLING_TESTS],
     { cwd: folder, encoding: 'utf8', timeout: KILLERS_TIMEOUT_MS },
   );
   const milliseconds = Math.round(performance.now() - start);
@@ -211,8 +227,8 @@ function page(results: readonly Result[]): string {
 
 ${rows.length} classic bugs, planted one at a time in a copy of the core (\`npm run raft:mutants\`; the list is
 \`scripts/mutant-table.ts\`). ${killed} of ${rows.length} are killed. Every mutant first meets our transcripts and the
-simulator (at most ${SEEDS} seeds); one that survives both meets the explorer, and then the tests by thesis section
-and of the configuration algebra.
+simulator (at most ${SEEDS} seeds); one that survives both meets the explorer, and then the tests by thesis section,
+of quorums, of the configuration algebra and of what is sent when.
 Rows are of their last run, whole or with \`--only\`; times are those of a busy machine, to the first failure.
 
 Kinds: *safety* loses or forks what was committed, *stale read* answers with an old state, *liveness* stops or
