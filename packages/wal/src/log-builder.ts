@@ -26,6 +26,7 @@ export class LogBuilder {
   #hardState: HardState;
   #snapshot: SnapshotMeta | undefined;
   #missing: SnapshotMeta | undefined;
+  #passedOver: SnapshotMeta | undefined;
   #block: Uint8Array = EMPTY_BYTES;
   #blockUsedBytes = 0;
 
@@ -50,6 +51,14 @@ export class LogBuilder {
   /** A mark behind which the log began anew, but whose snapshot cannot be had; undefined when a later one can. */
   get missingSnapshot(): SnapshotMeta | undefined {
     return this.#missing;
+  }
+
+  /**
+   * The newest mark whose snapshot cannot be had, though what it covers is here: entries before it may have been let go for
+   * its sake.
+   */
+  get passedOver(): SnapshotMeta | undefined {
+    return this.#passedOver;
   }
 
   /** Indexes and terms of the log. */
@@ -120,7 +129,10 @@ export class LogBuilder {
     const isUsable = this.#isUsable(snapshot);
     const { index, term } = snapshot;
     const covers = index > this.#terms.offset;
-    if (!isUsable && (!covers || this.#terms.termAt(index) === term)) return;
+    if (!isUsable && (!covers || this.#terms.termAt(index) === term)) {
+      if (index >= this.#terms.offset) this.#passedOver = snapshot;
+      return;
+    }
     const offsetBefore = this.#terms.offset;
     const outcome = this.#terms.mark(index, term);
     if (outcome === 'kept') this.#entries = this.#entries.slice(index - offsetBefore);

@@ -189,12 +189,12 @@ async function findStart(
 /** The log goes back to index 1, or begins behind a snapshot that can be had. */
 function checkBeginning(
   directory: string,
-  { snapshot, terms, missingSnapshot }: LogBuilder,
+  { snapshot, terms, missingSnapshot, passedOver }: LogBuilder,
   segments: readonly SegmentName[],
   unusable: SnapshotMeta | undefined,
 ): void {
   if ((snapshot?.index ?? 0) >= terms.offset) return;
-  const missing = missingSnapshot ?? unusable;
+  const missing = missingSnapshot ?? passedOver ?? unusable;
   if (missing !== undefined) throw snapshotMissing(directory, missing);
   const [first] = segments;
   throw new WalError({

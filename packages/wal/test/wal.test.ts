@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { crc32c, memberId } from '@etcd-ts/base';
+import type { SnapshotMeta } from '@etcd-ts/raft';
 import { MemoryDisk, openWal, readWal, type WalError } from '@etcd-ts/wal';
 import { CrashDisk } from '@etcd-ts/wal/testing';
 import {
@@ -85,6 +86,26 @@ describe('a log that is written and opened again', () => {
     const { recovered } = await open(disk, options);
     expect(recovered?.snapshot).toEqual(mark(4, 2));
     expect(recovered?.entries).toEqual([command(5, 2)]);
+  });
+
+  test('whose first entries were let go for a snapshot that is gone names that snapshot', async () => {
+    const disk = new MemoryDisk();
+    const options = { segmentSizeBytes: 1_024, maxSegments: 1 };
+    const { wal } = await open(disk, options);
+    await wal.append({ snapshot: mark(1, 1), entries: [], hardState: hardState(1, 1) }, SYNC);
+    const long = 'x'.repeat(300);
+    const entries = [2, 3, 4, 5, 6, 7, 8].map((index) => command(index, 1, long));
+    for (const entry of entries) await wal.append({ entries: [entry] }, SYNC);
+    await wal.append({ snapshot: mark(8, 1), entries: [], hardState: hardState(1, 8) }, SYNC);
+    expect(await wal.release(5)).toBe(1);
+    await wal.close();
+    const isOfFirst = { ...options, isUsableSnapshot: ({ index }: SnapshotMeta) => index === 1 };
+    await expect(open(disk, isOfFirst)).rejects.toMatchObject({
+      code: 'SNAPSHOT_MISSING',
+      message: expect.stringContaining('index 8 term 1'),
+    });
+    const { recovered } = await open(disk, options);
+    expect(recovered?.snapshot).toEqual(mark(8, 1));
   });
 
   test('that began anew behind a snapshot which is gone is refused', async () => {
