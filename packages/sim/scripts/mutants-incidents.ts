@@ -71,4 +71,12 @@ export const INCIDENTS: readonly Mutant[] = [
     replace: 'const SILENCE_LIMIT_MS = 10_000_000;',
     plan: 'answer-lost-while-a-state-is-fetched',
   },
+  {
+    name: 'a log that begins late for a snapshot that is gone misses a segment',
+    area: 'incident',
+    file: 'wal/src/recovery.ts',
+    find: 'const missing = missingSnapshot ?? passedOver ?? unusable;',
+    replace: 'const missing = missingSnapshot ?? unusable;',
+    plan: 'log-begins-late-and-the-database-is-gone',
+  },
 ];
