@@ -28,7 +28,10 @@ export type Renewal =
   | {
       readonly outcome: 'renewed';
       readonly lease: Lease;
-      /** Given when the log says of this lease, or may come to say, what was left of it before: see {@link LeaseClock.forgot}. */
+      /**
+       * Given when the log says of this lease, or may come to say, what was left of it before: see
+       * {@link LeaseClock.forgot}.
+       */
       readonly outdated?: CheckpointMark | undefined;
     }
   | { readonly outcome: 'expired' }

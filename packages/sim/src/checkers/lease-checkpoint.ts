@@ -2,8 +2,8 @@
  * Checkpoints of leases. None says less than a holder was told before it (L1): the next leader will go by it. And a leader
  * gives a lease no more than was noted before its time began, and the extension of a promotion (L7, the other half).
  *
- * The latter is judged of answers that no keepalive can have lengthened: every one of the lease was answered before the checkpoint was
- * applied, so that the checkpoint, or one that took it back, came after it.
+ * The latter is judged of answers that no keepalive can have lengthened: every one of the lease was answered before the
+ * checkpoint was applied, so that the checkpoint, or one that took it back, came after it.
  */
 import type { Operation } from '../history/operation.ts';
 import { shortestLifeUs } from './lease.ts';

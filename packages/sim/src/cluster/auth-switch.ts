@@ -40,18 +40,16 @@ export interface AuthSwitchParts {
 
 /** The switch. */
 export class AuthSwitch {
-  readonly #insist: Insist;
+  readonly #parts: AuthSwitchParts;
   /** How often it is to be on; overlapping wishes count. */
   #wishes = 0;
   #isOn = false;
   #last: Promise<void> = Promise.resolve();
   /** Changes about the tenants, while it is on. */
   #churning: Promise<void> = Promise.resolve();
-  readonly #parts: AuthSwitchParts;
 
   constructor(parts: AuthSwitchParts) {
     this.#parts = parts;
-    this.#insist = parts.insist;
   }
 
   enable(): Promise<void> {
@@ -61,13 +59,14 @@ export class AuthSwitch {
       this.#isOn = true;
       const options = { noPassword: false };
       const user = { ...ROOT_CREDENTIALS, hashedPassword: '', options };
-      await this.#insist('etcdserverpb.Auth/UserAdd', user);
-      await this.#insist('etcdserverpb.Auth/RoleAdd', { name: ROOT });
-      await this.#insist('etcdserverpb.Auth/UserGrantRole', { user: ROOT, role: ROOT });
+      await this.#parts.insist('etcdserverpb.Auth/UserAdd', user);
+      await this.#parts.insist('etcdserverpb.Auth/RoleAdd', { name: ROOT });
+      await this.#parts.insist('etcdserverpb.Auth/UserGrantRole', { user: ROOT, role: ROOT });
       for (let number = 0; number < TENANTS; number++) {
-        for (const [method, request] of makeTenant(number)) await this.#insist(method, request);
+        for (const [method, request] of makeTenant(number))
+          await this.#parts.insist(method, request);
       }
-      await this.#insist('etcdserverpb.Auth/AuthEnable', {});
+      await this.#parts.insist('etcdserverpb.Auth/AuthEnable', {});
       this.#churning = this.#churn();
     });
   }
@@ -93,14 +92,14 @@ export class AuthSwitch {
       const metadata = await this.#logIn();
       if (metadata === undefined) return;
       const [method, request] = this.#parts.change();
-      await this.#insist(method, request, metadata);
+      await this.#parts.insist(method, request, metadata);
       await this.#parts.sleep();
     }
   }
 
   /** Undefined: it is off. */
   async #logIn(): Promise<ReadonlyMap<string, string> | undefined> {
-    const answer = await this.#insist('etcdserverpb.Auth/Authenticate', ROOT_CREDENTIALS);
+    const answer = await this.#parts.insist('etcdserverpb.Auth/Authenticate', ROOT_CREDENTIALS);
     if (answer === undefined) return undefined;
     const { token } = answer as { readonly token: string };
     return new Map([['token', token]]);
@@ -112,7 +111,7 @@ export class AuthSwitch {
       // Refused: it is off already.
       if (metadata === undefined) return;
       // A token is known to few; another member may refuse it.
-      const done = await this.#insist('etcdserverpb.Auth/AuthDisable', {}, metadata);
+      const done = await this.#parts.insist('etcdserverpb.Auth/AuthDisable', {}, metadata);
       if (done !== undefined) return;
     }
   }

@@ -182,11 +182,7 @@ export class RaftClaims {
   /** A leader's refusal of a vote may leave before the append that would tell of its commit index. */
   #commits(member: bigint, term: number, commit: number): void {
     if (commit <= this.commit) return;
-    if (this.#term(term).leader === member) this.#leaderCommits(member, term, commit);
-    else this.#followerCommits(member, commit);
-  }
-
-  #followerCommits(member: bigint, commit: number): void {
+    if (this.#term(term).leader === member) return this.#leaderCommits(member, term, commit);
     this.#add(
       'R7',
       `${member} says that ${commit} is committed; no leader has, beyond ${this.commit}`,

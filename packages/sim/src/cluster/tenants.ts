@@ -1,13 +1,10 @@
 /** Users and roles that an operator makes while authentication is on, and what he changes about them all the while. */
-import type { RequestOf } from '@etcd-ts/protocol';
+import { PermissionType, type RequestOf } from '@etcd-ts/protocol';
 import { utf8 } from '@etcd-ts/base';
 import type { RandomStream } from '../world/random.ts';
 
-/** authpb.Permission.Type. */
-const READ = 0;
-const WRITE = 1;
-const READWRITE = 2;
-const PERMISSION_TYPES: readonly number[] = [READ, WRITE, READWRITE];
+const { READ, WRITE, READWRITE } = PermissionType;
+const ALL_TYPES: readonly number[] = [READ, WRITE, READWRITE];
 /** How many tenants there are. */
 export const TENANTS = 2;
 /** The passwords that tenants are given in turn. */
@@ -46,7 +43,7 @@ export function makeTenant(number: number): readonly AuthRequest[] {
   return [
     addUser(name),
     ['etcdserverpb.Auth/RoleAdd', { name }],
-    grantPermission(number),
+    grantPermission(number, READWRITE),
     grantRole(name),
   ];
 }
@@ -56,7 +53,7 @@ export function drawChange(random: RandomStream, halfRights: boolean): AuthReque
   const number = random.below(TENANTS);
   const name = tenantName(number);
   const changes: readonly (() => AuthRequest)[] = [
-    () => grantPermission(number, halfRights ? random.pick(PERMISSION_TYPES) : undefined),
+    () => grantPermission(number, halfRights ? random.pick(ALL_TYPES) : READWRITE),
     () => grantRole(name),
     () => revokePermission(number),
     () => ['etcdserverpb.Auth/UserRevokeRole', { name, role: name }],
@@ -82,7 +79,7 @@ function grantRole(name: string): AuthRequest {
   return ['etcdserverpb.Auth/UserGrantRole', { user: name, role: name }];
 }
 
-function grantPermission(number: number, permType: number = READWRITE): AuthRequest {
+function grantPermission(number: number, permType: number): AuthRequest {
   const { key, rangeEnd } = RANGES[number] ?? { key: '', rangeEnd: '' };
   const perm = { permType, key: utf8(key), rangeEnd: utf8(rangeEnd) };
   return ['etcdserverpb.Auth/RoleGrantPermission', { name: tenantName(number), perm }];
