@@ -112,7 +112,7 @@ export async function checkpointStore(
 }
 
 /** Where the state in a backend stands in the log, without loading it; undefined when it holds none. */
-export function readApplied(backend: Backend): AppliedPosition | undefined {
+export function readApplied(backend: Pick<Backend, 'get'>): AppliedPosition | undefined {
   const bytes = backend.get(metaName(META_APPLIED));
   return bytes === undefined ? undefined : bytesPosition(bytes);
 }

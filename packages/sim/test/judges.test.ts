@@ -149,6 +149,24 @@ describe('the judges of a run', { timeout: 60_000 }, () => {
     expect(['DK1', 'R2', 'P1']).toContain(found[0]);
   });
 
+  it('notice a database that is gone, though the log relies on it (DK1)', async () => {
+    const plan = quietPlan(2_000);
+    const knobs = { ...plan.knobs, snapshotCount: 10, snapshotCatchUpEntries: 0 };
+    const { violations } = await runPlan(
+      { ...plan, knobs },
+      {
+        watch: ({ cluster }) =>
+          cluster.world.schedule(1_800_000, 'planted', () => {
+            const member = cluster.member(2);
+            member.kill();
+            member.databases.databases.clear();
+            member.start();
+          }),
+      },
+    );
+    expect(ids(violations)).toEqual(['DK1']);
+  });
+
   it('bear one member with an old disk, which gets back what came since', async () => {
     const plan = quietPlan(6_000);
     const oldDisk = { kind: 'oldDisk', target: 2, atMs: 2_000, forMs: 2_000 } as const;

@@ -37,6 +37,10 @@ export class DatabaseImage {
   #syncedCount = 0;
   isOpen = false;
 
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.visible.get(toLatin1(key))?.slice();
+  }
+
   apply(batch: readonly Change[]): void {
     applyBatch(this.visible, batch);
     this.#batches.push(batch);
@@ -154,7 +158,7 @@ class SimBackend implements Backend {
 
   get(key: Uint8Array): Uint8Array | undefined {
     this.#assertOpen();
-    return this.#image.visible.get(toLatin1(key))?.slice();
+    return this.#image.get(key);
   }
 
   write(operations: Iterable<BackendOperation>): Promise<void> {
