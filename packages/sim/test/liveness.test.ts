@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Run, runPlan } from '../src/index.ts';
+import { ROOT_CREDENTIALS } from '../src/cluster/auth-switch.ts';
 import { beginAdminFault } from '../src/faults/admin.ts';
 import type { Scene } from '../src/faults/scene.ts';
 import { quietPlan } from './fixtures/quiet-plan.ts';
@@ -31,6 +32,25 @@ describe('a healed cluster', { timeout: 60_000 }, () => {
       },
     });
     expect(found(violations)).toEqual(['LV2']);
+  });
+
+  it('gets its members though authentication came on after it had been turned off', async () => {
+    const { violations, coverage } = await runPlan(
+      quietPlan(4_000, [{ atMs: 1_500, forMs: 100, kind: 'replace', target: 2, asLearner: false }]),
+      {
+        scenario: async ({ faults: { operator } }) => {
+          const options = { noPassword: false };
+          const root = { ...ROOT_CREDENTIALS, hashedPassword: '', options };
+          const { name } = ROOT_CREDENTIALS;
+          await operator.insist('etcdserverpb.Auth/UserAdd', root);
+          await operator.insist('etcdserverpb.Auth/RoleAdd', { name });
+          await operator.insist('etcdserverpb.Auth/UserGrantRole', { user: name, role: name });
+          await operator.insist('etcdserverpb.Auth/AuthEnable', {});
+        },
+      },
+    );
+    expect(violations).toEqual([]);
+    expect(coverage).toMatchObject({ 'members replaced': 1 });
   });
 
   it('replaces a member whose log is refused, whatever else the operator has begun', async () => {

@@ -86,6 +86,11 @@ export class AuthSwitch {
     return this.#then(() => this.#turnOff());
   }
 
+  /** The same, unless it is to be on. */
+  async turnOffUnlessWished(): Promise<void> {
+    if (this.#wishes === 0) await this.makeSureItIsOff();
+  }
+
   /** Rights and passwords come and go. */
   async #churn(): Promise<void> {
     while (this.#isOn && this.#wishes > 0) {
