@@ -6,8 +6,8 @@ import type { HeaderList } from './hpack.ts';
 import { type HeaderSet, HpackEncoder } from './hpack-encoder.ts';
 import type { Http2Stream, StreamUser } from './stream.ts';
 
-/** Streams until the server has said how many it takes. */
-const DEFAULT_MAX_STREAMS = 100;
+/** Streams on a server that names no limit, as etcd does not: as many as it is asked for (RFC 9113 section 6.5.2). */
+const DEFAULT_MAX_STREAMS: number = Number.POSITIVE_INFINITY;
 
 /** Who uses a connection. */
 export interface ClientConnectionUser {

@@ -210,6 +210,11 @@ export class Http2Core {
         this.#role.onSent();
         this.#announceOutput();
       },
+      sendHeaders: (flags, streamId, block) => {
+        this.#writer.headers(flags, streamId, block);
+        this.#role.onSent();
+        this.#announceOutput();
+      },
       sendWindowUpdate: (streamId, bytes) => this.word(FrameType.WINDOW_UPDATE, streamId, bytes),
       spend: (bytes) => {
         this.#sendWindow -= bytes;

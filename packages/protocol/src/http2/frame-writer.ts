@@ -1,4 +1,4 @@
-import { FRAME_HEADER_BYTES, FrameType, Flag } from './frame.ts';
+import { FRAME_HEADER_BYTES, FrameType, Flag, MAX_FRAME_BYTES } from './frame.ts';
 
 /** Size of the chunks that frames are put together in. */
 const CHUNK_BYTES = 16 * 1024;
@@ -48,6 +48,18 @@ export class Http2FrameWriter {
     this.#reserve(payload.length);
     this.#chunk.set(payload, this.#end);
     this.#end += payload.length;
+  }
+
+  /** A header block: one HEADERS frame, and what is too long for it in frames of CONTINUATION. */
+  headers(flags: number, streamId: number, block: Uint8Array): void {
+    let type: number = FrameType.HEADERS;
+    let at = 0;
+    for (; block.length - at > MAX_FRAME_BYTES; at += MAX_FRAME_BYTES) {
+      const part = block.subarray(at, at + MAX_FRAME_BYTES);
+      this.frame(type, at === 0 ? flags : 0, streamId, part);
+      type = FrameType.CONTINUATION;
+    }
+    this.frame(type, (at === 0 ? flags : 0) | Flag.END_HEADERS, streamId, block.subarray(at));
   }
 
   /** A frame whose payload is one number of four bytes: RST_STREAM, WINDOW_UPDATE. */

@@ -11,6 +11,8 @@ export interface StreamTransport {
   /** Bytes that the client may have on its way on one stream. */
   readonly receiveWindowBytes: number;
   sendFrame(type: number, flags: number, streamId: number, payload: Uint8Array): void;
+  /** Sends a header block, however long it is. */
+  sendHeaders(flags: number, streamId: number, block: Uint8Array): void;
   sendWindowUpdate(streamId: number, bytes: number): void;
   /** Counts bytes of DATA against the connection's window. */
   spend(bytes: number): void;
@@ -96,7 +98,7 @@ export class Http2Stream {
   respond(block: Uint8Array): void {
     if (this.#isClosed || this.#hasRespondedHeaders) return;
     this.#hasRespondedHeaders = true;
-    this.#transport.sendFrame(FrameType.HEADERS, Flag.END_HEADERS, this.id, block);
+    this.#transport.sendHeaders(0, this.id, block);
   }
 
   /** Sends bytes, or keeps them until there is room. False: enough for now, wait for `onDrain`. */
@@ -224,8 +226,7 @@ export class Http2Stream {
     if (this.#trailers === undefined) {
       this.#transport.sendFrame(FrameType.DATA, Flag.END_STREAM, this.id, NOTHING);
     } else {
-      const flags = Flag.END_HEADERS | Flag.END_STREAM;
-      this.#transport.sendFrame(FrameType.HEADERS, flags, this.id, this.#trailers);
+      this.#transport.sendHeaders(Flag.END_STREAM, this.id, this.#trailers);
     }
     this.#transport.ended(this);
   }

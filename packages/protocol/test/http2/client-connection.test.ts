@@ -152,6 +152,15 @@ describe('a client', () => {
     expect(made.connection.hasRoom).toBe(true);
   });
 
+  test('opens as many streams as it is asked for on a server that names no limit', () => {
+    const made = ready();
+    for (let i = 0; i < 1_000; i++) {
+      expect(made.connection.hasRoom).toBe(true);
+      made.open();
+    }
+    expect(made.connection.streamCount).toBe(1_000);
+  });
+
   test('is told which streams a leaving server has not looked at', () => {
     const made = ready();
     made.open();
@@ -205,6 +214,42 @@ describe('a client', () => {
       expect(made.log.at(-1)).toBe('close 1 done');
     }
   });
+});
+
+test('headers that are too long for one frame are continued in others, both ways', () => {
+  const answered: string[] = [];
+  const long = 'y'.repeat(3 * 16_384);
+  const server = new Http2Connection(
+    {
+      onStream: (stream) => {
+        answered.push(stream.headers.at(-1) ?? '');
+        stream.end(headerBlock([['grpc-message', long]]));
+      },
+      onOutput: () => undefined,
+      onFinished: () => void answered.push('the server hung up'),
+    },
+    { maxStreams: 100, pings: new PingPolicy(5_000), monotonicMs: () => 0 },
+  );
+  const made = client();
+  const exchange = (): void => {
+    for (const part of made.connection.takeOutput()) server.receive(part);
+    for (const part of server.takeOutput()) made.connection.receive(part);
+  };
+  exchange();
+  made.log.length = 0;
+  const set = new HeaderSet([...HEADERS.headers, ['token', long]]);
+  made.connection
+    .open(set, NOTHING, {
+      onHeaders: (headers) => void answered.push(headers.at(-1) ?? ''),
+      onData: () => undefined,
+      onEnd: () => undefined,
+      onDrain: () => undefined,
+      onClose: () => undefined,
+    })
+    .writeLast(NOTHING);
+  exchange();
+  expect(answered.map((text) => text.length)).toEqual([long.length, long.length]);
+  expect(made.finished).toBe(false);
 });
 
 test('client and server understand each other, whatever is sent and however the network cuts it', () => {
