@@ -185,6 +185,26 @@ describe('a failed call', () => {
       { code: 'UNAVAILABLE', message: 'the server answered HTTP status 503' },
     ],
     [
+      'with a status of HTTP and a page, as a proxy answers',
+      (stream) => {
+        stream.respond({ ':status': 502, 'content-type': 'text/html' });
+        stream.end('<html>Bad Gateway</html>');
+      },
+      { code: 'UNAVAILABLE', message: 'the server answered HTTP status 502' },
+    ],
+    [
+      'with a page in place of gRPC',
+      (stream) => {
+        stream.respond({ ':status': 200, 'content-type': 'text/html' });
+        stream.end('<html>Welcome</html>');
+      },
+      {
+        code: 'UNKNOWN',
+        message: 'the server answered text/html, which is not gRPC',
+        mayHaveApplied: true,
+      },
+    ],
+    [
       'without status',
       (stream) => stream.respond(GRPC, { endStream: true }),
       { code: 'INTERNAL', message: 'the answer has no status' },

@@ -42,16 +42,12 @@ export class ClientCall implements StreamUser {
       this.#outcome = outcomeOf(status, valueOf(headers, 'grpc-message') ?? '');
       return;
     }
-    const httpStatus = valueOf(headers, ':status');
-    if (httpStatus !== undefined && httpStatus !== '200') {
-      this.#outcome = new EtcdError(HTTP_CODES[httpStatus] ?? 'UNKNOWN', {
-        message: `the server answered HTTP status ${httpStatus}`,
-      });
-    }
+    this.#outcome ??= foreignAnswer(headers);
   }
 
+  /** What follows headers that are not gRPC's is no message: a page that explains an error, most of the time. */
   onData(bytes: Uint8Array): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#outcome !== undefined) return;
     try {
       for (const message of this.#frames.push(bytes)) this.#user.onMessage(message);
     } catch (error) {
@@ -91,6 +87,19 @@ const HTTP_CODES: Readonly<Record<string, EtcdError['code']>> = {
   '503': 'UNAVAILABLE',
   '504': 'UNAVAILABLE',
 };
+
+/** Why an answer that has begun is none of gRPC; undefined when it is. */
+function foreignAnswer(headers: HeaderList): EtcdError | undefined {
+  const status = valueOf(headers, ':status');
+  if (status === undefined || status.startsWith('1')) return undefined;
+  if (status !== '200') {
+    const message = `the server answered HTTP status ${status}`;
+    return new EtcdError(HTTP_CODES[status] ?? 'UNKNOWN', { message });
+  }
+  const type = valueOf(headers, 'content-type');
+  if (type === undefined || type.startsWith('application/grpc')) return undefined;
+  return new EtcdError('UNKNOWN', { message: `the server answered ${type}, which is not gRPC` });
+}
 
 function outcomeOf(status: string, text: string): EtcdError | 'ok' {
   const number = Number(status);
