@@ -140,14 +140,21 @@ export class Caller {
   /**
    * Opens a stream to the endpoint in use. It is not tried again: who opened it knows where to go on.
    *
-   * @throws EtcdError when no token is to be had.
+   * @throws EtcdError when no token is to be had; where the endpoint is to blame, the next one is in use then.
    */
   async stream<Method extends StreamMethodName>(
     method: Method,
     options: CallOptions = {},
   ): Promise<OpenedStream<RequestOf<Method>, ResponseOf<Method>>> {
     const chosen = this.endpoints.current();
-    const token = await this.#tokenFor(chosen, options);
+    let token: string | undefined;
+    try {
+      token = await this.#tokenFor(chosen, options);
+    } catch (thrown) {
+      const error = EtcdError.from(thrown);
+      if (isUnreachable(error)) this.endpoints.failed(chosen);
+      throw error;
+    }
     const metadata = metadataWith(token, options.metadata);
     const call = chosen.channel.stream(method, { ...options, metadata });
     const failed = (error: EtcdError): boolean => {
@@ -186,6 +193,11 @@ export class Caller {
   #chosen(index: number | undefined): Chosen {
     return index === undefined ? this.endpoints.current() : this.endpoints.at(index);
   }
+}
+
+/** Whether another endpoint may do what this one did not. */
+function isUnreachable(error: EtcdError): boolean {
+  return error.status === Status.UNAVAILABLE || error.status === Status.DEADLINE_EXCEEDED;
 }
 
 /** Whether another attempt is safe and may help. */

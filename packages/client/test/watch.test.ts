@@ -1,7 +1,7 @@
-import { EtcdError } from '@etcd-ts/protocol';
+import { type Channel, EtcdError, type Handlers } from '@etcd-ts/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EtcdClient, type Watcher } from '../src/index.ts';
+import { type Clock, EtcdClient, type Watcher } from '../src/index.ts';
 import { WATCH_BUFFER_BATCHES } from '../src/watch/subscription.ts';
 import { EagerClock, evenRandom, settle } from './manual-clock.ts';
 import { ScriptedChannel } from './scripted-channel.ts';
@@ -17,6 +17,23 @@ function world(): { client: EtcdClient; server: WatchServer; channel: ScriptedCh
     random: evenRandom,
   });
   return { client, server, channel };
+}
+
+/** A channel whose unary calls end with their time. */
+function withDeadlines(channel: ScriptedChannel, clock: Clock): Channel {
+  return {
+    unary: (method, request, options) =>
+      new Promise((resolve, reject) => {
+        const late = (): void => reject(new EtcdError('DEADLINE_EXCEEDED'));
+        const timer = clock.after(options?.timeoutMs ?? 1, () => setImmediate(late));
+        channel
+          .unary(method, request, options)
+          .then(resolve, reject)
+          .finally(() => timer.cancel());
+      }),
+    stream: (method, options) => channel.stream(method, options),
+    close: () => channel.close(),
+  };
 }
 
 /** Revisions of so many events. */
@@ -170,6 +187,31 @@ describe('a watch', () => {
     const refused = client.watch('a');
     server.refuseAll(old);
     expect(await errorOf(refused)).toMatchObject({ code: 'INVALID_AUTH_TOKEN' });
+  });
+
+  test('begins at the next member when the first gives no token', async () => {
+    const server = new WatchServer();
+    const clock = new EagerClock();
+    const handlers: Readonly<Record<string, Handlers>> = {
+      away: { 'etcdserverpb.Auth/Authenticate': () => Promise.reject(new EtcdError('UNAVAILABLE')) },
+      silent: { 'etcdserverpb.Auth/Authenticate': () => new Promise(() => undefined) },
+      there: {
+        ...server.handlers,
+        'etcdserverpb.Auth/Authenticate': () => Promise.resolve({ token: 't' }),
+      },
+    };
+    for (const first of ['away', 'silent']) {
+      const client = new EtcdClient({
+        endpoints: [first, 'there'],
+        connect: (endpoint) => withDeadlines(new ScriptedChannel(handlers[endpoint] ?? {}), clock),
+        clock,
+        random: evenRandom,
+        credentials: { name: 'n', password: 'p' },
+      });
+      const watcher = client.watch('a');
+      expect(await watcher.created).toBe(server.revision);
+      await client.close();
+    }
   });
 
   test('takes in more events of one revision than a call may have arguments', async () => {

@@ -261,12 +261,16 @@ export class WatchHub {
   }
 }
 
-/** Whether a broken stream is worth another (etcd client/v3/watch.go, isHaltErr, and streams that the server ends). */
+/**
+ * Whether a broken stream is worth another (etcd client/v3/watch.go, isHaltErr, and streams that the server ends). A
+ * stream has no deadline of its own, so one that passed is that of asking for the token.
+ */
 function isResumable(error: EtcdError): boolean {
   return (
     wantsNewToken(error) ||
     error.status === Status.UNAVAILABLE ||
     error.status === Status.INTERNAL ||
+    error.status === Status.DEADLINE_EXCEEDED ||
     error.code === 'WATCH_CANCELED'
   );
 }
