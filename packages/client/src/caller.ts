@@ -84,30 +84,28 @@ export class Caller {
     effect: Effect,
     options: ClientCallOptions = {},
   ): Promise<ResponseOf<Method>> {
-    const { signal, timeoutMs = this.timeoutMs } = options;
-    const endMs = this.clock.monotonicMs() + timeoutMs;
-    let renewed = false;
-    for (let attempt = 1; ; attempt++) {
-      const chosen = this.endpoints.current();
-      const leftMs = endMs - this.clock.monotonicMs();
-      let token: string | undefined;
-      try {
-        token = await this.#tokens?.get(chosen.channel, { timeoutMs: leftMs, signal });
-        const callOptions = { signal, timeoutMs: leftMs, metadata: metadataWith(token) };
-        return await chosen.channel.unary(method, request, callOptions);
-      } catch (thrown) {
-        const error = EtcdError.from(thrown);
-        if (!renewed && this.#mayRenew(token, error)) {
-          renewed = true;
-          continue;
-        }
-        if (!mayRetry(error, effect)) throw error;
-        this.endpoints.failed(chosen);
-        const waitMs = backoffMs(Math.ceil(attempt / this.endpoints.names.length), this.random);
-        if (attempt >= MAX_ATTEMPTS || this.clock.monotonicMs() + waitMs >= endMs) throw error;
-        await sleep(this.clock, waitMs, signal);
-      }
-    }
+    return this.#retried(effect, options, ({ channel }, callOptions) =>
+      channel.unary(method, request, callOptions),
+    );
+  }
+
+  /**
+   * One request on a stream of its own, and the first answer; with the retries of a read.
+   *
+   * @throws EtcdError as {@link Caller.unary}.
+   */
+  async firstOf<Method extends StreamMethodName>(
+    method: Method,
+    request: RequestOf<Method>,
+    options: ClientCallOptions = {},
+  ): Promise<ResponseOf<Method>> {
+    return this.#retried('read', options, async ({ channel }, callOptions) => {
+      const call = channel.stream(method, callOptions);
+      call.send(request);
+      call.end();
+      for await (const response of call.responses) return response;
+      throw new EtcdError('UNAVAILABLE', { message: 'the stream has ended without an answer' });
+    });
   }
 
   /**
@@ -176,6 +174,38 @@ export class Caller {
     const metadata = metadataWith(token, options.metadata);
     const call = chosen.channel.stream(method, { ...options, metadata });
     return { call, failed: (error) => this.#mayRenew(token, error) };
+  }
+
+  /** Tries until it is done, until another attempt is not safe or no use, or until time is up. */
+  async #retried<Answer>(
+    effect: Effect,
+    options: ClientCallOptions,
+    once: (chosen: Chosen, options: CallOptions) => Promise<Answer>,
+  ): Promise<Answer> {
+    const { signal, timeoutMs = this.timeoutMs } = options;
+    const endMs = this.clock.monotonicMs() + timeoutMs;
+    let renewed = false;
+    for (let attempt = 1; ; attempt++) {
+      const chosen = this.endpoints.current();
+      const leftMs = endMs - this.clock.monotonicMs();
+      let token: string | undefined;
+      try {
+        token = await this.#tokens?.get(chosen.channel, { timeoutMs: leftMs, signal });
+        const callOptions = { signal, timeoutMs: leftMs, metadata: metadataWith(token) };
+        return await once(chosen, callOptions);
+      } catch (thrown) {
+        const error = EtcdError.from(thrown);
+        if (!renewed && this.#mayRenew(token, error)) {
+          renewed = true;
+          continue;
+        }
+        if (!mayRetry(error, effect)) throw error;
+        this.endpoints.failed(chosen);
+        const waitMs = backoffMs(Math.ceil(attempt / this.endpoints.names.length), this.random);
+        if (attempt >= MAX_ATTEMPTS || this.clock.monotonicMs() + waitMs >= endMs) throw error;
+        await sleep(this.clock, waitMs, signal);
+      }
+    }
   }
 
   #tokenFor({ channel }: Chosen, options: CallOptions): Promise<string | undefined> | undefined {

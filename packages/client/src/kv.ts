@@ -171,8 +171,8 @@ export function deleteResult(response: DeleteRangeResponse): DeleteResult {
   };
 }
 
-/** A whole number, 0 when it is left out. */
-function whole(name: string, value: number | undefined): number {
+/** A whole number, 0 when it is left out. @throws EtcdError INVALID_ARGUMENT. */
+export function whole(name: string, value: number | undefined): number {
   if (value === undefined) return 0;
   if (!Number.isSafeInteger(value)) {
     throw new EtcdError('INVALID_ARGUMENT', { message: `${name} is not a whole number: ${value}` });

@@ -196,6 +196,25 @@ describe('a lease keeper', () => {
     await expect(made.client.lease.adopt(78n)).rejects.toMatchObject({ code: 'LEASE_NOT_FOUND' });
   });
 
+  test('does not take for its own what an earlier keeper of the lease has asked for', async () => {
+    const made = world();
+    const { client, clock } = made;
+    await client.lease.create(60, { id: 1n });
+    const lease = await client.lease.grant(9);
+    await settle();
+    made.latencyMs = 4_000;
+    const first = client.lease.keepAlive(lease);
+    await clock.pass(3_000);
+    first.stop();
+    // The answers to what the first has asked for, at 0 and at 3 seconds, come after the second has asked.
+    made.answer = undefined;
+    const second = client.lease.keepAlive({ ...lease, refreshedMs: 0 });
+    await clock.pass(5_900);
+    expect(second.isAlive).toBe(true);
+    await clock.pass(200);
+    expect(second.isAlive).toBe(false);
+  });
+
   test('the last one frees the stream and leaves no timer', async () => {
     const { client, channel, clock } = world();
     const keeper = await client.lease.create(9);

@@ -110,6 +110,20 @@ describe('what is tried again', () => {
     expect(channels[0]?.calls.length).toBe(MAX_ATTEMPTS);
   });
 
+  test('a single refresh of a lease goes to the next member as a read does', async () => {
+    const { client, channels } = world([
+      { 'etcdserverpb.Lease/LeaseKeepAlive': () => Promise.reject(unavailable(true)) },
+      { 'etcdserverpb.Lease/LeaseKeepAlive': () => Promise.resolve() },
+      {
+        'etcdserverpb.Lease/LeaseKeepAlive': async (_requests, _context, responses) => {
+          responses.send({ ID: 1n, TTL: 9 });
+        },
+      },
+    ]);
+    expect(await client.lease.keepAliveOnce(1n)).toBe(9);
+    expect(channels.map(({ calls }) => calls.length)).toEqual([1, 1, 1]);
+  });
+
   test('an aborted signal ends the wait between attempts at once', async () => {
     const clock = new ManualClock();
     const { client } = world([read(() => Promise.reject(unavailable(true)))], { clock });

@@ -214,6 +214,15 @@ describe('a watch', () => {
     }
   });
 
+  test('from a revision that is not a whole number is refused with its value', () => {
+    const { client } = world();
+    for (const startRevision of [Number.NaN, 1.5, Number.POSITIVE_INFINITY]) {
+      expect(() => client.watch('a', { startRevision })).toThrow(
+        `startRevision is not a whole number: ${startRevision}`,
+      );
+    }
+  });
+
   test('takes in more events of one revision than a call may have arguments', async () => {
     const { client, server } = world();
     server.batchEvents = 150_000;

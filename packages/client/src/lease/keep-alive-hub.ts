@@ -5,6 +5,8 @@
  * - While there are keepers there is a stream, or one is about to be opened; without keepers there is none.
  * - A broken stream loses no lease: the next one refreshes all of them at once. A lease is lost only by its own clock
  *   or by the server's word.
+ * - An answer counts for the keeper that asked: what a keeper has asked for and not waited for is passed over, lest a
+ *   later keeper of the same lease takes an old answer for its own.
  */
 import {
   EtcdError,
@@ -29,6 +31,8 @@ const REQUIRE_LEADER: ReadonlyMap<string, string> = new Map([['hasleader', 'true
 export class KeepAliveHub {
   readonly #caller: Caller;
   readonly #keepers = new Map<bigint, LeaseKeeper>();
+  /** Answers of the current stream that nobody waits for any more, by lease. */
+  readonly #unwanted = new Map<bigint, number>();
   #call: KeepAliveCall | undefined;
   #isRunning = false;
 
@@ -53,11 +57,11 @@ export class KeepAliveHub {
         message: `too many kept leases: ${this.#keepers.size} (limit ${MAX_KEPT_LEASES})`,
       });
     }
-    const keeper = new LeaseKeeper({
+    const keeper: LeaseKeeper = new LeaseKeeper({
       ...lease,
       clock: this.#caller.clock,
       send: () => this.#call?.send({ ID: lease.id }),
-      onEnd: () => this.#remove(lease.id),
+      onEnd: () => this.#remove(keeper),
     });
     this.#keepers.set(lease.id, keeper);
     keeper.start();
@@ -70,9 +74,22 @@ export class KeepAliveHub {
     for (const keeper of this.#keepers.values()) keeper.stop();
   }
 
-  #remove(id: bigint): void {
+  #remove({ id, unanswered }: LeaseKeeper): void {
     this.#keepers.delete(id);
-    if (this.#keepers.size === 0 && this.#call !== undefined) this.#leave(this.#call);
+    if (this.#call === undefined) return;
+    if (this.#keepers.size === 0) this.#leave(this.#call);
+    else if (unanswered > 0) this.#unwanted.set(id, this.#unwantedOf(id) + unanswered);
+  }
+
+  #onAnswer({ ID, TTL }: LeaseKeepAliveResponse): void {
+    const unwanted = this.#unwantedOf(ID);
+    if (unwanted === 0) this.#keepers.get(ID)?.onAnswer(TTL);
+    else if (unwanted === 1) this.#unwanted.delete(ID);
+    else this.#unwanted.set(ID, unwanted - 1);
+  }
+
+  #unwantedOf(id: bigint): number {
+    return this.#unwanted.get(id) ?? 0;
   }
 
   #start(): void {
@@ -89,6 +106,7 @@ export class KeepAliveHub {
         failures = 0;
       });
       this.#call = undefined;
+      this.#unwanted.clear();
       for (const keeper of this.#keepers.values()) keeper.onBroken();
       if (error === undefined) continue;
       if (isFatal(error)) {
@@ -118,7 +136,7 @@ export class KeepAliveHub {
       if (this.#keepers.size === 0) this.#leave(call);
       for await (const response of call.responses) {
         onResponse();
-        this.#keepers.get(response.ID)?.onAnswer(response.TTL);
+        this.#onAnswer(response);
       }
       error = new EtcdError('UNAVAILABLE', { message: 'the keep-alive stream has ended' });
     } catch (thrown) {

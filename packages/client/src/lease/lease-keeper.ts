@@ -73,6 +73,11 @@ export class LeaseKeeper {
     this.#end('stopped');
   }
 
+  /** @internal Refreshes that were sent and not answered yet. */
+  get unanswered(): number {
+    return this.#sentMs.length;
+  }
+
   /** @internal The first refresh, and the timers. */
   start(): void {
     this.#tick();

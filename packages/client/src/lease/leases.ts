@@ -1,4 +1,4 @@
-import { EtcdError, LeaseGrantRequest, type LeaseKeepAliveResponse } from '@etcd-ts/protocol';
+import { EtcdError, LeaseGrantRequest } from '@etcd-ts/protocol';
 import type { Caller, ClientCallOptions } from '../caller.ts';
 import { KeepAliveHub } from './keep-alive-hub.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
@@ -72,21 +72,13 @@ export class Leases {
    * @throws EtcdError LEASE_NOT_FOUND.
    */
   async keepAliveOnce(id: bigint, options: ClientCallOptions = {}): Promise<number> {
-    for (let mayRenew = true; ; mayRenew = false) {
-      const { call, failed } = await this.#caller.stream('etcdserverpb.Lease/LeaseKeepAlive', {
-        timeoutMs: this.#caller.timeoutMs,
-        ...options,
-      });
-      call.send({ ID: id });
-      call.end();
-      try {
-        return await firstTtl(call.responses);
-      } catch (thrown) {
-        const error = EtcdError.from(thrown);
-        const isAnswer = error.code === 'LEASE_NOT_FOUND';
-        if (isAnswer || !failed(error) || !mayRenew) throw error;
-      }
-    }
+    const { TTL } = await this.#caller.firstOf(
+      'etcdserverpb.Lease/LeaseKeepAlive',
+      { ID: id },
+      options,
+    );
+    if (TTL > 0) return TTL;
+    throw new EtcdError('LEASE_NOT_FOUND');
   }
 
   /** Takes up a lease by its id, made elsewhere or before a restart, and keeps it alive. @throws EtcdError LEASE_NOT_FOUND. */
@@ -131,12 +123,4 @@ export class Leases {
   close(): void {
     this.#hub.close();
   }
-}
-
-async function firstTtl(answers: AsyncIterable<LeaseKeepAliveResponse>): Promise<number> {
-  for await (const { TTL } of answers) {
-    if (TTL > 0) return TTL;
-    throw new EtcdError('LEASE_NOT_FOUND');
-  }
-  throw new EtcdError('UNAVAILABLE', { message: 'the keep-alive stream has ended without answer' });
 }

@@ -2,6 +2,7 @@ import { deferred } from '@etcd-ts/base';
 import { EtcdError, type Event, MessageQueue, type WatchResponse } from '@etcd-ts/protocol';
 import { toWatchEvent, type WatchEvent } from '../entry.ts';
 import type { KeyRange } from '../key.ts';
+import { whole } from '../kv.ts';
 
 /** Batches that wait for a reader; a watch whose reader is slower is parked and caught up from the history later. */
 export const WATCH_BUFFER_BATCHES = 128;
@@ -66,7 +67,7 @@ export class Subscription {
   constructor(range: KeyRange, options: WatchOptions, onReturn: () => void) {
     this.range = range;
     this.options = options;
-    this.nextRevision = options.startRevision ?? 0;
+    this.nextRevision = whole('startRevision', options.startRevision);
     this.queue = new MessageQueue(WATCH_BUFFER_BATCHES, onReturn);
     // Whoever does not ask for it need not handle it.
     this.created.promise.catch(() => undefined);

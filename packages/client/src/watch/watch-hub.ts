@@ -53,7 +53,11 @@ export class WatchHub {
     this.#caller = caller;
   }
 
-  /** Starts a watch. Never throws for what the server or the network do: the watcher's loop does. */
+  /**
+   * Starts a watch. Never throws for what the server or the network do: the watcher's loop does.
+   *
+   * @throws EtcdError EMPTY_KEY; INVALID_ARGUMENT for a start revision that is not a whole number.
+   */
   watch(keys: Keys, options: WatchOptions = {}): Watcher {
     const { signal } = options;
     const onAbort = (): void => {
