@@ -193,7 +193,9 @@ describe('a watch', () => {
     const server = new WatchServer();
     const clock = new EagerClock();
     const handlers: Readonly<Record<string, Handlers>> = {
-      away: { 'etcdserverpb.Auth/Authenticate': () => Promise.reject(new EtcdError('UNAVAILABLE')) },
+      away: {
+        'etcdserverpb.Auth/Authenticate': () => Promise.reject(new EtcdError('UNAVAILABLE')),
+      },
       silent: { 'etcdserverpb.Auth/Authenticate': () => new Promise(() => undefined) },
       there: {
         ...server.handlers,

@@ -16,10 +16,11 @@ import {
 } from '@etcd-ts/protocol';
 import { formatTimeout, headerBlock, HeaderSet } from '@etcd-ts/protocol/http2';
 import { signalError } from '../backoff.ts';
+import { readEndpoint, type SocketTarget } from '../endpoint-address.ts';
 import { ChannelStream } from '../grpc/channel-stream.ts';
 import { MAX_MESSAGE_BYTES, type MessageLimits } from '../grpc/message-limits.ts';
 import { type ChannelCall, UnaryCall } from '../grpc/unary-call.ts';
-import { CONNECT_TIMEOUT_MS, GrpcConnection, type SocketTarget } from './grpc-connection.ts';
+import { CONNECT_TIMEOUT_MS, GrpcConnection } from './grpc-connection.ts';
 import { backgroundClock } from './system-clock.ts';
 
 /** What a gRPC channel may be told. */
@@ -52,7 +53,6 @@ const MAX_OVER_CALLS = 64;
 /** Sets of headers that a channel remembers, one for each method and metadata. */
 const MAX_HEADER_SETS = 256;
 
-const DEFAULT_PORT = 2379;
 const NOTHING: Uint8Array = new Uint8Array(0);
 const VALID_METADATA = /^[ -~]*$/;
 
@@ -245,22 +245,6 @@ export class GrpcChannel implements Channel {
     this.#headerSets.set(key, set);
     return set;
   }
-}
-
-/** What an endpoint says: `host:port`, or a URL of http, https, unix or unixs. */
-function readEndpoint(endpoint: string): {
-  readonly target: SocketTarget;
-  readonly authority: string;
-  readonly isTls: boolean;
-} {
-  const unix = /^unix(s?):(?:\/\/)?(.+)$/.exec(endpoint);
-  if (unix !== null) {
-    return { target: { path: unix[2] as string }, authority: 'localhost', isTls: unix[1] === 's' };
-  }
-  const url = new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`);
-  const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
-  const target = { host: url.hostname.replace(/^\[|\]$/g, ''), port };
-  return { target, authority: url.host, isTls: url.protocol === 'https:' };
 }
 
 /** The name that TLS asks for; an address is none (RFC 6066). */

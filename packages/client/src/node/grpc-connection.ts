@@ -2,15 +2,11 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions as TlsOptions, connect as connectTls } from 'node:tls';
 import { EtcdError } from '@etcd-ts/protocol';
 import { Http2ClientConnection } from '@etcd-ts/protocol/http2';
+import type { SocketTarget } from '../endpoint-address.ts';
 import { systemClock } from './system-clock.ts';
 
 /** Milliseconds for a connection to come about: host reached, TLS agreed, server's hello heard. */
 export const CONNECT_TIMEOUT_MS = 5_000;
-
-/** A host and its port, or a Unix socket. */
-export type SocketTarget =
-  | { readonly host: string; readonly port: number }
-  | { readonly path: string };
 
 /** Where to connect to, and how to notice that it is gone. */
 export interface GrpcConnectionOptions {
