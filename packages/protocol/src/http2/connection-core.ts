@@ -19,6 +19,7 @@ import {
   MAX_WINDOW_BYTES,
   readUint32,
   Setting,
+  unpadded,
 } from './frame.ts';
 import { Http2FrameReader } from './frame-reader.ts';
 import { Http2FrameWriter } from './frame-writer.ts';
@@ -191,12 +192,7 @@ export class Http2Core {
 
   /** Says that no new streams are taken, and why. */
   goAway(code: number, text: string): void {
-    const payload = new Uint8Array(8 + text.length);
-    const view = new DataView(payload.buffer);
-    view.setUint32(0, this.lastStreamId);
-    view.setUint32(4, code);
-    for (let i = 0; i < text.length; i++) payload[8 + i] = text.charCodeAt(i);
-    this.#writer.frame(FrameType.GOAWAY, 0, 0, payload);
+    this.#writer.goAway(this.lastStreamId, code, text);
     this.#announceOutput();
   }
 
@@ -226,6 +222,10 @@ export class Http2Core {
       },
       blocked: (stream) => this.#blocked.add(stream),
       ended: (stream) => this.#role.onLocalEnd(stream),
+      reset: (stream, code) => {
+        this.word(FrameType.RST_STREAM, stream.id, code);
+        this.remove(stream);
+      },
     };
   }
 
@@ -433,14 +433,6 @@ export class Http2Core {
     this.#outputAnnounced = true;
     this.#role.onOutput();
   }
-}
-
-/** The payload without its padding. */
-function unpadded(flags: number, payload: Uint8Array): Uint8Array {
-  if ((flags & Flag.PADDED) === 0) return payload;
-  const padding = payload[0] ?? 0;
-  if (padding >= payload.length) throw protocolError('more padding than payload');
-  return payload.subarray(1, payload.length - padding);
 }
 
 /** The peer has broken the protocol. */

@@ -79,6 +79,16 @@ export class Http2FrameWriter {
     }
   }
 
+  /** GOAWAY: no stream above this one was looked at, and why. */
+  goAway(lastStreamId: number, code: number, text: string): void {
+    const payload = new Uint8Array(8 + text.length);
+    const view = new DataView(payload.buffer);
+    view.setUint32(0, lastStreamId);
+    view.setUint32(4, code);
+    for (let i = 0; i < text.length; i++) payload[8 + i] = text.charCodeAt(i);
+    this.frame(FrameType.GOAWAY, 0, 0, payload);
+  }
+
   #header(length: number, type: number, flags: number, streamId: number): void {
     this.#reserve(FRAME_HEADER_BYTES);
     const chunk = this.#chunk;

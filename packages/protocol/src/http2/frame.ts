@@ -96,3 +96,13 @@ export function checkSetting(identifier: number, value: number): void {
       (value < MAX_FRAME_BYTES || value > LARGEST_FRAME_BYTES));
   if (isBad) throw new Http2Error(ErrorCode.PROTOCOL_ERROR, `setting ${identifier} of ${value}`);
 }
+
+/** A payload without its padding. @throws Http2Error PROTOCOL_ERROR for more of it than there is. */
+export function unpadded(flags: number, payload: Uint8Array): Uint8Array {
+  if ((flags & Flag.PADDED) === 0) return payload;
+  const padding = payload[0] ?? 0;
+  if (padding >= payload.length) {
+    throw new Http2Error(ErrorCode.PROTOCOL_ERROR, 'more padding than payload');
+  }
+  return payload.subarray(1, payload.length - padding);
+}

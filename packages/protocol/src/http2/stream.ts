@@ -22,6 +22,8 @@ export interface StreamTransport {
   blocked(stream: Http2Stream): void;
   /** The stream is over on our side. */
   ended(stream: Http2Stream): void;
+  /** Tells the peer that the stream is broken off, and forgets it. */
+  reset(stream: Http2Stream, code: number): void;
 }
 
 /** Who serves a stream. */
@@ -138,6 +140,11 @@ export class Http2Stream {
     if (bytes.length > 0) this.write(bytes);
     this.#endsWithData = true;
     if (this.#waitingBytes === 0) this.#finish();
+  }
+
+  /** Breaks the stream off: its peer must not take what came for all there is. `code` is an {@link ErrorCode}. */
+  reset(code: number): void {
+    if (!this.#isClosed) this.#transport.reset(this, code);
   }
 
   /** Sends what waits, as far as windows and socket allow. */

@@ -183,6 +183,21 @@ describe('a call', () => {
     expect([...(frames[1]?.payload ?? [])]).toEqual(word(ErrorCode.NO_ERROR));
   });
 
+  test('that the server breaks off is reset once, and what waits for it is dropped', () => {
+    const made = ready();
+    made.send(open(1));
+    const [stream] = made.streams;
+    stream?.write(new Uint8Array(100_000));
+    made.connection.takeOutput();
+    stream?.reset(ErrorCode.INTERNAL_ERROR);
+    stream?.reset(ErrorCode.INTERNAL_ERROR);
+    const frames = framesOf(made.connection.takeOutput());
+    expect(frames.map(({ type }) => type)).toEqual([FrameType.RST_STREAM]);
+    expect([...(frames[0]?.payload ?? [])]).toEqual(word(ErrorCode.INTERNAL_ERROR));
+    expect(made.log).toEqual(['close 1']);
+    expect([made.connection.streamCount, made.connection.waitingBytes]).toEqual([0, 0]);
+  });
+
   test('beyond the limit is refused, and its headers still count for the table', () => {
     const made = ready({ maxStreams: 1 });
     const kept = concatBytes([requestBlock(), new Uint8Array([0x40, 1, 0x61, 1, 0x62])]);

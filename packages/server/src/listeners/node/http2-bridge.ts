@@ -5,7 +5,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
-import { headerBlock, type Http2Stream } from '@etcd-ts/protocol/http2';
+import { ErrorCode, headerBlock, type Http2Stream } from '@etcd-ts/protocol/http2';
 import type { Bridged } from './http.ts';
 import type { ConnectionServer } from './port.ts';
 
@@ -17,6 +17,11 @@ const NOTHING = new Uint8Array(0);
 /** Serves one stream; `caller` is where it came from. */
 export function serveOverHttp1(stream: Http2Stream, caller: Socket, http1: ConnectionServer): void {
   const [near, far] = duplexPair();
+  // Neither side of the pair hears of the other's breaking by itself.
+  near.once('close', () => far.destroy());
+  far.once('close', () => {
+    if (!far.writableFinished) near.destroy(new Error('the answer was cut off'));
+  });
   const { remoteAddress, remotePort } = caller;
   const bridged: Bridged = { caller };
   http1.accept(Object.assign(far, { remoteAddress, remotePort, ...bridged }) as never);
@@ -67,7 +72,8 @@ function forward(answer: IncomingMessage, stream: Http2Stream): void {
     if (!stream.write(chunk)) answer.pause();
   });
   answer.on('end', () => stream.writeLast(NOTHING));
-  answer.on('error', () => stream.close());
+  // Cut off in the middle: what came of it must not pass for the whole.
+  answer.on('error', () => stream.reset(ErrorCode.INTERNAL_ERROR));
 }
 
 function requestOf(list: readonly string[]): {
