@@ -95,6 +95,23 @@ describe('one port', () => {
     expect((await answer).charCodeAt(3)).toBe(4);
   });
 
+  test('waits for the rest of the first bytes while others are served', async () => {
+    const { url } = await listen();
+    for (const [pieces, answer] of [
+      [['P', 'OST /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'], /^HTTP\/1.1 405/],
+      [['P', 'R', 'I * HTTP/2.0\r\n\r\nSM\r\n\r\nnot a frame at all'], /^...\u0004/],
+    ] as const) {
+      const socket = tcpTo(url);
+      const text = heard(socket);
+      socket.setNoDelay(true);
+      for (const piece of pieces) {
+        socket.write(piece);
+        expect((await fetch(`${url}/hello?name=you`)).status).toBe(200);
+      }
+      expect(await text).toMatch(answer);
+    }
+  });
+
   test('answers 404 for what it does not know and 405 for a wrong method', async () => {
     const { url } = await listen();
     expect((await fetch(`${url}/nothing`)).status).toBe(404);

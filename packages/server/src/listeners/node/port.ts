@@ -105,12 +105,15 @@ export class ClientPort {
 function decide(socket: Socket, options: PortOptions): void {
   socket.on('error', () => socket.destroy());
   socket.setTimeout(FIRST_BYTES_TIMEOUT_MS, () => socket.destroy());
+  // Kept here until they tell enough: what is put back is readable at once, so that nothing else would ever run.
+  let first: Buffer = Buffer.alloc(0);
   const onReadable = (): void => {
-    const first: Buffer | null = socket.read();
-    if (first === null) return;
+    const bytes: Buffer | null = socket.read();
+    if (bytes === null) return;
+    first = Buffer.concat([first, bytes]);
     const decision = startsHttp2(first);
-    socket.unshift(first);
     if (decision === undefined) return;
+    socket.unshift(first);
     socket.off('readable', onReadable);
     socket.setTimeout(0);
     socket.removeAllListeners('timeout');
