@@ -9,6 +9,9 @@ import { EtcdError } from '../errors.ts';
 /** Bytes before each message: one for compression, four for the length. */
 export const FRAME_PREFIX_BYTES = 5;
 
+/** Gives a message as it was before it was compressed; what would be larger than `maxBytes` is refused. */
+export type Decompress = (bytes: Uint8Array, maxBytes: number) => Uint8Array;
+
 /**
  * Cuts the bytes of a stream into messages.
  *
@@ -16,12 +19,15 @@ export const FRAME_PREFIX_BYTES = 5;
  */
 export class FrameReader {
   readonly #maxMessageBytes: number;
+  readonly #decompress: Decompress | undefined;
   /** Start of a frame whose end is not here yet: the first {@link #waitingBytes} of it. Grows by doubling. */
   #waiting: Uint8Array = EMPTY_BYTES;
   #waitingBytes = 0;
 
-  constructor(maxMessageBytes: number) {
+  /** @param decompress For streams whose messages may be compressed. */
+  constructor(maxMessageBytes: number, decompress?: Decompress) {
     this.#maxMessageBytes = maxMessageBytes;
+    this.#decompress = decompress;
   }
 
   /** Bytes of a message that is not complete. */
@@ -32,7 +38,8 @@ export class FrameReader {
   /**
    * Takes bytes; gives the messages that are now complete. Each owns its memory, or most of it.
    *
-   * @throws EtcdError RESOURCE_EXHAUSTED for a message that is too large, UNIMPLEMENTED for a compressed one.
+   * @throws EtcdError RESOURCE_EXHAUSTED for a message that is too large; INTERNAL for a compressed one where none may
+   *   be; what decompressing fails with.
    */
   push(chunk: Uint8Array): Uint8Array[] {
     const messages: Uint8Array[] = [];
@@ -40,7 +47,7 @@ export class FrameReader {
     while (rest.length >= FRAME_PREFIX_BYTES) {
       const end = FRAME_PREFIX_BYTES + this.#messageLength(rest);
       if (rest.length < end) break;
-      messages.push(ownBytes(rest.subarray(FRAME_PREFIX_BYTES, end)));
+      messages.push(this.#message(rest[0] === 1, rest.subarray(FRAME_PREFIX_BYTES, end)));
       rest = rest.subarray(end);
     }
     if (this.#waitingBytes === 0 || messages.length > 0) {
@@ -65,12 +72,17 @@ export class FrameReader {
     return this.#waiting.subarray(0, length);
   }
 
+  #message(isCompressed: boolean, bytes: Uint8Array): Uint8Array {
+    return isCompressed && this.#decompress !== undefined
+      ? this.#decompress(bytes, this.#maxMessageBytes)
+      : ownBytes(bytes);
+  }
+
   #messageLength(frame: Uint8Array): number {
     const [flag = 0, a = 0, b = 0, c = 0, d = 0] = frame;
-    if (flag !== 0) {
-      throw new EtcdError('UNIMPLEMENTED', {
-        message: 'grpc: Decompressor is not installed for grpc-encoding "gzip"',
-      });
+    if (flag > 1) throw malformed(`received unexpected payload format ${flag}`);
+    if (flag === 1 && this.#decompress === undefined) {
+      throw malformed('compressed flag set with identity or empty encoding');
     }
     const length = a * 0x100_0000 + (b << 16) + (c << 8) + d;
     if (length > this.#maxMessageBytes) {
@@ -80,6 +92,10 @@ export class FrameReader {
     }
     return length;
   }
+}
+
+function malformed(what: string): EtcdError {
+  return new EtcdError('INTERNAL', { message: `grpc: ${what}`, mayHaveApplied: false });
 }
 
 /**

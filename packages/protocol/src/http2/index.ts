@@ -6,6 +6,7 @@ export { type ClientConnectionUser, Http2ClientConnection } from './client-conne
 export { type ConnectionOptions, type ConnectionUser, Http2Connection } from './connection.ts';
 export { ErrorCode, Flag, FrameType, Http2Error, PREFACE, Setting } from './frame.ts';
 export {
+  type Decompress,
   decodeStatusText,
   encodeStatusText,
   FRAME_PREFIX_BYTES,

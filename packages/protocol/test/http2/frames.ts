@@ -26,12 +26,13 @@ export const HELLO: Uint8Array = concatBytes([PREFACE, frame(FrameType.SETTINGS,
 export function requestBlock(
   path = '/etcdserverpb.KV/Range',
   extra: readonly (readonly [string, string])[] = [],
+  contentType = 'application/grpc',
 ): Uint8Array {
   return headerBlock([
     [':method', 'POST'],
     [':scheme', 'http'],
     [':path', path],
-    ['content-type', 'application/grpc'],
+    ['content-type', contentType],
     ...extra,
   ]);
 }

@@ -70,10 +70,23 @@ describe('messages', () => {
     );
   });
 
-  test('that are compressed are refused', () => {
+  test('that are compressed are refused where none may be', () => {
     expect(() => new FrameReader(100).push(new Uint8Array([1, 0, 0, 0, 0]))).toThrow(
-      'Decompressor is not installed',
+      'grpc: compressed flag set with identity or empty encoding',
     );
+    const reader = new FrameReader(100, (bytes) => bytes);
+    expect(() => reader.push(new Uint8Array([2, 0, 0, 0, 0]))).toThrow(
+      'grpc: received unexpected payload format 2',
+    );
+  });
+
+  test('that are compressed come out as they were, among others that are not', () => {
+    const reader = new FrameReader(9, (bytes, maxBytes) => new Uint8Array([...bytes, maxBytes]));
+    const frames = [1, 0, 0, 0, 1, 7, 0, 0, 0, 0, 1, 7];
+    expect(reader.push(new Uint8Array(frames)).map((message) => [...message])).toEqual([
+      [7, 9],
+      [7],
+    ]);
   });
 
   test('of our codecs are framed the same way', () => {

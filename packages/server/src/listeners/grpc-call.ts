@@ -12,6 +12,7 @@ import {
   type UnaryHandler,
 } from '@etcd-ts/protocol';
 import {
+  type Decompress,
   encodeStatusText,
   FRAME_PREFIX_BYTES,
   FrameReader,
@@ -54,6 +55,8 @@ export interface GrpcCallParts {
   readonly rpc: Rpc<MethodName>;
   readonly handler: Handlers[MethodName];
   readonly maxReceiveBytes: number;
+  /** Absent: requests are not compressed. */
+  readonly decompress: Decompress | undefined;
   readonly metrics: CallMetrics;
   readonly answers: AnswerBudget;
   readonly holder: AnswerHolder;
@@ -90,7 +93,7 @@ export class GrpcCall implements StreamUser, CallSource {
   constructor(parts: GrpcCallParts) {
     this.#parts = parts;
     this.#stream = parts.stream;
-    this.#frames = new FrameReader(parts.maxReceiveBytes);
+    this.#frames = new FrameReader(parts.maxReceiveBytes, parts.decompress);
     this.isStreaming = parts.rpc.kind !== 'unary';
     this.#requests = this.isStreaming ? new MessageQueue(GRPC_STREAM_REQUESTS) : undefined;
     this.context = parts.newContext(this);

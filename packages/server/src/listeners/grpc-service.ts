@@ -7,7 +7,13 @@ import {
   type PeerInfo,
   RPC_TABLE,
 } from '@etcd-ts/protocol';
-import { headerBlock, type Http2Stream, metadataOf, parseTimeoutMs } from '@etcd-ts/protocol/http2';
+import {
+  type Decompress,
+  headerBlock,
+  type Http2Stream,
+  metadataOf,
+  parseTimeoutMs,
+} from '@etcd-ts/protocol/http2';
 import type { CallMetrics } from '../metrics/call-metrics.ts';
 import type { AnswerBudget, AnswerHolder } from './answer-budget.ts';
 import { ListenerContext } from './call-context.ts';
@@ -19,6 +25,8 @@ export interface GrpcConnectionFacts {
   readonly handlers: Handlers;
   readonly deadlines: CallDeadlines;
   readonly maxReceiveBytes: number;
+  /** Of requests, by the name in `grpc-encoding`. */
+  readonly decompressors: ReadonlyMap<string, Decompress>;
   readonly metrics: CallMetrics;
   readonly answers: AnswerBudget;
   readonly holder: AnswerHolder;
@@ -31,17 +39,25 @@ export interface GrpcConnectionFacts {
   readonly calls: Set<GrpcCall>;
 }
 
+/** What says in `grpc-encoding` that nothing is compressed. */
+const IDENTITY = 'identity';
+
 const NOT_POST = headerBlock([[':status', '405']]);
 const NOT_GRPC = headerBlock([[':status', '415']]);
 
 /** Serves one stream. */
 export function serveStream(stream: Http2Stream, facts: GrpcConnectionFacts): void {
   const { headers } = stream;
-  const isGrpc = headerOf(headers, 'content-type')?.startsWith('application/grpc') === true;
-  if (!isGrpc && facts.otherwise !== undefined) return facts.otherwise(stream);
+  const type = headerOf(headers, 'content-type') ?? '';
+  const isGrpc = /^application\/grpc(?:$|[+;])/.test(type);
+  // A kind of gRPC that is not ours is refused as such.
+  const isLike = type.startsWith('application/grpc');
+  if (!isLike && facts.otherwise !== undefined) return facts.otherwise(stream);
   if (headerOf(headers, ':method') !== 'POST') return stream.end(NOT_POST);
   if (!isGrpc) return stream.end(NOT_GRPC);
-  const name = (headerOf(headers, ':path') ?? '').slice(1);
+  const path = headerOf(headers, ':path') ?? '';
+  if (!/^\/.*\//.test(path)) return sendError(stream, malformedMethod(path));
+  const name = path.slice(1);
   const handler = Object.hasOwn(facts.handlers, name)
     ? facts.handlers[name as MethodName]
     : undefined;
@@ -50,7 +66,14 @@ export function serveStream(stream: Http2Stream, facts: GrpcConnectionFacts): vo
   if (Number.isNaN(timeoutMs)) {
     return sendError(stream, new EtcdError('INTERNAL', { message: 'malformed grpc-timeout' }));
   }
-  startCall(stream, facts, { name: name as MethodName, handler, timeoutMs });
+  if (timeoutMs === 0) return sendError(stream, new EtcdError('DEADLINE_EXCEEDED'));
+  const encoding = headerOf(headers, 'grpc-encoding') ?? IDENTITY;
+  const decompress = facts.decompressors.get(encoding);
+  if (decompress === undefined && encoding !== IDENTITY) {
+    const message = `grpc: Decompressor is not installed for grpc-encoding "${encoding}"`;
+    return sendError(stream, new EtcdError('UNIMPLEMENTED', { message }));
+  }
+  startCall(stream, facts, { name: name as MethodName, handler, timeoutMs, decompress });
 }
 
 function startCall(
@@ -60,7 +83,13 @@ function startCall(
     name,
     handler,
     timeoutMs,
-  }: { name: MethodName; handler: Handlers[MethodName]; timeoutMs: number | undefined },
+    decompress,
+  }: {
+    name: MethodName;
+    handler: Handlers[MethodName];
+    timeoutMs: number | undefined;
+    decompress: Decompress | undefined;
+  },
 ): void {
   const { deadlines, calls, peer, maxReceiveBytes, metrics, partialBytes } = facts;
   const { answers, holder, turn } = facts;
@@ -69,6 +98,7 @@ function startCall(
     rpc: RPC_TABLE[name],
     handler,
     maxReceiveBytes,
+    decompress,
     metrics,
     answers,
     holder,
@@ -88,6 +118,12 @@ function startCall(
   calls.add(call);
   stream.user = call;
   call.start();
+}
+
+/** A path that is not of the form `/service/method`, in grpc-go's words. */
+function malformedMethod(path: string): EtcdError {
+  const message = `malformed method name: ${JSON.stringify(path)}`;
+  return new EtcdError('UNIMPLEMENTED', { message });
 }
 
 /** The value of a header. */

@@ -1,11 +1,19 @@
 import { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { concatBytes } from '@etcd-ts/base';
 import { type Handlers, RangeRequest, RangeResponse } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
 import { ErrorCode, Flag, FrameType } from '@etcd-ts/protocol/http2';
 import { GrpcServer } from '../../src/listeners/node/grpc.ts';
-import { frame, framesOf, HELLO, open, requestBlock } from '../../../protocol/test/http2/frames.ts';
+import {
+  frame,
+  framesOf,
+  HELLO,
+  open,
+  requestBlock,
+  word,
+} from '../../../protocol/test/http2/frames.ts';
 import { realClock } from './real-clock.ts';
 
 const MAX_BACKLOG_BYTES = 100_000;
@@ -121,6 +129,44 @@ describe('a connection', () => {
   });
 });
 
+describe('a compressed request', () => {
+  const request = RangeRequest.encode(RangeRequest.fromPartial({ limit: 77 }));
+
+  /** What the server says of a request by gzip, and the limits that its handler has seen. */
+  async function ask(message: Uint8Array): Promise<{ text: string; limits: number[] }> {
+    const limits: number[] = [];
+    const { socket } = serve({
+      'etcdserverpb.KV/Range': ({ limit }) => {
+        limits.push(limit);
+        return Promise.resolve(RangeResponse.fromPartial({ count: 1 }));
+      },
+    });
+    socket.push(open(1, requestBlock(undefined, [['grpc-encoding', 'gzip']])));
+    const head = [1, 0, ...word(message.length).slice(1)];
+    socket.push(frame(FrameType.DATA, Flag.END_STREAM, 1, [...head, ...message]));
+    await turns(5);
+    return { text: said(socket), limits };
+  }
+
+  test('by gzip is understood, as by etcd', async () => {
+    expect((await ask(gzipSync(request))).limits).toEqual([77]);
+  });
+
+  test('that is larger than a request may be, once it is unpacked, is refused', async () => {
+    const { text, limits } = await ask(gzipSync(new Uint8Array(2_097_153)));
+    expect(text).toContain('grpc: received message after decompression larger than max 2097152');
+    expect(limits).toEqual([]);
+  });
+
+  test('that is no gzip, or not all of it, is refused', async () => {
+    for (const broken of [request, gzipSync(request).subarray(0, -4)]) {
+      const { text, limits } = await ask(broken);
+      expect(text).toContain('grpc: failed to decompress the message: ');
+      expect(limits).toEqual([]);
+    }
+  });
+});
+
 describe('what is no call', () => {
   const cases: readonly [string, Uint8Array, string][] = [
     ['another method than POST is 405', new Uint8Array([0x82, 0x84, 0x86]), '405'],
@@ -133,8 +179,24 @@ describe('what is no call', () => {
     ],
     [
       'a property of every object is no method',
-      requestBlock('/toString'),
+      requestBlock('/toString/valueOf'),
       'unknown service toString',
+    ],
+    [
+      'a path that names no method is refused',
+      requestBlock('/etcdserverpb.KV'),
+      'malformed method name: "/etcdserverpb.KV"',
+    ],
+    ['gRPC for browsers is 415', requestBlock(undefined, [], 'application/grpc-web'), '415'],
+    [
+      'a time-out that is over is told at once',
+      requestBlock(undefined, [['grpc-timeout', '0m']]),
+      'context deadline exceeded',
+    ],
+    [
+      'a compression that is not there is refused by its name',
+      requestBlock(undefined, [['grpc-encoding', 'snappy']]),
+      'grpc: Decompressor is not installed for grpc-encoding "snappy"',
     ],
     [
       'a malformed time-out is refused',

@@ -15,6 +15,7 @@ import { AnswerBudget, type AnswerHolder } from '../answer-budget.ts';
 import { SignOfLife } from '../sign-of-life.ts';
 import type { GrpcCall } from '../grpc-call.ts';
 import { type GrpcConnectionFacts, serveStream } from '../grpc-service.ts';
+import { DECOMPRESSORS } from './gunzip.ts';
 import { serveOverHttp1 } from './http2-bridge.ts';
 import type { ConnectionServer } from './port.ts';
 
@@ -178,6 +179,7 @@ export class GrpcServer {
       handlers: this.#options.handlers,
       deadlines: this.#deadlines,
       maxReceiveBytes: this.#options.maxReceiveBytes,
+      decompressors: DECOMPRESSORS,
       metrics: this.#metrics,
       answers: this.#answers,
       holder,
