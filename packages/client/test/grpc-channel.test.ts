@@ -12,6 +12,7 @@ import {
   type Server,
   type Socket,
 } from 'node:net';
+import { deferred } from '@etcd-ts/base';
 import { PutRequest, PutResponse } from '@etcd-ts/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MAX_WAITING_CALLS } from '../src/node/grpc-channel.ts';
@@ -386,6 +387,24 @@ describe('a connection', () => {
     while (sessions.size === 0) await new Promise((resolve) => void setImmediate(resolve));
     for (const socket of pairs) socket.unpipe().pause();
     expect(await call).toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  test('that has not come about yet is given up with its channel', async () => {
+    const hungUp = deferred<void>();
+    const connected = deferred<void>();
+    const server = createTcpServer((socket) => {
+      connected.resolve();
+      socket.on('error', () => undefined);
+      socket.resume().once('close', () => hungUp.resolve());
+    });
+    const endpoint = await listen(server);
+    toClose.push(() => new Promise<void>((resolve) => void server.close(() => resolve())));
+    const channel = new GrpcChannel(`https://${endpoint}`, { connectTimeoutMs: 600_000 });
+    const call = channel.unary(PUT, request);
+    await connected.promise;
+    await channel.close();
+    await expect(call).rejects.toMatchObject({ code: 'CANCELED' });
+    await hungUp.promise;
   });
 
   test('that answers pings lasts', async () => {

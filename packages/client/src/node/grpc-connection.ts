@@ -116,6 +116,8 @@ export class GrpcConnection {
 
   #hangUp(): void {
     this.#flush();
+    // To whom the connection has not come about yet there is nothing to say, and what is said would wait for it.
+    if (!this.#isReady) return void this.#socket.destroy();
     this.#socket.end();
     this.#socket.destroySoon();
   }
