@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Authority, issue, revoke } from '../../../../examples/tls/certificates.ts';
+import { isCovered } from '../../src/tls/node/peer-check.ts';
 import { ask, listen, makeFolder, MUTUAL, path, removeFolder, SERVER } from './tls-port.ts';
 
 let authority: Authority;
@@ -87,6 +88,16 @@ test('a peer must come from an address of its certificate, unless that is switch
   expect(await ask(port, 'client')).toBe('http2 client');
   const loose = await listen({ ...peer, peerSkipClientSanVerification: true }, { kind: 'peer' });
   expect(await ask(loose.port, 'far')).toBe('http2 peer');
+});
+
+test('a wildcard of a certificate covers the names of its holder at any depth, and no others', () => {
+  const names = ['*.etcd.example', 'etcd-0.example'];
+  for (const name of ['a.etcd.example', 'etcd-1.a.etcd.example', 'etcd-0.example']) {
+    expect(isCovered(name, names)).toBe(true);
+  }
+  for (const name of ['etcd.example', 'aetcd.example', 'a.etcd-0.example', 'a.etcd.example.org']) {
+    expect(isCovered(name, names)).toBe(false);
+  }
 });
 
 test('files are read again for each handshake', async () => {

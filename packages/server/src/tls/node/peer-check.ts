@@ -134,22 +134,28 @@ async function sanProblem(
       return `x509: certificate is valid for ${ipAddresses.join(', ')}, not ${address}`;
     }
   }
-  if (await isNamed(certificate, address, dnsNames)) return undefined;
+  if (await isNamed(address, dnsNames)) return undefined;
   const quoted = dnsNames.map((name) => JSON.stringify(name)).join(' ');
   return `tls: "${address}" does not match any of DNSNames [${quoted}]`;
 }
 
-async function isNamed(
-  certificate: X509Certificate,
-  address: string,
-  dnsNames: readonly string[],
-): Promise<boolean> {
+async function isNamed(address: string, dnsNames: readonly string[]): Promise<boolean> {
   for (const name of dnsNames.filter((each) => !each.startsWith('*'))) {
     const found = await lookup(name, { all: true }).catch(() => []);
     if (found.some((each) => each.address === address)) return true;
   }
   const names = await namesOf(address);
-  return names.some((name) => isValidFor(certificate, name));
+  return names.some((name) => isCovered(name, dnsNames));
+}
+
+/**
+ * Whether the names of a certificate cover the name of a caller. A wildcard stands for any number of labels here, other
+ * than in the name of a server (etcd client/pkg/transport/listener_tls.go, isHostInDNS).
+ */
+export function isCovered(name: string, dnsNames: readonly string[]): boolean {
+  return dnsNames.some((each) =>
+    each.startsWith('*.') ? name.endsWith(each.slice(1)) : name === each,
+  );
 }
 
 /** Names that an address has, by DNS and by the system's own table. */
