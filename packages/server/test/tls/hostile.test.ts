@@ -89,6 +89,19 @@ test('a common name is no host name, and a host name no common name', async () =
   expect(await ask(byName.port, 'peer')).toBe('http2 -');
 });
 
+test('a star beside other letters in a certificate stands for nothing, as in Go', async () => {
+  const shown = [
+    ['partial', 'w*.example.test', 'refused'],
+    ['star', '*.example.test', 'http2 -'],
+    ['deep', '*.test', 'refused'],
+  ] as const;
+  const { port } = await listen({ ...MUTUAL(), clientCertAllowedHostnames: ['www.example.test'] });
+  for (const [name, host, answer] of shown) {
+    await issue(path(''), name, authority, { commonName: '', hosts: [host] });
+    expect(await ask(port, name)).toBe(answer);
+  }
+});
+
 test('a list of revoked certificates counts beyond its date, and for whole chains', async () => {
   const certificate = await issue(path(''), 'old-news', authority, { commonName: 'old' });
   await revoke(path('old.crl'), authority, [certificate], -1);

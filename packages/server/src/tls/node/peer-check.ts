@@ -64,7 +64,7 @@ export function certificateOf(socket: TLSSocket): X509Certificate | undefined {
 /** Whether a certificate is valid for a host, which Go never reads from the common name. */
 export function isValidFor(certificate: X509Certificate, host: string): boolean {
   return isIP(host) === 0
-    ? certificate.checkHost(host, { subject: 'never' }) !== undefined
+    ? certificate.checkHost(host, { subject: 'never', partialWildcards: false }) !== undefined
     : certificate.checkIP(host) !== undefined;
 }
 
