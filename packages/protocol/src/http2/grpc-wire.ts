@@ -127,13 +127,16 @@ export function parseTimeoutMs(text: string | undefined): number | undefined {
 /** Headers that belong to gRPC or HTTP and not to the caller's metadata. */
 const RESERVED = new Set(['te', 'content-type', 'user-agent', 'grpc-timeout', 'grpc-encoding']);
 
-/** The caller's text metadata; names are in lower case already, since HTTP/2 wants them so. */
+/**
+ * The caller's text metadata; names are in lower case already, since HTTP/2 wants them so. Of several values of a name
+ * the first counts, as wherever etcd looks at metadata.
+ */
 export function metadataOf(headers: readonly string[]): ReadonlyMap<string, string> {
   const metadata = new Map<string, string>();
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     if (name.startsWith(':') || name.endsWith('-bin') || RESERVED.has(name)) continue;
-    metadata.set(name, headers[i + 1] as string);
+    if (!metadata.has(name)) metadata.set(name, headers[i + 1] as string);
   }
   return metadata;
 }

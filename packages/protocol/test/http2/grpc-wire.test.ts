@@ -130,12 +130,12 @@ describe('headers', () => {
     expect(parseTimeoutMs(undefined)).toBeUndefined();
   });
 
-  test("metadata is what is neither HTTP's nor gRPC's nor binary; the last value wins", () => {
+  test("metadata is what is neither HTTP's nor gRPC's nor binary; the first value counts, as in etcd", () => {
     const http = ':path /a te trailers content-type application/grpc grpc-timeout 1S'.split(' ');
     const own = 'token old hasleader true trace-bin AAA token new'.split(' ');
     const headers = [...http, ...own];
     expect([...metadataOf(headers)]).toEqual([
-      ['token', 'new'],
+      ['token', 'old'],
       ['hasleader', 'true'],
     ]);
   });
