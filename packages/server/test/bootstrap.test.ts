@@ -104,6 +104,13 @@ describe('initial cluster', () => {
     expect(await leadToSame(resolver, one, other)).toBe(isSame);
   });
 
+  test('commas too many mean nothing, as in etcd', () => {
+    expect([...parseInitialCluster(',a=http://h:1,,b=http://h:2,')]).toEqual([
+      ['a', ['http://h:1']],
+      ['b', ['http://h:2']],
+    ]);
+  });
+
   test('a part without URL is refused in the words of etcd', () => {
     expect(() => parseInitialCluster('a=http://h:1,b')).toThrow(
       'error setting up initial cluster: URL scheme must be http, https, unix, or unixs: ',

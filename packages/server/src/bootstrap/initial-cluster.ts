@@ -21,13 +21,15 @@ export interface InitialCluster {
 }
 
 /**
- * Parses `name=url,name=url`; a name may come several times, once for each of its URLs.
+ * Parses `name=url,name=url`; a name may come several times, once for each of its URLs. Commas too many mean nothing
+ * (etcd client/pkg/types/urlsmap.go).
  *
  * @throws StartError BAD_OPTION in etcd's words.
  */
 export function parseInitialCluster(text: string): ReadonlyMap<string, readonly string[]> {
   const urls = new Map<string, string[]>();
   for (const part of text.split(',')) {
+    if (part === '') continue;
     const equals = part.indexOf('=');
     const name = equals < 0 ? part : part.slice(0, equals);
     const url = equals < 0 ? '' : part.slice(equals + 1);
