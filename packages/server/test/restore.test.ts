@@ -1,10 +1,13 @@
 /** From a loaded cluster to a backup, and from the backup to members of a new cluster. */
-import { concatBytes } from '@etcd-ts/base';
+import { concatBytes, toLatin1 } from '@etcd-ts/base';
 import { MemoryDisk } from '@etcd-ts/wal';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { EtcdNode } from '../src/etcd-node.ts';
+import { uint64Bytes } from '../src/backup/etcd-buckets.ts';
 import { restoreBackup, type RestoreOptions } from '../src/index.ts';
 import { memoryLevelBackends } from '../src/node/level-backends.ts';
+import { fileOfBytes } from '../src/restore/backup-file.ts';
+import { bucketOf, readAll, written } from './bbolt/support.ts';
 import { Cluster } from './support/cluster.ts';
 
 /** What was saved, and what the cluster was when it was. */
@@ -165,6 +168,36 @@ describe('a backup is restored', () => {
     await cluster!.agreed();
   });
 
+  test('and one that stood at its first entry is not made anew, empty, when its database is lost', async () => {
+    const buckets = await readAll(saved.backup.subarray(0, -32));
+    const meta = buckets.get('meta')!;
+    const at = meta.findIndex(([name]) => toLatin1(name) === 'consistent_index');
+    meta[at] = [meta[at]![0], uint64Bytes(1)];
+    const early = await written([...buckets].map(([name, rows]) => bucketOf(name, rows)));
+    await restored(['one'], { skipHashCheck: true }, early);
+    const [node] = (await startAll(['one'])) as [EtcdNode];
+    await expectContent(node);
+    await node.kill();
+    cluster!.loseDatabase('one');
+    await expect(startAll(['one'])).rejects.toMatchObject({ code: 'STATE_LOST' });
+  });
+
+  test('when a name in the initial cluster leads to the address that is advertised', async () => {
+    const options = {
+      name: 'one',
+      initialCluster: 'one=http://host:2380',
+      initialAdvertisePeerUrls: ['http://192.0.2.1:2380'],
+    };
+    const places = { disk: new MemoryDisk(), backends: memoryLevelBackends() };
+    const addresses = (host: string) => Promise.resolve([host === 'host' ? '192.0.2.1' : host]);
+    const names = { addresses, resolveSrv: () => Promise.reject(new Error('not asked')) };
+    await expect(restoreBackup(saved.backup, options, places)).rejects.toMatchObject({
+      code: 'BAD_OPTION',
+    });
+    const { revision } = await restoreBackup(saved.backup, options, { ...places, names });
+    expect(revision).toBe(saved.revision);
+  });
+
   test('with revisions bumped and marked compacted, so that old readers are told', async () => {
     const bumpRevision = 1_000_000;
     const { results } = await restored(['one'], { bumpRevision, markCompacted: true });
@@ -231,10 +264,47 @@ describe('a backup is refused', () => {
     });
   });
 
+  test('into a directory for the log that holds something', async () => {
+    const disk = new MemoryDisk();
+    await disk.makeDirectory('log/of-another');
+    const places = { disk, backends: memoryLevelBackends() };
+    await expect(restoreBackup(saved.backup, { walDir: 'log' }, places)).rejects.toMatchObject({
+      ...code('NOT_EMPTY'),
+      message: 'wal-dir "log" exists',
+    });
+  });
+
   test('with a bump that marks nothing, or a mark without a bump', async () => {
     for (const options of [{ bumpRevision: 5 }, { markCompacted: true }]) {
-      await expect(restored(['one'], options)).rejects.toMatchObject(code('BAD_OPTION'));
+      await expect(restored(['one'], options)).rejects.toMatchObject({
+        ...code('BAD_OPTION'),
+        message: '--mark-compacted required if --revision-bump > 0',
+      });
     }
+  });
+
+  test('with a bump beyond the last revision, and is not called damaged', async () => {
+    const options = { bumpRevision: Number.MAX_SAFE_INTEGER, markCompacted: true };
+    await expect(restored(['one'], options)).rejects.toMatchObject(code('BAD_OPTION'));
+  });
+
+  test('by a start, which founds no empty cluster over a restore that was cut short', async () => {
+    const bytes = fileOfBytes(saved.backup);
+    const places = { disk: new MemoryDisk(), backends: memoryLevelBackends() };
+    await new Promise<void>((resolve) => {
+      let reads = 0;
+      const read = (at: number, length: number): Promise<Uint8Array> => {
+        // Metas, the root and one page of each smaller bucket: the keys follow.
+        if (++reads < 10) return bytes.read(at, length);
+        resolve();
+        return new Promise(() => undefined);
+      };
+      const options = { name: 'one', skipHashCheck: true };
+      void restoreBackup({ ...bytes, read }, options, places);
+    });
+    cluster = new Cluster(['one']);
+    cluster.addMachine('one', places);
+    await expect(startAll(['one'])).rejects.toMatchObject({ code: 'CORRUPT_DATA' });
   });
 
   test('and leaves nothing behind', async () => {

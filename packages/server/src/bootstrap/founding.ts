@@ -9,7 +9,12 @@ import type { InitialCluster } from './initial-cluster.ts';
 
 /** Position of a new cluster's first state: like a snapshot that every first member was born with. */
 export const FOUNDING_INDEX = 1;
-/** Its term. */
+/**
+ * The database that a backup is restored to, wherever in the log it stands: a first start makes none of this name, and so
+ * never takes what a restore has left for its own.
+ */
+export const RESTORED_DATABASE: string = databaseName(FOUNDING_INDEX + 1);
+/** The first state's term. */
 export const FOUNDING_TERM = 1;
 
 /** A database that holds the first state, and the state itself. */

@@ -23,7 +23,14 @@ import {
   openCandidates,
   removeDatabases,
 } from '../state/databases.ts';
-import { found, type Founded, FOUNDING_INDEX, FOUNDING_TERM, markFounding } from './founding.ts';
+import {
+  found,
+  type Founded,
+  FOUNDING_INDEX,
+  FOUNDING_TERM,
+  markFounding,
+  RESTORED_DATABASE,
+} from './founding.ts';
 import { goOnAlone } from './lone-cluster.ts';
 import { match, type Matched } from './match.ts';
 import { logOptions, type RecoveryParts } from './recovery-parts.ts';
@@ -79,9 +86,17 @@ async function begin(parts: RecoveryParts): Promise<Recovered> {
  */
 async function clearFirstState({ backends, log, walDirectory }: RecoveryParts): Promise<void> {
   const { candidates, damaged } = await openCandidates(backends, log);
-  const more = candidates.find(({ applied }) => applied > FOUNDING_INDEX);
+  const more = candidates.find(
+    ({ name, applied }) => applied > FOUNDING_INDEX || name === RESTORED_DATABASE,
+  );
   if (more === undefined && damaged.length === 0) return removeDatabases(backends, candidates);
   for (const { backend } of candidates) await backend.close();
+  if (more?.name === RESTORED_DATABASE) {
+    throw new StartError(
+      'CORRUPT_DATA',
+      `the database ${more.name} is of a restore, and there is no log in ${walDirectory}: the restore did not come to its end, or the log was moved, or lost`,
+    );
+  }
   const found =
     more === undefined
       ? `the database ${damaged[0]} is damaged`

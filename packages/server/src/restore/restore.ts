@@ -5,7 +5,8 @@
  * - Keys, revisions, leases, users, roles and alarms are the backup's; members and ids are those that the options name.
  *   Members that are restored from one backup with the same initial cluster are one cluster.
  * - The log begins behind the backup's position, so that whatever refers to positions in the state stays right.
- * - The log is made last: a restore that was cut short leaves nothing that starts.
+ * - The log is made last: a restore that was cut short leaves nothing that starts, and nothing that a start takes for its
+ *   own beginnings.
  */
 import { type ClusterId, InvariantError, type MemberId } from '@etcd-ts/base';
 import { flushStore } from '@etcd-ts/mvcc';
@@ -15,13 +16,20 @@ import { ReplicatedState } from '../apply/replicated-state.ts';
 import { fillFromBackup } from '../backup/read-backup.ts';
 import type { RandomAccessFile } from '../bbolt/database-reader.ts';
 import { BboltError } from '../bbolt/format.ts';
-import { type InitialCluster, initialCluster } from '../bootstrap/initial-cluster.ts';
+import { FOUNDING_INDEX, RESTORED_DATABASE } from '../bootstrap/founding.ts';
+import {
+  AdvertisedElsewhere,
+  type InitialCluster,
+  initialCluster,
+} from '../bootstrap/initial-cluster.ts';
+import { leadToSame } from '../bootstrap/same-addresses.ts';
+import type { NameResolver } from '../bootstrap/srv.ts';
 import { type Layout, layoutOf } from '../bootstrap/storage.ts';
 import type { BackendStore } from '../env.ts';
 import { type Logger, silentLogger } from '../logger.ts';
 import { type ClusterOptions, resolveCluster } from '../options/cluster-options.ts';
 import { type MemberOptions, resolveMember } from '../options/member-options.ts';
-import { databaseName, removeDatabases } from '../state/databases.ts';
+import { removeDatabases } from '../state/databases.ts';
 import type { Sha256Digest } from '../services/sha256.ts';
 import { checkedDatabase, fileOfBytes } from './backup-file.ts';
 import { RestoreError } from './restore-error.ts';
@@ -52,6 +60,8 @@ export interface RestorePlaces {
   readonly backends: BackendStore;
   /** See `Env.newSha256`. */
   readonly newSha256?: () => Sha256Digest;
+  /** Finds out whether an advertised URL with a name is one of the initial cluster with an address, or the other way. */
+  readonly names?: NameResolver;
 }
 
 /** A member that was restored; start it with the same name, directories and URLs. */
@@ -77,14 +87,19 @@ export async function restoreBackup(
 ): Promise<Restored> {
   const { bumpRevision = 0, skipHashCheck = false, logger = silentLogger } = options;
   checkMarks(options);
-  const cluster = clusterOf(options);
+  const cluster = await clusterOf(options, places);
   const layout = layoutOf(resolveMember(options));
   await assertEmpty(options, layout, places);
   const file = backup instanceof Uint8Array ? fileOfBytes(backup) : backup;
   const reading = { skipHashCheck, hash: places.newSha256?.() };
   const database = await checkedDatabase(file, reading);
   const restored = await restoreState(database, cluster, bumpRevision, places);
-  await beginLog(restored, cluster, layout, places.disk);
+  try {
+    await beginLog(restored, cluster, layout, places.disk);
+  } catch (error) {
+    await places.backends.remove(RESTORED_DATABASE);
+    throw error;
+  }
   const { revision, compactRevision } = restored;
   logger.info('restored snapshot', { 'data-dir': options.dataDir, revision });
   return { clusterId: cluster.clusterId, memberId: cluster.local.id, revision, compactRevision };
@@ -96,20 +111,24 @@ function checkMarks({ bumpRevision = 0, markCompacted = false }: RestoreOptions)
     throw new RestoreError('BAD_OPTION', message);
   }
   if (markCompacted !== bumpRevision > 0) {
-    const message = '--mark-compacted required if --bump-revision';
+    const message = '--mark-compacted required if --revision-bump > 0';
     throw new RestoreError('BAD_OPTION', message);
   }
 }
 
-function clusterOf(options: RestoreOptions): InitialCluster {
-  const member = resolveMember(options);
-  const cluster = resolveCluster(options, member);
-  if (cluster.initialClusterProblem !== undefined) throw cluster.initialClusterProblem;
-  return initialCluster({
-    name: member.name,
-    token: cluster.initialClusterToken,
-    cluster: cluster.initialCluster,
-  });
+async function clusterOf(
+  options: RestoreOptions,
+  { names }: RestorePlaces,
+): Promise<InitialCluster> {
+  const { name, initialAdvertisePeerUrls: advertised } = resolveMember(options);
+  const cluster = resolveCluster(options, resolveMember(options));
+  const { initialClusterProblem: problem, initialClusterToken: token } = cluster;
+  if (problem !== undefined) {
+    const listed = cluster.initialCluster.get(name) ?? [];
+    const isWrittenOtherwise = problem instanceof AdvertisedElsewhere;
+    if (!isWrittenOtherwise || !(await leadToSame(names, listed, advertised))) throw problem;
+  }
+  return initialCluster({ name, token, cluster: cluster.initialCluster });
 }
 
 async function assertEmpty(
@@ -117,15 +136,21 @@ async function assertEmpty(
   { memberDirectory }: Layout,
   { disk, backends }: RestorePlaces,
 ): Promise<void> {
-  for (const directory of [dataDir ?? memberDirectory, walDir]) {
-    if (directory === undefined || (await disk.stat(directory)) === undefined) continue;
-    if ((await disk.list(directory)).length === 0) continue;
+  const directory = dataDir ?? memberDirectory;
+  if (await holdsSomething(disk, directory)) {
     const message = `data-dir "${directory}" not empty or could not be read`;
     throw new RestoreError('NOT_EMPTY', message);
+  }
+  if (walDir !== undefined && (await holdsSomething(disk, walDir))) {
+    throw new RestoreError('NOT_EMPTY', `wal-dir "${walDir}" exists`);
   }
   const databases = await backends.list();
   if (databases.length === 0) return;
   throw new RestoreError('NOT_EMPTY', `there are databases already: ${databases.join(', ')}`);
+}
+
+async function holdsSomething(disk: Disk, directory: string): Promise<boolean> {
+  return (await disk.stat(directory)) !== undefined && (await disk.list(directory)).length > 0;
 }
 
 /** What the log needs to know of a state. */
@@ -144,15 +169,17 @@ async function restoreState(
   bumpRevision: number,
   { backends }: RestorePlaces,
 ): Promise<RestoredState> {
-  // Its place in the log is known when it is there; the name says no more than that it is a database.
-  const name = databaseName(0);
+  const name = RESTORED_DATABASE;
   const backend = await backends.open(name);
   try {
     await fillFromBackup(backend, database);
     const state = await ReplicatedState.open(backend);
     state.refound(membersOf(cluster), confStateOf(cluster));
+    if (state.appliedIndex <= FOUNDING_INDEX && isWritten(state)) {
+      state.applyEmpty(FOUNDING_INDEX + 1, state.appliedTerm);
+    }
     const { store } = state;
-    if (bumpRevision > 0) store.skipTo(store.revision + bumpRevision);
+    if (bumpRevision > 0) store.skipTo(bumped(store.revision, bumpRevision));
     await flushStore(store);
     await backend.sync();
     const { appliedIndex: index, appliedTerm: term, confState } = state;
@@ -165,6 +192,23 @@ async function restoreState(
     if (!(error instanceof BboltError || error instanceof InvariantError)) throw error;
     throw new RestoreError('DAMAGED', error.message, { cause: error });
   }
+}
+
+/**
+ * Whether there is anything in a state that a new cluster's has not. Then it must not stand where that one does: when the
+ * database is lost, the first state is made anew from the options. (A database that etcdutl has restored, and that was
+ * never started, stands there.)
+ */
+function isWritten({ store, lessor, auth, alarms }: ReplicatedState): boolean {
+  return store.revision > 1 || lessor.size > 0 || auth.revision > 1 || alarms.list().length > 0;
+}
+
+/** @throws RestoreError BAD_OPTION when there are no such revisions. */
+function bumped(revision: number, bumpRevision: number): number {
+  const sum = revision + bumpRevision;
+  if (Number.isSafeInteger(sum)) return sum;
+  const message = `bumpRevision ${bumpRevision} leads from revision ${revision} beyond ${Number.MAX_SAFE_INTEGER}`;
+  throw new RestoreError('BAD_OPTION', message);
 }
 
 function membersOf({ members }: InitialCluster): Parameters<ReplicatedState['refound']>[0] {
