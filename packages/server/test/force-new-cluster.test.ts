@@ -1,7 +1,14 @@
 /** A member whose cluster has lost its quorum goes on alone. */
+import { memberId } from '@etcd-ts/base';
+import type { ConfigChange, Entry } from '@etcd-ts/raft';
+import { MemoryDisk, openWal } from '@etcd-ts/wal';
+import { CrashDisk } from '@etcd-ts/wal/testing';
 import { afterEach, expect, test } from 'vitest';
 import type { EtcdNode } from '../src/etcd-node.ts';
+import { encodeMemberContext } from '../src/membership/member-context.ts';
+import { memoryLevelBackends } from '../src/node/level-backends.ts';
 import { Cluster } from './support/cluster.ts';
+import { LossyBackends } from './support/lossy-backends.ts';
 
 let cluster: Cluster;
 afterEach(() => cluster.close());
@@ -113,6 +120,63 @@ test('a learner that is left becomes the voter', async () => {
   expect(await membersOf(node)).toEqual(['l']);
   expect(node.status()).toMatchObject({ isLeader: true, isLearner: false });
   expect(await node.client().get('k')).toMatchObject({ text: 'v' });
+});
+
+/** A voter with a learner that never came, on a machine whose power goes. */
+async function voterBesideLearner(): Promise<{ disk: CrashDisk; powerLoss: () => Promise<void> }> {
+  const [disk, backends] = [new CrashDisk(), new LossyBackends()];
+  cluster = new Cluster(['a']);
+  cluster.addMachine('a', { disk, backends });
+  await cluster.startAll();
+  const request = { peerURLs: ['http://l:2380'], isLearner: true };
+  await cluster.node('a').channel().unary('etcdserverpb.Cluster/MemberAdd', request);
+  const powerLoss = async (): Promise<void> => {
+    disk.crash();
+    backends.crash(() => false);
+    await cluster.node('a').kill();
+  };
+  return { disk, powerLoss };
+}
+
+test('a lone voter keeps what it has acknowledged, though a power cut took the mark of its commit', async () => {
+  const { powerLoss } = await voterBesideLearner();
+  await cluster.client('a').put('k', 'acknowledged');
+  await powerLoss();
+  const node = await cluster.start('a', { forceNewCluster: true });
+  await node.ready();
+  expect(await node.client().get('k')).toMatchObject({ text: 'acknowledged' });
+  expect(await membersOf(node)).toEqual(['a']);
+});
+
+test('a voter that was about to be added to a lone one is not waited for', async () => {
+  const disk = new MemoryDisk();
+  cluster = new Cluster(['a']);
+  cluster.addMachine('a', { disk, backends: memoryLevelBackends() });
+  await cluster.startAll();
+  await cluster.client('a').put('k', 'v');
+  const { term } = cluster.node('a').status();
+  await cluster.node('a').kill();
+  const { wal, recovered } = await openWal({ disk, directory: 'a.etcd/member/wal' });
+  const b = memberId(7n);
+  const context = encodeMemberContext([{ id: b, name: '', peerUrls: ['http://b:2380'] }]);
+  const change: ConfigChange = {
+    steps: [{ op: 'addVoter', node: b }],
+    transition: 'auto',
+    context,
+  };
+  const index = wal.stats().lastIndex + 1;
+  expect(recovered?.hardState.commit).toBe(index - 1);
+  const entry: Entry = { index, term, payload: { kind: 'config', change } };
+  await wal.append({ entries: [entry] }, { sync: true });
+  await wal.close();
+  for (let starts = 0; starts < 2; starts++) {
+    // What the first start has overwritten does not come back at the second one.
+    const node = await cluster.start('a', { forceNewCluster: starts === 0 });
+    await node.ready();
+    expect(await membersOf(node)).toEqual(['a']);
+    await node.client().put('k', 'after');
+    await node.kill();
+  }
 });
 
 test('without data the flag founds a cluster as usual', async () => {

@@ -3,7 +3,8 @@
  * entries of the log itself, so that state, membership and log tell the same story afterwards.
  *
  * What always holds
- * - What was committed stays; what was not is let go of, since nobody is left to say whether it ever will be.
+ * - What was committed stays; what was not is let go of, since nobody is left to say whether it ever will be. What a
+ *   lone voter has in its log was committed, marked so or not; but no change of members is carried out any more.
  * - Ids of cluster and member stay, and the removed members are remembered as removed.
  */
 import { assert, type MemberId } from '@etcd-ts/base';
@@ -25,18 +26,22 @@ export interface Survivor {
 export async function goOnAlone(survivor: Survivor): Promise<RecoveredLog> {
   const { log, memberId, recovered, state, wal } = survivor;
   const { hardState } = recovered;
-  const commit = Math.max(hardState.commit, state.appliedIndex);
+  const marked = Math.max(hardState.commit, state.appliedIndex);
+  const conf = confStateAt(
+    state,
+    recovered.entries.filter(({ index }) => index <= marked),
+  );
+  const commit = isLoneVoter(conf, memberId) ? beforeChange(recovered, marked) : marked;
   const kept = recovered.entries.filter(({ index }) => index <= commit);
-  const changes = changesToAlone(confStateAt(state, kept), memberId);
+  const changes = changesToAlone(conf, memberId);
   const dropped = recovered.entries.length - kept.length;
   if (dropped > 0) log.info('discarding uncommitted WAL entries', { 'number-of-entries': dropped });
-  const term = Math.max(hardState.term, state.appliedTerm);
-  const entries = changes.map((change, at): Entry => ({
-    index: commit + 1 + at,
-    term,
-    payload: { kind: 'config', change },
-  }));
-  if (entries.length === 0) return recovered;
+  if (changes.length === 0 && dropped === 0) return recovered;
+  const term = Math.max(hardState.term, state.appliedTerm, kept.at(-1)?.term ?? 0);
+  const payloads: Entry['payload'][] = changes.map((change) => ({ kind: 'config', change }));
+  // Something has to take the place of what is let go of, or it would be there again at the next start.
+  if (payloads.length === 0) payloads.push({ kind: 'empty' });
+  const entries = payloads.map((payload, at): Entry => ({ index: commit + 1 + at, term, payload }));
   const removed = changes.flatMap(({ steps }) => steps.filter(({ op }) => op === 'remove'));
   log.warn('forcing a new cluster of this member alone', {
     'local-member-id': memberId,
@@ -45,6 +50,18 @@ export async function goOnAlone(survivor: Survivor): Promise<RecoveredLog> {
   const alone = { ...hardState, term, commit: commit + entries.length };
   await wal.append({ entries, hardState: alone }, { sync: true });
   return { ...recovered, hardState: alone, entries: [...kept, ...entries] };
+}
+
+/** Whether nobody else was needed to commit anything. */
+function isLoneVoter({ voters, votersOutgoing }: ConfState, self: MemberId): boolean {
+  return voters.length === 1 && voters[0] === self && votersOutgoing.length === 0;
+}
+
+/** The last entry before a change of members, behind an index, that was not carried out; the last one when there is none. */
+function beforeChange({ entries }: RecoveredLog, behind: number): number {
+  const later = entries.filter(({ index }) => index > behind);
+  const change = later.find(({ payload }) => payload.kind === 'config');
+  return change === undefined ? (later.at(-1)?.index ?? behind) : change.index - 1;
 }
 
 /** The configuration once these entries are applied, too. */
