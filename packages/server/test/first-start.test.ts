@@ -122,6 +122,18 @@ test('a directory that etcd itself has written is refused as such, and left as i
   expect(readdirSync(snap)).toEqual(['db']);
 });
 
+test('a directory with the database of etcd, whose log lies elsewhere, is refused as well', async () => {
+  const dataDir = join(scratch, 'etcds-database');
+  const snap = join(dataDir, 'member', 'snap');
+  mkdirSync(snap, { recursive: true });
+  writeFileSync(join(snap, 'db'), 'bbolt');
+  await expect(start('a', { dataDir, initialCluster: { a: urls['a']! } })).rejects.toMatchObject({
+    code: 'FOREIGN_DATA_DIR',
+    message: expect.stringContaining('was written by etcd') as string,
+  });
+  expect(readdirSync(join(dataDir, 'member'))).toEqual(['snap']);
+});
+
 test('a port that is taken, by somebody else or twice by itself, is refused before anything is written', async () => {
   await start('a', { initialCluster: { a: urls['a']! } });
   const dataDir = join(scratch, 'never');

@@ -79,6 +79,10 @@ export async function openStorage(
     return { kind: 'existing', ...joined };
   };
   await checkFirstMembers(options, env, disk, layout);
+  // Its log may lie elsewhere. Nobody is to find an empty cluster where the keys were.
+  if (env.canLoseData === true && (await isOfEtcd(disk, layout))) {
+    if (!(await hasLog(disk, layout))) throw etcds(undefined, layout);
+  }
   try {
     await disk.makeDirectory(layout.memberDirectory);
     const lock = await disk.lockDirectory(layout.memberDirectory);
@@ -141,17 +145,22 @@ function endings(
   };
 }
 
+async function hasLog(disk: Disk, { walDirectory }: Layout): Promise<boolean> {
+  const files = await disk.list(walDirectory).catch((): readonly string[] => []);
+  return files.some((name) => name.endsWith('.wal'));
+}
+
 /** Whether the database of etcd itself lies in the directory. */
 async function isOfEtcd(disk: Disk, { memberDirectory }: Layout): Promise<boolean> {
   const names = await disk.list(`${memberDirectory}/snap`).catch((): readonly string[] => []);
   return names.includes('db');
 }
 
-function etcds(cause: Error, { memberDirectory }: Layout): StartError {
+function etcds(cause: Error | undefined, { memberDirectory }: Layout): StartError {
   return new StartError(
     'FOREIGN_DATA_DIR',
-    `the data directory ${memberDirectory} was written by etcd, whose files are of another format; start with a directory of its own and copy the keys (etcdctl make-mirror)`,
-    { cause },
+    `the data directory ${memberDirectory} was written by etcd, whose files are of another format; start with a directory of its own: restore a backup to it (etcdctl snapshot save, restoreBackupFile), or copy the keys (etcdctl make-mirror)`,
+    cause === undefined ? undefined : { cause },
   );
 }
 
@@ -176,12 +185,10 @@ async function checkFirstMembers(
   options: ResolvedOptions,
   { names }: Env,
   disk: Disk,
-  { walDirectory }: Layout,
+  layout: Layout,
 ): Promise<void> {
   const { initialClusterProblem: problem } = options;
-  if (problem === undefined) return;
-  const files = await disk.list(walDirectory).catch(() => []);
-  if (files.some((name) => name.endsWith('.wal'))) return;
+  if (problem === undefined || (await hasLog(disk, layout))) return;
   if (problem instanceof AdvertisedElsewhere && (await isAdvertised(options, names))) return;
   throw problem;
 }
