@@ -194,13 +194,16 @@ describe('joining a cluster that is there', () => {
       ...(id === undefined ? [] : [{ id, name: '', peerUrls: [OWN], clientUrls: [] }]),
     ],
   });
-  const join = (facts: Readonly<Record<string, ClusterFacts>>): Promise<unknown> =>
-    joinCluster(options, {
-      askMembers: (url) => {
-        const one = facts[url];
-        return one === undefined ? Promise.reject(new Error('gone')) : Promise.resolve(one);
-      },
-    }).then(({ memberId: id }) => id);
+  const join = (
+    facts: Readonly<Record<string, ClusterFacts>>,
+    names?: NameResolver,
+  ): Promise<unknown> => {
+    const askMembers = (url: string): Promise<ClusterFacts> => {
+      const one = facts[url];
+      return one === undefined ? Promise.reject(new Error('gone')) : Promise.resolve(one);
+    };
+    return joinCluster(options, { askMembers }, names).then(({ memberId: id }) => id);
+  };
 
   test('the id is that of the member that is furthest, not the one of a member that was removed', async () => {
     expect(await join({ [A]: knows(10, 7n), [B]: knows(30, 9n), [C]: knows(20, 7n) })).toBe(9n);
@@ -211,6 +214,23 @@ describe('joining a cluster that is there', () => {
     await expect(join({ [A]: knows(10, 7n), [B]: knows(30, undefined) })).rejects.toThrow(
       `${B} knows no member at ${OWN}`,
     );
+  });
+
+  test('it may have been added under a name, or an address, that leads to what it advertises', async () => {
+    const hosts: Record<string, string> = { own: '192.0.2.1', alias: '192.0.2.1', a: '192.0.2.2' };
+    const names: NameResolver = {
+      resolveSrv: () => Promise.reject(new Error('not asked')),
+      addresses: (host) => Promise.resolve([hosts[host] ?? host]),
+    };
+    const addedAt = (url: string): Readonly<Record<string, ClusterFacts>> => {
+      const { members, ...rest } = knows(10, undefined);
+      const added = { id: 9n, name: '', peerUrls: [url], clientUrls: [] };
+      return { [A]: { ...rest, members: [...members, added] } };
+    };
+    expect(await join(addedAt('http://alias:1'), names)).toBe(9n);
+    expect(await join(addedAt('http://192.0.2.1:1'), names)).toBe(9n);
+    await expect(join(addedAt('http://alias:2'), names)).rejects.toThrow('knows no member');
+    await expect(join(addedAt('http://alias:1'))).rejects.toThrow('knows no member');
   });
 
   test('members of two clusters, and nobody at all, are refused', async () => {

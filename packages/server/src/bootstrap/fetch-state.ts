@@ -35,7 +35,7 @@ export async function fetchState(
   env: Env,
 ): Promise<FetchedState> {
   const transport = env.peers(options, new PeerTraffic());
-  const { peers, clusterId } = await joinCluster(options, transport);
+  const { peers, clusterId } = await joinCluster(options, transport, env.names);
   if (clusterId !== wanted.clusterId)
     throw new Error('the members at these URLs are another cluster');
   const receiver = new Receiver(wanted, env);

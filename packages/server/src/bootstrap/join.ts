@@ -5,6 +5,8 @@ import type { ClusterFacts, Peer, PeerTransport } from '../peers/peer-transport.
 import { StartError } from '../start-error.ts';
 import { wasThere } from './bootstrapped.ts';
 import { formatInitialCluster } from './initial-cluster.ts';
+import { leadToSame } from './same-addresses.ts';
+import type { NameResolver } from './srv.ts';
 
 /** What the members that are there say of a new one. */
 export interface Joined {
@@ -20,12 +22,14 @@ export interface Joined {
  * Asks the other members of the initial cluster who belongs to it, and believes the one that is furthest in the log:
  * a member that lags behind may still take this one for another that was removed from the same address.
  *
+ * @param names Where no member has its URLs as they are written: whether one has some that lead to the same places.
  * @throws StartError CLUSTER_MISMATCH: none of them answers, they are of several clusters, or the list does not have
  *   this member's peer URLs.
  */
 export async function joinCluster(
   options: ResolvedOptions,
   transport: Pick<PeerTransport, 'askMembers'>,
+  names?: NameResolver,
 ): Promise<Joined> {
   const listed = options.initialCluster.get(options.name) ?? [];
   const own = new Set([...options.initialAdvertisePeerUrls, ...listed]);
@@ -43,7 +47,9 @@ export async function joinCluster(
   );
   const [best, ...others] = answers.sort((a, b) => b.appliedIndex - a.appliedIndex);
   const stranger = others.find((each) => each.clusterId !== best?.clusterId);
-  const local = best?.members.find(({ peerUrls }) => peerUrls.some((each) => own.has(each)));
+  const local =
+    best?.members.find(({ peerUrls }) => peerUrls.some((each) => own.has(each))) ??
+    (await memberAt(best?.members ?? [], [options.initialAdvertisePeerUrls, listed], names));
   if (best !== undefined && stranger !== undefined) {
     failures.push(`${best.url} and ${stranger.url} are of two clusters`);
   } else if (best !== undefined && local === undefined) {
@@ -63,4 +69,17 @@ export async function joinCluster(
     'CLUSTER_MISMATCH',
     `cannot fetch cluster info from peer urls of ${formatInitialCluster(options.initialCluster)}: ${failures.join('; ') || 'there are none but this member’s own'}`,
   );
+}
+
+/** The member whose URLs lead to the places of one of these lists. */
+async function memberAt(
+  members: ClusterFacts['members'],
+  lists: readonly (readonly string[])[],
+  names: NameResolver | undefined,
+): Promise<ClusterFacts['members'][number] | undefined> {
+  if (names === undefined) return undefined;
+  for (const member of members) {
+    for (const urls of lists) if (await leadToSame(names, member.peerUrls, urls)) return member;
+  }
+  return undefined;
 }

@@ -74,7 +74,7 @@ export async function openStorage(
     if (options.initialClusterState === 'new') {
       return { kind: 'new', ...firstMembers(found) };
     }
-    const joined = await joinCluster(found, transport);
+    const joined = await joinCluster(found, transport, env.names);
     firstPeers = joined.peers;
     return { kind: 'existing', ...joined };
   };
@@ -114,7 +114,7 @@ export async function openStorage(
     await prepare(options, env, recovered, close);
     // A member that joined before, and had nothing when it went down, asks again whom to talk to.
     if (recovered.state.appliedIndex === 0 && firstPeers.length === 0) {
-      firstPeers = (await joinCluster(await discovered(options, env), transport)).peers;
+      firstPeers = (await joinCluster(await discovered(options, env), transport, env.names)).peers;
     }
     return { ...recovered, firstPeers, revoke, close };
   } catch (error) {
