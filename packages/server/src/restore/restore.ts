@@ -122,13 +122,17 @@ async function clusterOf(
 ): Promise<InitialCluster> {
   const { name, initialAdvertisePeerUrls: advertised } = resolveMember(options);
   const cluster = resolveCluster(options, resolveMember(options));
-  const { initialClusterProblem: problem, initialClusterToken: token } = cluster;
+  const { initialClusterProblem: problem } = cluster;
   if (problem !== undefined) {
     const listed = cluster.initialCluster.get(name) ?? [];
     const isWrittenOtherwise = problem instanceof AdvertisedElsewhere;
     if (!isWrittenOtherwise || !(await leadToSame(names, listed, advertised))) throw problem;
   }
-  return initialCluster({ name, token, cluster: cluster.initialCluster });
+  return initialCluster({
+    name,
+    token: cluster.initialClusterToken,
+    cluster: cluster.initialCluster,
+  });
 }
 
 async function assertEmpty(
