@@ -3,7 +3,8 @@
  * (etcd server/etcdserver/version/monitor.go). Works while this member leads; the outcome is replicated.
  *
  * What always holds
- * - The cluster's version is never above that of a member that was asked, nor above a downgrade's target.
+ * - The cluster's version is never raised above that of a member that was asked, nor above a downgrade's target.
+ * - Only a downgrade lowers it.
  * - A member that is older than the cluster's version, and no downgrade leads to it, does not go on.
  */
 import { fromUtf8, memberId, utf8 } from '@etcd-ts/base';
@@ -126,7 +127,9 @@ export class VersionMonitor {
       });
       await this.#node.propose({ kind: 'setDowngrade', target: '' });
     }
-    await this.#set(downgradeTarget ?? lowest, cluster);
+    // An older member, that has joined and does not know yet what it joined, takes nobody down with it.
+    const isLower = cluster !== undefined && compareMinors(lowest, cluster) < 0;
+    await this.#set(downgradeTarget ?? (isLower ? cluster : lowest), cluster);
     return true;
   }
 
