@@ -1,5 +1,13 @@
 /** A backup in a file, restored to directories. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -41,6 +49,22 @@ test('a restore that fails leaves empty directories empty', async () => {
     expect(readdirSync(dataDir)).toEqual([]);
     expect(readdirSync(walDir)).toEqual([]);
   });
+});
+
+test('a restore that fails takes nothing from another one in the same directory', async () => {
+  const dataDir = join(folder, 'shared');
+  // Large enough that its checksum is found wrong when the other restore is done.
+  const zeros = join(folder, 'zeros.db');
+  writeFileSync(zeros, '');
+  truncateSync(zeros, (64 << 20) + 32);
+  const [failed, done] = await Promise.allSettled([
+    restoreBackupFile(zeros, { dataDir }),
+    restoreBackupFile(whole, { dataDir }),
+  ]);
+  expect(failed.status).toBe('rejected');
+  expect(done).toMatchObject({ status: 'fulfilled', value: { revision: 33 } });
+  expect(readdirSync(join(dataDir, 'member')).sort()).toEqual(['db', 'wal']);
+  expect(readdirSync(join(dataDir, 'member', 'db', 'db-0000000000000002'))).toContain('CURRENT');
 });
 
 test('a restore that is refused leaves what is there', async () => {

@@ -3,6 +3,7 @@ import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NodeDisk } from '@etcd-ts/wal/node';
 import { layoutOf } from '../../bootstrap/storage.ts';
+import type { BackendStore } from '../../env.ts';
 import { classicLevelBackends } from '../../node/level-backends.ts';
 import { nameResolver } from '../../node/name-resolver.ts';
 import { nativeSha256 } from '../../node/native-sha256.ts';
@@ -21,6 +22,17 @@ export async function restoreBackupFile(file: string, options: RestoreOptions): 
   const { databaseDirectory } = layoutOf(resolveMember(options));
   const dataDir = options.dataDir ?? `${options.name ?? 'default'}.etcd`;
   const handle = await open(file);
+  const backends = classicLevelBackends(databaseDirectory);
+  // Whoever has opened the database is alone at it: until then another restore may be at work in the same directory.
+  let isOurs = false;
+  const opening: BackendStore = {
+    ...backends,
+    open: async (name) => {
+      const backend = await backends.open(name);
+      isOurs = true;
+      return backend;
+    },
+  };
   const emptied = [await emptierOf(dataDir), await emptierOf(options.walDir)];
   try {
     return await restoreBackup(
@@ -28,14 +40,14 @@ export async function restoreBackupFile(file: string, options: RestoreOptions): 
       { ...options, dataDir },
       {
         disk: new NodeDisk(),
-        backends: classicLevelBackends(databaseDirectory),
+        backends: opening,
         newSha256: nativeSha256,
         names: nameResolver(),
       },
     );
   } catch (error) {
     // Where the same is tried again, it must not find what this try has left.
-    for (const empty of emptied) await empty();
+    if (isOurs) for (const empty of emptied) await empty();
     throw error;
   } finally {
     await handle.close();
