@@ -1,5 +1,6 @@
 /** Bugs to plant, one at a time: each one line (or two) of the system's own code, changed as a tired person might. */
 import type { Mutant } from './mutant.ts';
+import { ANSWER_MUTANTS } from './mutants-answers.ts';
 import { INCIDENTS } from './mutants-incidents.ts';
 import { MEMBERSHIP_MUTANTS } from './mutants-members.ts';
 import { STORAGE_MUTANTS } from './mutants-storage.ts';
@@ -597,5 +598,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...watch,
   ...STORAGE_MUTANTS,
   ...MEMBERSHIP_MUTANTS,
+  ...ANSWER_MUTANTS,
   ...INCIDENTS,
 ];

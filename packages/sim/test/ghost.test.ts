@@ -20,17 +20,23 @@ class FakeState {
   /** Planted: it refuses the next command. */
   refusal: EtcdError | undefined;
   leases = new Map<bigint, string[]>();
+  grantedIndex = 0;
   lessor = {
     exists: (id: bigint) => this.leases.has(id),
+    get: (id: bigint) => (this.leases.has(id) ? { grantedIndex: this.grantedIndex } : undefined),
     keysOf: (id: bigint) => this.leases.get(id) ?? [],
   };
   replaced: (() => void) | undefined;
   restHash = (): string => this.hash;
-  apply(entry: { index: number; term: number; command: { kind: string; ids?: bigint[] } }): object {
+  apply(entry: {
+    index: number;
+    term: number;
+    command: { kind: string; ids?: bigint[]; keeps?: boolean };
+  }): object {
     this.appliedIndex = entry.index;
     this.store.revision += this.extraRevisions;
     if (entry.command.kind === 'put') this.store.revision++;
-    for (const id of entry.command.ids ?? []) {
+    for (const id of entry.command.keeps === true ? [] : (entry.command.ids ?? [])) {
       if ((this.leases.get(id)?.length ?? 0) > 0) this.store.revision++;
       this.leases.delete(id);
     }
@@ -197,6 +203,31 @@ describe('the ghost', () => {
     state.extraRevisions = 1;
     state.apply({ index: 2, term: 1, command: { ...expired, ids: [7n] } });
     expect(found()).toContain('L3');
+  });
+
+  it('sees a lease that is still there after the command that was to end it (L3)', () => {
+    for (const kept of [
+      { kind: 'leaseRevoke', request: { ID: 5n } },
+      { kind: 'leaseRevokeExpired', ids: [5n], keeps: true, term: 1, asOfIndex: 0 },
+    ]) {
+      const { member, found } = setUp();
+      const state = member(1);
+      state.leases.set(5n, []);
+      state.apply({ index: 1, term: 1, command: kept });
+      expect(found()).toEqual(['L3']);
+    }
+  });
+
+  it('accepts a lease that is spared, since it was granted after its leader looked, or since nobody may end it', () => {
+    const { member, found } = setUp();
+    const state = member(1);
+    state.leases.set(5n, []);
+    state.grantedIndex = 9;
+    const spared = { kind: 'leaseRevokeExpired', ids: [5n], keeps: true, term: 1, asOfIndex: 8 };
+    state.apply({ index: 1, term: 1, command: spared });
+    state.refusal = new EtcdError('PERMISSION_DENIED');
+    state.apply({ index: 2, term: 1, command: { kind: 'leaseRevoke', request: { ID: 5n } } });
+    expect(found()).toEqual([]);
   });
 
   it('sees a lease that the command of a deposed leader ended (L4)', () => {

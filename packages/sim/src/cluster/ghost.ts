@@ -251,6 +251,10 @@ export class Ghost {
     if (isFirst && before.spared.length > 0) {
       for (const listener of this.listeners) listener.spared?.();
     }
+    for (const id of before.ended) {
+      if (verdict !== DONE || !state.lessor.exists(id)) continue;
+      this.#add('L3', `entry ${entry.index} (${command.kind}) left lease ${id}, which it was to end`);
+    }
     for (const id of before.spared) {
       if (state.lessor.exists(id)) continue;
       this.#add('L4', `entry ${entry.index}, of a leader that was deposed, ended lease ${id}`);

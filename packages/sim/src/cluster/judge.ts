@@ -13,6 +13,7 @@ import { checkRegisterSample } from '../checkers/register-sample.ts';
 import { type AppliedChange, checkRights } from '../checkers/rights.ts';
 import { checkSet } from '../checkers/set.ts';
 import { checkStrictSerializability } from '../checkers/strict-serializability.ts';
+import { checkVerdicts } from '../checkers/verdicts.ts';
 import type { Violation } from '../checkers/violation.ts';
 import { checkWatches } from '../checkers/watch.ts';
 import { checkWatchRights } from '../checkers/watch-rights.ts';
@@ -71,6 +72,7 @@ export function judge(run: RunEvidence): Judgement {
     ...answers.violations,
     ...checkHeaderRevisions(operations),
     ...checkCompaction(operations, model.revision),
+    ...checkVerdicts(ghost.entries, model),
     ...checkWatches({
       watches: recorder.watches(),
       model,
