@@ -31,7 +31,7 @@ class FakeState {
   apply(entry: {
     index: number;
     term: number;
-    command: { kind: string; ids?: bigint[]; keeps?: boolean };
+    command: { kind: string; request?: object; ids?: bigint[]; keeps?: boolean };
   }): object {
     this.appliedIndex = entry.index;
     this.store.revision += this.extraRevisions;

@@ -91,9 +91,34 @@ describe('the lease checker', () => {
   it('sees a keepalive answered from a revision at which the lease was gone (L5)', () => {
     const operations = [grant(0), keepAlive(30 * SECOND, 5)];
     expect(judge(operations, { endings: [expiry(20 * SECOND, 5)] })).toEqual(['L5']);
-    expect(
-      judge([grant(0), keepAlive(30 * SECOND, 4)], { endings: [expiry(20 * SECOND, 5)] }),
-    ).toEqual([]);
+    const revoked = { ...expiry(20 * SECOND, 5), expired: false };
+    const early = [grant(0), keepAlive(20 * SECOND, 4)];
+    expect(judge(early, { endings: [revoked] })).toEqual([]);
+  });
+
+  it('sees a keepalive answered that was asked for after the end, whatever revision it shows (L5)', () => {
+    const operations = [grant(0), keepAlive(30 * SECOND, 4)];
+    expect(judge(operations, { endings: [expiry(20 * SECOND, 5)] })).toEqual(['L5']);
+    const empty = { ...expiry(20 * SECOND, 4), keys: [] };
+    expect(judge(operations, { endings: [empty] })).toEqual(['L5']);
+    const gone = [grant(0), keepAlive(30 * SECOND, 4, 0)];
+    expect(judge(gone, { endings: [empty] })).toEqual([]);
+    // Another one of the same id.
+    const again = [...operations.slice(0, 1), grant(25 * SECOND), ...operations.slice(1)];
+    expect(judge(again, { endings: [empty] })).toEqual([]);
+  });
+
+  it('sees another time told than was granted (L7)', () => {
+    expect(judge([grant(0), keepAlive(1, 1, 11)])).toEqual(['L7']);
+    expect(judge([grant(0), keepAlive(1, 1, 9)])).toEqual(['L7']);
+    expect(judge([grant(0), told(5)])).toEqual([]);
+    expect(judge([grant(0, 7n, 12), told(5)])).toEqual(['L7']);
+    const short = operation(
+      0,
+      { kind: 'leaseGrant', id: 7n, ttlSeconds: 10 },
+      { kind: 'leaseGrant', revision: 1, id: 7n, ttlSeconds: 9 },
+    );
+    expect(judge([short])).toEqual(['L7']);
   });
 
   it('sees a lease kept alive that nobody asked for (L5)', () => {

@@ -1,14 +1,31 @@
 import { utf8 } from '@etcd-ts/base';
+import type { RangeRequest } from '@etcd-ts/mvcc';
 import { describe, expect, it } from 'vitest';
 import { checkCompaction } from '../src/checkers/compaction.ts';
 import { checkHeaderRevisions } from '../src/checkers/header-revisions.ts';
 import type { Evidence } from '../src/checkers/placement.ts';
+import { checkRefusedReads } from '../src/checkers/refused-reads.ts';
+import { Sightings } from '../src/checkers/sightings.ts';
 import { checkStrictSerializability } from '../src/checkers/strict-serializability.ts';
-import type { Operation } from '../src/history/operation.ts';
+import {
+  type Operation,
+  type OperationRequest,
+  type OperationResponse,
+  responseRevision,
+} from '../src/history/operation.ts';
+import type { WatchRecord } from '../src/history/watch-record.ts';
 import { EtcdModel } from '../src/model/etcd-model.ts';
 import { KeySpace, type Version } from '../src/model/key-space.ts';
 import { makeHistory, put, range } from './fixtures/history-maker.ts';
+import { operation } from './fixtures/operation.ts';
 
+const NO_RESPONSE = {
+  created: false,
+  canceled: false,
+  compactRevision: 0,
+  cancelReason: '',
+  events: [],
+};
 const found = (evidence: Evidence): string[] =>
   checkStrictSerializability(evidence).violations.map((each) => each.invariant);
 
@@ -106,6 +123,85 @@ describe('the serializability checker', () => {
       },
     };
     expect(found({ ...history, operations: [...history.operations, read] })).toContain('K1');
+  });
+
+  it('sees that what a serializable read, a lease or a watch had shown is not there later', () => {
+    const read = nth('range', 60);
+    const revision = responseRevision((read.outcome as { response: OperationResponse }).response);
+    const stale: Operation = {
+      ...read,
+      id: 9998,
+      request: { kind: 'range', request: range('k0') },
+    };
+    const result = history.model.range(range('k0'), revision - 1);
+    const linearizable = (at: number): Operation => ({
+      ...stale,
+      invokedAt: at,
+      returnedAt: at + 0.5,
+      outcome: { kind: 'ok', response: { kind: 'range', result } },
+    });
+    const shown = (request: OperationRequest, response: OperationResponse): Operation => ({
+      ...read,
+      id: 9999,
+      invokedAt: -3,
+      returnedAt: -2,
+      request,
+      outcome: { kind: 'ok', response },
+    });
+    const late = linearizable(-1.5);
+    const with_ = (...more: Operation[]): Evidence => ({
+      ...history,
+      operations: [...history.operations, ...more],
+    });
+    const wish = range('k0', { serializable: true });
+    const seen = { kind: 'range', result: history.model.range(wish, revision) } as const;
+    expect(found(with_(shown({ kind: 'range', request: wish }, seen), late))).toContain('K1');
+    const lease = shown({ kind: 'leaseRevoke', id: 9n }, { kind: 'leaseRevoke', revision });
+    expect(found(with_(lease, late))).toContain('K1');
+    const watch = (at: number): WatchRecord => ({
+      ...makeHistory({ seed: 1, operations: 1, watchers: 1 }).watches[0]!,
+      responses: [{ ...NO_RESPONSE, at, atUs: 0, headerRevision: revision }],
+    });
+    expect(found({ ...with_(late), watches: [watch(-2)] })).toContain('K1');
+    // Who was told of a revision after all else had been asked for says nothing against it.
+    expect(found({ ...history, watches: [watch(1e9)] })).toEqual([]);
+  });
+
+  it('sees a read of the past that is refused as one of the future', () => {
+    const refused = (at: number, request: RangeRequest, connection = 1): Operation => ({
+      ...operation(at, { kind: 'range', request }, { kind: 'failed', code: 'FUTURE_REVISION' }),
+      connection,
+    });
+    const shown = operation(1, put('k', 'v'), {
+      kind: 'ok',
+      response: { kind: 'put', result: { revision: 2, prevKv: undefined } },
+    });
+    const check = (late: Operation): string[] => {
+      const operations = [shown, late];
+      const violations = checkRefusedReads(operations, new Sightings(operations));
+      return violations.map((each) => each.invariant);
+    };
+    expect(check(refused(2, range('k', { revision: 2 })))).toEqual(['K3']);
+    expect(check(refused(2, range('k', { revision: 2 }), 2))).toEqual(['K3']);
+    expect(check(refused(2, range('k', { revision: 2, serializable: true })))).toEqual(['K3']);
+    // Another member may not have come so far.
+    expect(check(refused(2, range('k', { revision: 2, serializable: true }), 2))).toEqual([]);
+    expect(check(refused(2, range('k', { revision: 3 })))).toEqual([]);
+    expect(check(refused(1.2, range('k', { revision: 2 })))).toEqual([]);
+  });
+
+  it('sees an answer that shows no revision at all', () => {
+    const request = range('k0', { serializable: true });
+    const result = { revision: 0, kvs: [], more: false, count: 0 };
+    const read = operation(
+      -1,
+      { kind: 'range', request },
+      {
+        kind: 'ok',
+        response: { kind: 'range', result },
+      },
+    );
+    expect(found({ ...history, operations: [...history.operations, read] })).toEqual(['K3']);
   });
 
   it('sees a wrong field in any answer', () => {

@@ -1,5 +1,4 @@
 /** The log's verdicts: each history is right as a whole, and wrong with one verdict changed. */
-import { utf8 } from '@etcd-ts/base';
 import type { RequestOp, TxnRequest } from '@etcd-ts/mvcc';
 import { describe, expect, it } from 'vitest';
 import { checkVerdicts } from '../src/checkers/verdicts.ts';
@@ -9,11 +8,7 @@ import { put, range } from './fixtures/history-maker.ts';
 
 type PutCommand = Extract<GhostCommand, { kind: 'put' }>;
 
-const putCommand = (
-  key: string,
-  lease = 0n,
-  flags: { ignoreValue?: boolean } = {},
-): PutCommand => {
+const putCommand = (key: string, lease = 0n, flags: { ignoreValue?: boolean } = {}): PutCommand => {
   const { request } = put(key, 'x', lease) as PutCommand;
   return { kind: 'put', request: { ...request, ...flags } };
 };

@@ -10,12 +10,16 @@ import { makeHistory } from './fixtures/history-maker.ts';
 
 const history = makeHistory({ seed: 21, operations: 500, watchers: 12 });
 
-const judge = (watches: readonly WatchRecord[], maxCompactedRevision = 0): string[] => [
+const judge = (
+  watches: readonly WatchRecord[],
+  compacted = 0,
+  compactedBy = (_at: number): number => compacted,
+): string[] => [
   ...new Set(
     checkWatches({
       watches,
       model: history.model,
-      maxCompactedRevision,
+      compactedBy,
       mustBeAtHead: () => true,
     }).map((each) => each.invariant),
   ),
@@ -35,6 +39,11 @@ const change = (
   ...whole,
   responses: whole.responses.flatMap((response, i) => (i === at ? by(response) : [response])),
 });
+/** The watch as it was before its `some`-th response, and something else in place of the rest. */
+const cutAt = (...rest: readonly WatchResponseRecord[]): WatchRecord => ({
+  ...whole,
+  responses: [...whole.responses.slice(0, some), ...rest],
+});
 const [some, next] = later(whole) as [number, number];
 const [progressing, progress] = history.watches.flatMap((watch) => {
   const found = watch.responses.findLast((each) => isProgress(each));
@@ -49,7 +58,7 @@ describe('the watch checker', () => {
         checkWatches({
           watches: made.watches,
           model: made.model,
-          maxCompactedRevision: 0,
+          compactedBy: () => 0,
           mustBeAtHead: () => true,
         }),
       ).toEqual([]);
@@ -147,6 +156,9 @@ describe('the watch checker', () => {
     ]);
     expect(judge([without])).toContain('W8');
     expect(judge([without], 10_000)).toEqual([]);
+    // What is compacted after the event was told takes nothing from it.
+    const toldAt = whole.responses[at]!.at;
+    expect(judge([without], 0, (asked) => (asked > toldAt ? 10_000 : 0))).toContain('W8');
     const wrong = change(at, (each) => [
       { ...each, events: each.events.map((event) => ({ ...event, prevKv: event.kv })) },
     ]);
@@ -179,6 +191,28 @@ describe('the watch checker', () => {
     expect(judge([change(some, (each) => [canceled, each])], 1000)).toContain('W10');
     const needless = { ...canceled, compactRevision: 2 };
     expect(judge([change(some, () => [needless])], 1000)).toContain('W10');
+    const early = (at: number): number => (at > canceled.at ? 1000 : 0);
+    expect(judge([cutAt(canceled)], 0, early)).toEqual(['W10']);
+    expect(judge([cutAt(canceled)], 1000)).toEqual([]);
+  });
+
+  it('sees a cancellation at the very revision that the watch needs next (W10)', () => {
+    const last = whole.responses.slice(0, some).findLast((each) => each.events.length > 0)!;
+    const needed = Math.max(last.events.at(-1)!.kv.modRevision, last.headerRevision) + 1;
+    const canceled = { ...whole.responses[some]!, events: [], canceled: true };
+    const progress = { ...canceled, canceled: false, headerRevision: needed - 1 };
+    const cut = (compactRevision: number): WatchRecord =>
+      cutAt(progress, { ...canceled, compactRevision });
+    expect(judge([cut(needed)], 1000)).toContain('W10');
+    expect(judge([cut(needed + 1)], 1000)).not.toContain('W10');
+  });
+
+  it('sees a cancellation without a reason, unless the client wanted it, or one with events (W10)', () => {
+    const canceled = { ...whole.responses[some]!, events: [], canceled: true };
+    expect(judge([cutAt(canceled)])).toEqual(['W10']);
+    expect(judge([{ ...cutAt(canceled), isGivenUp: true }])).toEqual([]);
+    const last = { ...whole.responses[some]!, canceled: true };
+    expect(judge([{ ...cutAt(last), isGivenUp: true }])).toEqual(['W10']);
   });
 
   it('sees a watch that never reaches the head (W12)', () => {

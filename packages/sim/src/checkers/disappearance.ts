@@ -12,7 +12,7 @@ import { type Operation, responseRevision } from '../history/operation.ts';
 import type { WatchRecord } from '../history/watch-record.ts';
 import { rangeLimits } from '../model/key-space.ts';
 import type { LeaseEnding } from './lease.ts';
-import { nameOf } from './strict-serializability.ts';
+import { nameOf, witnessName } from './strict-serializability.ts';
 import { Findings, type Violation } from './violation.ts';
 
 /** What was seen. */
@@ -117,10 +117,6 @@ function seenBefore({ operations, watches }: SeenEvidence, last: Operation): Map
     }
   }
   return seen;
-}
-
-function witnessName(by: Witness): string {
-  return 'responses' in by ? `a watch of client ${by.client}` : nameOf(by);
 }
 
 /** A deletion of unknown fate may have come at any time. */

@@ -1,6 +1,5 @@
 /** K2: what one connection shows of the revision never goes back. */
 import { type Operation, responseRevision } from '../history/operation.ts';
-import { isKeyValue } from './placement.ts';
 import { nameOf } from './strict-serializability.ts';
 import { Findings, type Violation } from './violation.ts';
 
@@ -9,7 +8,7 @@ export function checkHeaderRevisions(operations: readonly Operation[]): readonly
   const findings = new Findings();
   const byConnection = new Map<number, Operation[]>();
   for (const operation of operations) {
-    if (operation.outcome.kind !== 'ok' || !isKeyValue(operation)) continue;
+    if (operation.outcome.kind !== 'ok') continue;
     const list = byConnection.get(operation.connection);
     if (list === undefined) byConnection.set(operation.connection, [operation]);
     else list.push(operation);

@@ -42,6 +42,8 @@ export interface LeaseEvidence {
 interface LeaseStory {
   readonly grant: Operation;
   readonly ttlSeconds: number;
+  /** Nobody asked for a lease of this id again. */
+  readonly isGrantedOnce: boolean;
   /** Grants and keepalives that were answered with a positive time, by their invocation. */
   readonly renewals: Operation[];
   /** The last moment at which any client asked to keep it alive, answered or not. */
@@ -60,18 +62,24 @@ export function checkLeases(evidence: LeaseEvidence): readonly Violation[] {
     } else checkNotImmortal(evidence, id, story, findings);
   }
   checkRemaining(evidence, findings);
+  checkTold(evidence, stories, findings);
   checkUnknownLeases(evidence, stories, findings);
   return findings.violations;
 }
 
 function tellStories(operations: readonly Operation[]): Map<bigint, LeaseStory> {
   const stories = new Map<bigint, LeaseStory>();
+  const asked = new Map<bigint, number>();
+  for (const { request } of operations) {
+    if (request.kind === 'leaseGrant') asked.set(request.id, (asked.get(request.id) ?? 0) + 1);
+  }
   for (const operation of operations) {
     const { outcome } = operation;
     if (outcome.kind !== 'ok' || outcome.response.kind !== 'leaseGrant') continue;
     stories.set(outcome.response.id, {
       grant: operation,
       ttlSeconds: outcome.response.ttlSeconds,
+      isGrantedOnce: (asked.get(outcome.response.id) ?? 0) <= 1,
       renewals: [operation],
       lastAttemptUs: operation.returnedUs,
     });
@@ -100,7 +108,18 @@ function checkEnding(
     if (ending.expired && renewal.returnedUs <= ending.atUs) {
       checkNotEarly(evidence, story, ending, renewal, findings);
     }
-    if (renewal === story.grant || ending.keys.length === 0) continue;
+    if (renewal === story.grant) continue;
+    // It proves that it leads before it looks, so that it has applied whatever was anywhere when it was asked.
+    if (story.isGrantedOnce && renewal.invokedUs > ending.atUs) {
+      findings.add(
+        'L5',
+        `${nameOf(renewal)} kept lease ${ending.leaseId} alive, ${renewal.invokedUs - ending.atUs} us after it had ended`,
+        [renewal.id],
+        renewal.returnedUs,
+      );
+      continue;
+    }
+    if (ending.keys.length === 0) continue;
     const revision = renewal.outcome.kind === 'ok' ? responseRevision(renewal.outcome.response) : 0;
     if (revision >= ending.revision) {
       findings.add(
@@ -167,6 +186,38 @@ function checkRemaining(evidence: LeaseEvidence, findings: Findings): void {
     findings.add(
       'L7',
       `${nameOf(operation)} told ${ttlSeconds} s of a lease granted for ${grantedTtlSeconds} s`,
+      [operation.id],
+      operation.returnedUs,
+    );
+  }
+}
+
+/** L7, the other half: whoever asks is told the very time that was granted, and that is at least what was asked for. */
+function checkTold(
+  { operations }: LeaseEvidence,
+  stories: ReadonlyMap<bigint, LeaseStory>,
+  findings: Findings,
+): void {
+  for (const operation of operations) {
+    const { request, outcome } = operation;
+    if (outcome.kind !== 'ok') continue;
+    const { response } = outcome;
+    const granted = 'id' in request ? stories.get(request.id) : undefined;
+    let [told, least] = [0, 0];
+    if (request.kind === 'leaseGrant' && response.kind === 'leaseGrant') {
+      if (response.ttlSeconds >= request.ttlSeconds) continue;
+      [told, least] = [response.ttlSeconds, request.ttlSeconds];
+    } else {
+      if (granted === undefined || !granted.isGrantedOnce) continue;
+      least = granted.ttlSeconds;
+      if (response.kind === 'leaseKeepAlive') told = response.ttlSeconds;
+      if (response.kind === 'leaseTimeToLive') told = response.grantedTtlSeconds;
+      // There is no such lease any more.
+      if (told === 0 || told === least) continue;
+    }
+    findings.add(
+      'L7',
+      `${nameOf(operation)} was told that the lease was granted for ${told} s, but it was for ${least} s`,
       [operation.id],
       operation.returnedUs,
     );

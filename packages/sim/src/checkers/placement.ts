@@ -1,6 +1,7 @@
 /** Where each operation stands in the order that etcd's revisions force. */
 import type { TxnOpResult } from '@etcd-ts/mvcc';
 import { type Operation, type OperationResponse, responseRevision } from '../history/operation.ts';
+import type { WatchRecord } from '../history/watch-record.ts';
 
 /** An operation and the revision at which it happened. */
 export interface Placed {
@@ -26,6 +27,7 @@ export interface Evidence {
    * Absent: they never happened.
    */
   readonly unknownRevisions: ReadonlyMap<number, number>;
+  readonly watches?: readonly WatchRecord[] | undefined;
 }
 
 /** True when the answered request wrote something. */

@@ -8,8 +8,10 @@
  */
 import { EtcdModel, ModelError } from '../model/etcd-model.ts';
 import type { Operation, OperationResponse } from '../history/operation.ts';
+import type { WatchRecord } from '../history/watch-record.ts';
 import { firstDifferenceOf } from './difference.ts';
 import { type Evidence, isSerializable, type LeaseEnd, place, type Placed } from './placement.ts';
+import { Sightings } from './sightings.ts';
 import { Findings, type Violation } from './violation.ts';
 
 /** What the check gives: violations, and the model with the whole history replayed, for the checkers that build on it. */
@@ -30,7 +32,7 @@ export function checkStrictSerializability(
   const findings = new Findings();
   const placed = place(evidence);
   const order = orderByRevision(placed, evidence.leaseEnds, findings);
-  checkRealTime(placed, findings);
+  checkRealTime(placed, new Sightings(evidence.operations, evidence.watches), findings);
   replay(model, order, findings);
   return { violations: findings.violations, model };
 }
@@ -66,6 +68,11 @@ function orderByRevision(
     if (each.wrote) claim(each);
     else slotOf(each.revision).seers.push(each);
   }
+  for (const { operation, revision } of slotOf(0).seers) {
+    findings.add('K3', `${nameOf(operation)} showed revision ${revision}: there is no such`, [
+      operation.id,
+    ]);
+  }
   for (let revision = 2; revision < slots.length; revision++) {
     const slot = slots[revision] as Slot;
     if (slot.maker !== undefined) continue;
@@ -79,31 +86,22 @@ function orderByRevision(
 }
 
 /**
- * One sweep over invocations and returns: a write must stand after everything that had returned when it was invoked, a
+ * One sweep over invocations and sightings: a write must stand after everything that had been seen when it was invoked, a
  * read not before it. That finds stale reads and reads from the future alike.
  */
-function checkRealTime(placed: readonly Placed[], findings: Findings): void {
+function checkRealTime(placed: readonly Placed[], sightings: Sightings, findings: Findings): void {
   const bound = placed.filter((each) => !isSerializable(each.operation));
-  const byInvocation = [...bound].sort((a, b) => a.operation.invokedAt - b.operation.invokedAt);
-  const byReturn = bound
-    .filter((each) => each.operation.returnedAt !== Infinity)
-    .sort((a, b) => a.operation.returnedAt - b.operation.returnedAt);
-  let returned = 0;
-  let newest: Placed | undefined;
-  for (const each of byInvocation) {
-    for (; returned < byReturn.length; returned++) {
-      const other = byReturn[returned] as Placed;
-      if (other.operation.returnedAt >= each.operation.invokedAt) break;
-      if (newest === undefined || other.revision > newest.revision) newest = other;
-    }
+  const newestBefore = sightings.newestBefore();
+  for (const each of bound.sort((a, b) => a.operation.invokedAt - b.operation.invokedAt)) {
+    const newest = newestBefore(each.operation.invokedAt);
     if (newest === undefined) continue;
     const isLate = each.wrote ? each.revision <= newest.revision : each.revision < newest.revision;
     if (isLate) {
       findings.add(
         'K1',
-        `${name(each)} stands at revision ${each.revision}, but ${name(newest)} had returned at ` +
+        `${name(each)} stands at revision ${each.revision}, but ${witnessName(newest.by)} had been shown ` +
           `revision ${newest.revision} before it was invoked`,
-        [newest.operation.id, each.operation.id],
+        [...('id' in newest.by ? [newest.by.id] : []), each.operation.id],
         each.operation.returnedUs,
       );
     }
@@ -171,6 +169,11 @@ function answer(model: EtcdModel, placed: Placed): OperationResponse {
 
 function name(made: Placed | LeaseEnd): string {
   return 'leaseId' in made ? `the end of lease ${made.leaseId}` : nameOf(made.operation);
+}
+
+/** Who saw something, in a few words. */
+export function witnessName(by: Operation | WatchRecord): string {
+  return 'responses' in by ? `a watch of client ${by.client}` : nameOf(by);
 }
 
 /** An operation in a few words. */

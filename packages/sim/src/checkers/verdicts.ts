@@ -64,7 +64,8 @@ class VerdictWalk {
         return;
       case 'leaseGrant': {
         const { ID } = command.request;
-        if (this.#leases.has(ID)) this.#add('K3', index, entry, `granted lease ${ID}, which is there`);
+        if (this.#leases.has(ID))
+          this.#add('K3', index, entry, `granted lease ${ID}, which is there`);
         this.#leases.set(ID, index);
         return;
       }
@@ -89,7 +90,12 @@ class VerdictWalk {
   #checkLeases(index: number, entry: GhostEntry): void {
     for (const { type, kv } of this.#model.eventsAt(entry.revision)) {
       if (type !== EVENT_PUT || kv.lease === 0n || this.#leases.has(kv.lease)) continue;
-      this.#add('L6', index, entry, `put ${toLatin1(kv.key)} with lease ${kv.lease}, which is not there`);
+      this.#add(
+        'L6',
+        index,
+        entry,
+        `put ${toLatin1(kv.key)} with lease ${kv.lease}, which is not there`,
+      );
     }
   }
 

@@ -15,8 +15,8 @@ export interface WatchEvidence {
   readonly watches: readonly WatchRecord[];
   /** The model with the whole history replayed. */
   readonly model: EtcdModel;
-  /** The furthest revision that anybody asked to compact; previous values before it may be missing. */
-  readonly maxCompactedRevision: number;
+  /** The furthest revision that anybody had asked to compact by a position; previous values before it may be missing. */
+  readonly compactedBy: (at: number) => number;
   /** Watches that must have seen everything through the head by now (W12); undefined: none has to. */
   readonly mustBeAtHead?: ((watch: WatchRecord) => boolean) | undefined;
 }
@@ -81,11 +81,24 @@ class WatchWalk {
   #onCanceled(response: WatchResponseRecord): void {
     this.#canceled = true;
     const { compactRevision } = response;
-    if (compactRevision === 0) return;
-    if (compactRevision > this.#evidence.maxCompactedRevision) {
+    if (response.events.length > 0) {
+      this.#add(
+        'W10',
+        `was cancelled by a response with ${response.events.length} events`,
+        response,
+      );
+    }
+    if (compactRevision === 0) {
+      // Who is refused is told so at once, and why (`watch-rights.ts`).
+      if (!response.created && this.#watch.isGivenUp !== true) {
+        this.#add('W10', `was cancelled and told nothing but "${response.cancelReason}"`, response);
+      }
+      return;
+    }
+    if (compactRevision > this.#evidence.compactedBy(response.at)) {
       this.#add('W10', `was cancelled at ${compactRevision}, which nobody compacted`, response);
     }
-    if (compactRevision <= this.#nextRevision - 1 || compactRevision <= this.#watch.startRevision) {
+    if (compactRevision <= this.#nextRevision) {
       this.#add(
         'W10',
         `was cancelled at compact revision ${compactRevision}, although it needs nothing before ${this.#nextRevision}`,
@@ -220,7 +233,7 @@ class WatchWalk {
   ): void {
     const expected = this.#watch.prevKv ? wanted.prevKv : undefined;
     if (event.prevKv === undefined) {
-      const mayBeGone = revision - 1 < this.#evidence.maxCompactedRevision;
+      const mayBeGone = revision - 1 < this.#evidence.compactedBy(response.at);
       if (expected !== undefined && !mayBeGone) {
         this.#add('W8', `the event of revision ${revision} lacks its previous value`, response);
       }

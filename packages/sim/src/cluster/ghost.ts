@@ -253,7 +253,10 @@ export class Ghost {
     }
     for (const id of before.ended) {
       if (verdict !== DONE || !state.lessor.exists(id)) continue;
-      this.#add('L3', `entry ${entry.index} (${command.kind}) left lease ${id}, which it was to end`);
+      this.#add(
+        'L3',
+        `entry ${entry.index} (${command.kind}) left lease ${id}, which it was to end`,
+      );
     }
     for (const id of before.spared) {
       if (state.lessor.exists(id)) continue;

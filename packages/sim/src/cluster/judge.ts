@@ -9,9 +9,11 @@ import { checkCheckpoints, type CheckpointEvidence } from '../checkers/lease-che
 import { checkLeases } from '../checkers/lease.ts';
 import { checkLists } from '../checkers/list.ts';
 import { checkLocks } from '../checkers/lock.ts';
+import { checkRefusedReads } from '../checkers/refused-reads.ts';
 import { checkRegisterSample } from '../checkers/register-sample.ts';
 import { type AppliedChange, checkRights } from '../checkers/rights.ts';
 import { checkSet } from '../checkers/set.ts';
+import { Sightings } from '../checkers/sightings.ts';
 import { checkStrictSerializability } from '../checkers/strict-serializability.ts';
 import { checkVerdicts } from '../checkers/verdicts.ts';
 import type { Violation } from '../checkers/violation.ts';
@@ -59,24 +61,20 @@ export function judge(run: RunEvidence): Judgement {
   const changes = changesOf(ghost);
   const evidence = resolveUnknown(recorder.operations(), ghost, ghost.findings, notes.served);
   const { operations } = evidence;
-  const answers = checkStrictSerializability(evidence);
+  const watches = recorder.watches();
+  const answers = checkStrictSerializability({ ...evidence, watches });
   const { model } = answers;
-  let maxCompactedRevision = 0;
-  for (const { request, outcome } of operations) {
-    if (request.kind === 'compact' && outcome.kind !== 'failed') {
-      maxCompactedRevision = Math.max(maxCompactedRevision, request.revision);
-    }
-  }
   const violations = [
     ...ghost.findings.violations,
     ...answers.violations,
     ...checkHeaderRevisions(operations),
+    ...checkRefusedReads(operations, new Sightings(operations, watches)),
     ...checkCompaction(operations, model.revision),
     ...checkVerdicts(ghost.entries, model),
     ...checkWatches({
-      watches: recorder.watches(),
+      watches,
       model,
-      maxCompactedRevision,
+      compactedBy: compactionsAsked(operations),
       mustBeAtHead: calmSinceUs === undefined ? undefined : (watch) => watch.ended === undefined,
     }),
     ...checkLeases({
@@ -91,14 +89,14 @@ export function judge(run: RunEvidence): Judgement {
     ...checkCheckpoints(checkpointEvidence(ghost, operations, plan)),
     ...checkRights(operations, changes),
     ...checkWatchRights({
-      watches: recorder.watches(),
+      watches,
       changes,
       standings: (member, fromUs, toUs) => whereabouts.between(member, fromUs, toUs),
     }),
     ...checkAttachments(operations, ghost.leaseEndings, model, revisionsOf(ghost)),
     ...checkDisappearance({
       operations,
-      watches: recorder.watches(),
+      watches,
       endings: ghost.leaseEndings,
     }),
     ...checkLocks(notes.holds, model, plan.faults.length === 0 && plan.network.lossChance === 0),
@@ -109,6 +107,20 @@ export function judge(run: RunEvidence): Judgement {
     ...checkRegisterSample(operations).violations,
   ];
   return { violations, unknownRevisions: evidence.unknownRevisions };
+}
+
+/** The furthest revision that anybody had asked to compact by a position, and had not certainly failed to. */
+function compactionsAsked(operations: readonly Operation[]): (at: number) => number {
+  const asked: { readonly at: number; readonly furthest: number }[] = [];
+  let furthest = 0;
+  // They are in the order in which they were asked for.
+  for (const { request, outcome, invokedAt } of operations) {
+    if (request.kind !== 'compact' || outcome.kind === 'failed') continue;
+    if (request.revision <= furthest) continue;
+    furthest = request.revision;
+    asked.push({ at: invokedAt, furthest });
+  }
+  return (at) => asked.findLast((each) => each.at < at)?.furthest ?? 0;
 }
 
 /** What checkpoints of leases are judged by, and counted. */

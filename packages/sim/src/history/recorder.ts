@@ -60,7 +60,9 @@ export class HistoryRecorder {
   }
 
   /** A watch was asked for. */
-  openWatch(watch: Omit<WatchRecord, 'openedUs' | 'responses' | 'ended'>): WatchHandle {
+  openWatch(
+    watch: Omit<WatchRecord, 'openedUs' | 'responses' | 'isGivenUp' | 'ended'>,
+  ): WatchHandle {
     const openedUs = this.#nowUs();
     const record: MutableWatch = { ...watch, openedUs, responses: [], ended: undefined };
     this.#watches.push(record);
@@ -79,6 +81,9 @@ export class HistoryRecorder {
           cancelReason,
           events,
         });
+      },
+      giveUp: () => {
+        record.isGivenUp = true;
       },
       end: (why) => {
         record.ended ??= why;
@@ -108,14 +113,17 @@ type Settled = 'returnedAt' | 'returnedUs' | 'outcome';
 /** An operation whose end is written down when it comes. */
 type RecordedOperation = Omit<Operation, Settled> & { -readonly [Key in Settled]: Operation[Key] };
 
-type MutableWatch = Omit<WatchRecord, 'responses' | 'ended'> & {
+type MutableWatch = Omit<WatchRecord, 'responses' | 'isGivenUp' | 'ended'> & {
   responses: WatchResponseRecord[];
+  isGivenUp?: boolean;
   ended: string | undefined;
 };
 
 /** Where a watcher's responses are written down. */
 export interface WatchHandle {
   receive(response: Omit<WatchResponseRecord, 'at' | 'atUs'>): void;
+  /** The client asks for its end. */
+  giveUp(): void;
   /** The stream is over for this watch; the reason in a word. */
   end(why: string): void;
 }

@@ -33,6 +33,8 @@ export interface WatchRecord {
   readonly openedAt: number;
   readonly openedUs: number;
   readonly responses: readonly WatchResponseRecord[];
+  /** Its client asked to end it; absent: not before it was over. */
+  readonly isGivenUp?: boolean | undefined;
   /** Undefined while it is open. */
   readonly ended: string | undefined;
 }

@@ -104,6 +104,7 @@ export class TenantWatches {
   /** What is not created yet is not waited for. */
   #giveUp(watch: OpenWatch): void {
     if (!this.#open.has(watch)) return;
+    watch.handle.giveUp();
     if (watch.id === undefined) watch.call.cancel();
     else watch.call.send(cancelMessage(watch.id));
   }
