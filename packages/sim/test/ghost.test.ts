@@ -13,6 +13,7 @@ import { put } from './fixtures/history-maker.ts';
 class FakeState {
   appliedIndex = 0;
   appliedTerm = 0;
+  confState = { voters: [1n, 2n], votersOutgoing: [] };
   hash = 'a';
   store = { revision: 1, stateFingerprint: (): number => this.appliedIndex };
   /** Planted: so many revisions too many with the next command. */
@@ -138,6 +139,41 @@ describe('the ghost', () => {
     expect(found()).toEqual(['R2']);
   });
 
+  it('sees a candidate that votes for another one in its own term (R2)', () => {
+    const stand: Message = {
+      type: 'vote',
+      from: 1n,
+      to: 2n,
+      term: 3,
+      lastIndex: 0,
+      lastTerm: 0,
+      transfer: false,
+    };
+    for (const [first, second] of [
+      [stand, vote(2n)],
+      [vote(2n), stand],
+    ] as const) {
+      const { ghost, found } = setUp();
+      ghost.sent(first);
+      ghost.sent(second);
+      expect(found()).toEqual(['R2']);
+    }
+  });
+
+  it('sees one entry sent behind two others, and a change of members with two contents (R4)', () => {
+    const { ghost, found } = setUp();
+    ghost.sent(append(1));
+    ghost.sent({ ...append(1), term: 3, prevTerm: 1 } as Message);
+    expect(found()).toEqual(['R4']);
+    const changes = setUp();
+    for (const node of [7n, 8n]) {
+      const change = { steps: [{ op: 'remove', node }], transition: 'auto' } as never;
+      const entries: Entry[] = [{ index: 5, term: 2, payload: { kind: 'config', change } }];
+      changes.ghost.sent({ ...append(1), entries } as Message);
+    }
+    expect(changes.found()).toEqual(['R4']);
+  });
+
   it('sees one entry sent with two contents (R4)', () => {
     const { ghost, found } = setUp();
     ghost.sent(append(1));
@@ -168,6 +204,43 @@ describe('the ghost', () => {
     other.hash = 'b';
     other.apply(entry(1, 'x'));
     expect(found()).toEqual(['R11']);
+  });
+
+  it('sees an entry that a member left out, or applied twice, also where that makes no difference (R7)', () => {
+    const { member, found } = setUp();
+    const [a, b] = [member(1), member(2)];
+    for (const index of [1, 2, 3]) a.applyEmpty(index);
+    for (const index of [1, 3]) b.applyEmpty(index);
+    expect(found()).toEqual(['R7']);
+    b.applyEmpty(3);
+    expect(found()).toEqual(['R7', 'R7']);
+  });
+
+  it('sees a member that goes back to an older state while it runs (R12), but not over its restart', () => {
+    const { ghost, member, found } = setUp();
+    const a = member(1);
+    for (const index of [1, 2, 3]) a.applyEmpty(index);
+    a.appliedIndex = 2;
+    ghost.observe(1, a as unknown as State);
+    expect(found()).toEqual([]);
+    a.appliedIndex = 1;
+    a.replaced?.();
+    expect(found()).toEqual(['R12']);
+  });
+
+  it('sees a leader with a change of members that is committed and not applied (R9)', () => {
+    const { ghost, member, found } = setUp();
+    const [a, b] = [member(1), member(2)];
+    const steps = [{ op: 'addVoter', node: 3n }];
+    a.applyEmpty(1);
+    a.applyConfig({ index: 2, term: 1, change: { steps } } as never);
+    b.applyEmpty(1);
+    const at = (committedIndex: number, term: number) =>
+      ({ ...(status(term, true) as object), committedIndex }) as never;
+    ghost.status(2, 12n, at(1, 2));
+    expect(found()).toEqual([]);
+    ghost.status(2, 12n, at(2, 3));
+    expect(found()).toEqual(['R9']);
   });
 
   it('sees an entry that nobody applied before the next (R7)', () => {

@@ -174,6 +174,29 @@ describe('the claims of members', () => {
     expect(found()).toEqual(['R9']);
   });
 
+  it('show a candidate that is no voter (R9)', () => {
+    const { claims, found } = setUp();
+    claims.sent(stand(9n, 2, 0));
+    expect(found()).toEqual(['R9']);
+  });
+
+  it('show a change of voters that leaves two quorums without a common member (R9)', () => {
+    const joint = { ...config(1n, 4n, 5n), votersOutgoing: [1n, 2n, 3n] };
+    const [old, next] = [config(1n, 2n, 3n), config(1n, 4n, 5n)];
+    const changes = (...steps: ConfState[]): string[] => {
+      const { claims, found } = setUp();
+      steps.slice(1).forEach((step, i) => claims.changed(steps[i]!, step, i));
+      return found();
+    };
+    expect(changes(old, joint, next)).toEqual([]);
+    expect(changes(old, config(1n, 2n), config(2n), config(2n, 3n))).toEqual([]);
+    expect(changes(old, { ...old, learners: [9n] })).toEqual([]);
+    expect(changes(old, next)).toEqual(['R9']);
+    expect(changes(old, config(1n, 2n, 4n))).toEqual(['R9']);
+    expect(changes(joint, old)).toEqual(['R9']);
+    expect(changes(next, joint)).toEqual(['R9']);
+  });
+
   it('count in both halves of a joint configuration', () => {
     const joint = { ...config(1n, 2n, 3n), votersOutgoing: [3n, 4n, 5n] };
     expect(hasQuorum(joint, (voter) => voter < 3n)).toBe(false);
@@ -193,9 +216,12 @@ const log = (lastIndex: number, term: number, vote = 0n, lastTerm = 1): Recovere
   }) as unknown as RecoveredLog;
 
 describe('the promises of members', () => {
-  const promises = () => {
+  const promises = (committedTerm?: number) => {
     const findings = new Findings();
-    const kept = new Promises(findings, () => 7);
+    const kept = new Promises(findings, () => 7, {
+      committedTerm: () => committedTerm,
+      hasLeaderBetween: (after, through) => after < 3 && through >= 3,
+    });
     return { kept, found: () => findings.violations.map((each) => each.invariant) };
   };
 
@@ -222,9 +248,35 @@ describe('the promises of members', () => {
     kept.sent(1, ack(1n, 2, 5));
     kept.check(1, log(4, 2));
     expect(found()).toEqual(['DK1']);
-    // A newer leader took its place.
+    // A newer leader took its place, also with entries that are older than itself.
     kept.check(1, log(4, 3, 0n, 3));
+    kept.check(1, log(4, 3, 0n, 1));
     expect(found()).toEqual(['DK1']);
+  });
+
+  it('are broken by a log that has something older in the place of what was acknowledged, or applied (DK1)', () => {
+    const { kept, found } = promises(1);
+    kept.sent(1, ack(1n, 2, 5), 2);
+    kept.check(1, log(6, 2, 0n, 2));
+    expect(found()).toEqual([]);
+    kept.check(1, log(6, 2, 0n, 1));
+    expect(found()).toEqual(['DK1']);
+    kept.check(1, log(6, 3, 0n, 1));
+    kept.applied(1, 5);
+    kept.check(1, log(6, 3, 0n, 1));
+    expect(found()).toEqual(['DK1']);
+    kept.check(1, log(6, 3, 0n, 2));
+    expect(found()).toEqual(['DK1', 'DK1']);
+  });
+
+  it('are broken by a candidate that forgets its own vote (R2)', () => {
+    const { kept, found } = promises();
+    kept.sent(1, stand(1n, 2, 0));
+    kept.check(1, log(0, 2, 1n));
+    kept.check(1, log(0, 3, 0n));
+    expect(found()).toEqual([]);
+    kept.check(1, log(0, 1, 0n));
+    expect(found()).toEqual(['R2']);
   });
 
   it('are broken by a log that ends before what was applied, whoever led since (DK1)', () => {

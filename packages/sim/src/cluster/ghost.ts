@@ -11,6 +11,7 @@ import type { NodePort, NodeStatus, Served } from '@etcd-ts/server';
 import type { Promotion } from '../checkers/lease-checkpoint.ts';
 import type { LeaseEnding } from '../checkers/lease.ts';
 import { Findings } from '../checkers/violation.ts';
+import { contentHash } from '../checkers/content.ts';
 import { hashBytes } from '../world/random.ts';
 import { type LeasesBefore, leasesBefore } from './leases-before.ts';
 import { Promises } from './promises.ts';
@@ -62,6 +63,8 @@ export interface GhostListener {
 export type Tracer = (kind: string, ...values: readonly number[]) => void;
 
 const BOOTSTRAP = 'bootstrap';
+/** The kind of an entry that changes the members begins so. */
+const CONFIG = 'config';
 /** The verdict on what was not refused. */
 export const DONE = 'ok';
 
@@ -85,6 +88,8 @@ export class Ghost {
   /** By index: every entry that was sent there, with the hash of its payload; one for each term. */
   readonly #sent: SentEntry[][] = [];
   readonly #terms = new Map<number, number>();
+  /** The last entry in the state of each member's process. */
+  readonly #positions = new Map<number, number>();
   readonly #nodes = new Map<number, NodePort>();
   readonly #numbers = new Map<bigint, number>();
   /** The last configurations of each machine's member, the newest at the end. */
@@ -102,7 +107,12 @@ export class Ghost {
   constructor(nowUs: () => number, trace: Tracer) {
     this.#nowUs = nowUs;
     this.#trace = trace;
-    this.promises = new Promises(this.findings, nowUs);
+    this.promises = new Promises(this.findings, nowUs, {
+      committedTerm: (index) => this.entries[index]?.term,
+      hasLeaderBetween: (after, through) => {
+        return [...this.leaders.keys()].some((term) => term > after && term <= through);
+      },
+    });
     this.claims = new RaftClaims({
       findings: this.findings,
       nowUs,
@@ -160,10 +170,12 @@ export class Ghost {
     };
     const applyConfig = state.applyConfig.bind(state);
     state.applyConfig = (entry) => {
+      const before = state.confState;
       applyConfig(entry);
+      this.claims.changed(before, state.confState, entry.index);
       this.#configured(member, state.confState);
       const steps = entry.change.steps.map((step) => `${step.op} ${step.node}`).join();
-      this.#recorded(member, state, entry, { kind: `config ${steps}` }, state.store.revision);
+      this.#recorded(member, state, entry, { kind: `${CONFIG} ${steps}` }, state.store.revision);
     };
     state.observe({
       replaced: () => {
@@ -171,6 +183,7 @@ export class Ghost {
         for (const listener of this.listeners) listener.installed?.(member);
       },
     });
+    this.#positions.delete(member);
     this.#replaced(member, state);
   }
 
@@ -193,6 +206,7 @@ export class Ghost {
     const leader = this.leaders.get(status.term);
     if (leader === undefined) {
       this.leaders.set(status.term, id);
+      this.#checkCampaign(member, id, status);
       this.promotions.push({ atUs: this.#nowUs(), appliedIndex: status.appliedIndex });
       this.claims.leads(id, status.term);
     } else if (leader !== id) {
@@ -200,25 +214,44 @@ export class Ghost {
     }
   }
 
+  /** Who has become a leader knew of no change of members that it had yet to apply (R9): nothing was committed since. */
+  #checkCampaign(member: number, id: bigint, { term, committedIndex }: NodeStatus): void {
+    for (let index = (this.#positions.get(member) ?? 0) + 1; index <= committedIndex; index++) {
+      if (this.entries[index]?.kind.startsWith(CONFIG) !== true) continue;
+      this.#add(
+        'R9',
+        `${id} leads in term ${term}, and has not applied the change of members at ${index}, which it knows to be committed`,
+      );
+    }
+  }
+
   /** A member sends a message. */
   sent(message: Message): void {
     for (const listener of this.listeners) listener.sent?.(message);
     this.claims.sent(message);
-    if (message.type === 'voteResponse' || message.type === 'appendResponse') {
-      this.promises.sent(this.#numbers.get(message.from) ?? 0, message);
+    const { from, term, type } = message;
+    if (type === 'vote' || type === 'voteResponse' || type === 'appendResponse') {
+      const entryTerm = type === 'appendResponse' ? this.claims.termAt(term, message.index) : 0;
+      this.promises.sent(this.#numbers.get(from) ?? 0, message, entryTerm);
     }
-    if (message.type === 'voteResponse' && !message.rejected) {
-      const key = `${message.from} ${message.term}`;
-      const granted = this.#grants.get(key);
-      if (granted !== undefined && granted !== message.to) {
-        this.#add(
-          'R2',
-          `${message.from} granted term ${message.term} to ${granted} and to ${message.to}`,
-        );
-      }
-      this.#grants.set(key, message.to);
+    // Whoever stands has voted for itself.
+    if (type === 'vote') this.#granted(from, term, from);
+    if (type === 'voteResponse' && !message.rejected) this.#granted(from, term, message.to);
+    if (type !== 'append') return;
+    let { prevTerm } = message;
+    for (const entry of message.entries) {
+      this.#matched(entry, prevTerm);
+      prevTerm = entry.term;
     }
-    if (message.type === 'append') for (const entry of message.entries) this.#matched(entry);
+  }
+
+  #granted(voter: bigint, term: number, to: bigint): void {
+    const key = `${voter} ${term}`;
+    const granted = this.#grants.get(key);
+    if (granted !== undefined && granted !== to) {
+      this.#add('R2', `${voter} granted term ${term} to ${granted} and to ${to}`);
+    }
+    this.#grants.set(key, to);
   }
 
   /** Messages arrive at a member. */
@@ -226,15 +259,22 @@ export class Ghost {
     for (const listener of this.listeners) listener.arrived?.(messages);
   }
 
-  #matched(entry: Entry): void {
+  /** @param prevTerm Of the entry before it in the log of whoever sends it. */
+  #matched(entry: Entry, prevTerm: number): void {
     const { index, term } = entry;
     while (this.#sent.length <= index) this.#sent.push([]);
     const sent = this.#sent[index] as SentEntry[];
-    // The same object as last time: who sends it to several peers, or passes it on, has not looked at its bytes.
-    if (sent.some((each) => each.entry === entry)) return;
-    const hash = hashOfPayload(entry);
     const known = sent.find((each) => each.entry.term === term);
-    if (known === undefined) sent.push({ entry, hash });
+    if (known !== undefined && known.prevTerm !== prevTerm) {
+      this.#add(
+        'R4',
+        `entry ${index} of term ${term} was sent behind one of term ${known.prevTerm} and behind one of term ${prevTerm}`,
+      );
+    }
+    // The same object as last time: who sends it to several peers, or passes it on, has not looked at its bytes.
+    if (known?.entry === entry) return;
+    const hash = hashOfPayload(entry);
+    if (known === undefined) sent.push({ entry, hash, prevTerm });
     else if (known.hash === hash) known.entry = entry;
     else this.#add('R4', `entry ${index} of term ${term} was sent with two contents`);
   }
@@ -298,9 +338,14 @@ export class Ghost {
     this.#trace('apply', member, at.index, revision);
     for (const listener of this.listeners) listener.applied?.(member, at.index);
     this.promises.applied(member, at.index);
+    const position = this.#positions.get(member) ?? 0;
+    if (at.index !== position + 1) {
+      this.#add('R7', `member ${member} applied ${at.index} after ${position}`);
+    }
+    this.#positions.set(member, at.index);
     const known = this.entries[at.index];
     if (known === undefined) {
-      if (at.index !== this.lastIndex + 1) {
+      if (at.index !== this.lastIndex + 1 && at.index === position + 1) {
         this.#add('R7', `member ${member} applied ${at.index}, but nobody ${this.lastIndex + 1}`);
       }
       const wrote = revision > revisionBefore;
@@ -354,6 +399,11 @@ export class Ghost {
     const index = state.appliedIndex;
     for (const listener of this.listeners) listener.began?.(member, index);
     this.#configured(member, state.confState);
+    const position = this.#positions.get(member) ?? 0;
+    if (index < position) {
+      this.#add('R12', `member ${member} goes back from ${position} to the state after ${index}`);
+    }
+    this.#positions.set(member, index);
     const known = this.entries[index];
     if (index === 0) return;
     if (known === undefined && this.lastIndex === 0) {
@@ -420,10 +470,13 @@ interface SentEntry {
   /** The object that was sent last. */
   entry: Entry;
   readonly hash: number;
+  /** Of the entry before it: all before is the same then (R4). */
+  readonly prevTerm: number;
 }
 
 function hashOfPayload({ payload }: Entry): number {
-  return payload.kind === 'command' ? hashBytes(payload.data) : payload.kind.length;
+  if (payload.kind === 'command') return hashBytes(payload.data);
+  return payload.kind === 'config' ? contentHash(payload.change) : 0;
 }
 
 /** What was applied, and what became of it. */

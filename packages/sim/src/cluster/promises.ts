@@ -11,27 +11,40 @@ import type { Findings } from '../checkers/violation.ts';
 interface Promised {
   /** The newest grant. */
   vote?: { readonly term: number; readonly to: bigint };
-  /** The furthest entry acknowledged to the leader of the newest term. */
-  ack?: { readonly term: number; readonly index: number };
+  /** The furthest entry acknowledged to the leader of the newest term; `entryTerm`: its own, as far as is known. */
+  ack?: { readonly term: number; readonly index: number; readonly entryTerm: number | undefined };
   /** The last entry applied: committed, and durable here. */
   applied: number;
+}
+
+/** What the rest of the cluster tells of a log. */
+export interface KnownLog {
+  /** Term of the committed entry at an index; undefined when nobody has applied it. */
+  readonly committedTerm: (index: number) => number | undefined;
+  /** Whether anybody led in a term after the one, and not after the other: nobody else takes entries away. */
+  readonly hasLeaderBetween: (after: number, through: number) => boolean;
 }
 
 /** The promises of all machines of a cluster, by number. */
 export class Promises {
   readonly #findings: Findings;
   readonly #nowUs: () => number;
+  readonly #known: KnownLog;
   readonly #promised = new Map<number, Promised>();
 
-  constructor(findings: Findings, nowUs: () => number) {
+  constructor(findings: Findings, nowUs: () => number, known: KnownLog) {
     this.#findings = findings;
     this.#nowUs = nowUs;
+    this.#known = known;
   }
 
-  /** A message leaves a machine, and with it a promise. */
-  sent(machine: number, message: Message): void {
-    if (message.type === 'voteResponse' && !message.rejected) {
-      const { term, to } = message;
+  /** A message leaves a machine, and with it a promise. `entryTerm`: of the entry that it acknowledges, if known. */
+  sent(machine: number, message: Message, entryTerm?: number): void {
+    // Whoever stands has voted for itself, and must not come back as if it had not.
+    const isGrant = message.type === 'voteResponse' && !message.rejected;
+    if (isGrant || message.type === 'vote') {
+      const { term } = message;
+      const to = isGrant ? message.to : message.from;
       const promised = this.#of(machine);
       if (term >= (promised.vote?.term ?? 0)) promised.vote = { term, to };
     }
@@ -39,8 +52,10 @@ export class Promises {
       const { term, index } = message;
       const promised = this.#of(machine);
       const before = promised.ack;
-      if (before === undefined || term > before.term) promised.ack = { term, index };
-      else if (term === before.term && index > before.index) promised.ack = { term, index };
+      const isFurther = term === before?.term && index > before.index;
+      if (before === undefined || term > before.term || isFurther) {
+        promised.ack = { term, index, entryTerm };
+      }
     }
   }
 
@@ -72,12 +87,29 @@ export class Promises {
       }
     }
     const last = log?.entries.at(-1) ?? log?.snapshot ?? { index: 0, term: 0 };
-    // A newer leader may have taken the place of what was acknowledged and never committed.
-    if (ack !== undefined && last.index < ack.index && last.term <= ack.term) {
+    // A newer leader of which its disk knows may have taken the place of what was never committed.
+    if (ack !== undefined && !this.#known.hasLeaderBetween(ack.term, term)) {
+      const held = termIn(log, ack.index);
+      if (last.index < ack.index) {
+        add(
+          'DK1',
+          `acknowledged entry ${ack.index} in term ${ack.term}, but its log ends at ${last.index} of term ${last.term}`,
+        );
+      } else if (held !== undefined && ack.entryTerm !== undefined && held !== ack.entryTerm) {
+        add(
+          'DK1',
+          `acknowledged entry ${ack.index} of term ${ack.entryTerm} in term ${ack.term}, but its log has one of term ${held} there`,
+        );
+      }
+    }
+    for (const entry of log?.entries ?? []) {
+      const committed = entry.index <= applied ? this.#known.committedTerm(entry.index) : undefined;
+      if (committed === undefined || committed === entry.term) continue;
       add(
         'DK1',
-        `acknowledged entry ${ack.index} in term ${ack.term}, but its log ends at ${last.index} of term ${last.term}`,
+        `applied entry ${entry.index} of term ${committed}, but its log has one of term ${entry.term} there`,
       );
+      break;
     }
     if (last.index < applied) {
       add('DK1', `applied entry ${applied}, but its log ends at ${last.index}`);
@@ -92,4 +124,9 @@ export class Promises {
     }
     return promised;
   }
+}
+
+/** Term of the entry at an index; undefined when a snapshot covers it, or the log does not go so far. */
+function termIn(log: RecoveredLog | undefined, index: number): number | undefined {
+  return log?.entries.find((each) => each.index === index)?.term;
 }

@@ -89,6 +89,22 @@ export class RaftClaims {
     }
   }
 
+  /** Term of the entry at an index in the log of a term's leader; undefined when it has not told. */
+  termAt(term: number, index: number): number | undefined {
+    return this.#terms.get(term)?.entries.get(index);
+  }
+
+  /** A member goes from one configuration to the next: every quorum of the one shares a member with every one of the other. */
+  changed(before: ConfState, after: ConfState, index: number): void {
+    if (haveCommonQuorums(before, after)) return;
+    const text = ({ voters, votersOutgoing }: ConfState): string =>
+      `${voters.join()};${votersOutgoing.join()}`;
+    this.#add(
+      'R9',
+      `entry ${index} changes the voters from ${text(before)} to ${text(after)} in one step`,
+    );
+  }
+
   /** How many stood for election in a term. */
   candidatesOf(term: number): number {
     return this.#terms.get(term)?.stood.size ?? 0;
@@ -116,6 +132,7 @@ export class RaftClaims {
         return;
       case 'vote':
         this.#term(term).stood.set(from, message.lastIndex);
+        this.#mayStand(from, term);
         if (message.transfer) this.#term(term).asked.add(from);
         return;
       case 'voteResponse':
@@ -128,6 +145,15 @@ export class RaftClaims {
         return;
       default:
     }
+  }
+
+  /** Only a voter stands. */
+  #mayStand(candidate: bigint, term: number): void {
+    const configs = this.#parts.configsOf(candidate);
+    const isVoter = ({ voters, votersOutgoing }: ConfState): boolean =>
+      voters.includes(candidate) || votersOutgoing.includes(candidate);
+    if (configs.length === 0 || configs.some(isVoter)) return;
+    this.#add('R9', `${candidate} stands in term ${term}, and is no voter`);
   }
 
   /** The leader of a term has this entry. */
@@ -223,4 +249,21 @@ export function hasQuorum(config: ConfState, has: (voter: bigint) => boolean): b
   return [config.voters, config.votersOutgoing].every(
     (voters) => voters.length === 0 || 2 * voters.filter(has).length > voters.length,
   );
+}
+
+/**
+ * True when no quorum of the one is without a member of some quorum of the other: they differ by one voter, or one is
+ * the joint configuration that leads from or to the other (thesis §4.1, §4.3).
+ */
+export function haveCommonQuorums(before: ConfState, after: ConfState): boolean {
+  const [wasJoint, isJoint] = [before.votersOutgoing.length > 0, after.votersOutgoing.length > 0];
+  if (wasJoint && isJoint) return differenceOf(before.voters, after.voters) === 0;
+  if (isJoint) return differenceOf(before.voters, after.votersOutgoing) === 0;
+  return differenceOf(before.voters, after.voters) <= (wasJoint ? 0 : 1);
+}
+
+/** How many are in one of the two alone. */
+function differenceOf(some: readonly bigint[], others: readonly bigint[]): number {
+  const isAlone = (among: readonly bigint[]) => (each: bigint) => !among.includes(each);
+  return some.filter(isAlone(others)).length + others.filter(isAlone(some)).length;
 }
