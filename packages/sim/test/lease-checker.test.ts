@@ -50,6 +50,7 @@ const judge = (operations: Operation[], more: Partial<LeaseEvidence> = {}): stri
   checkLeases({
     operations,
     endings: [],
+    left: [],
     maxDriftPpm: 0,
     leaderOverlapUs: 0,
     endUs: 100 * SECOND,
@@ -82,10 +83,22 @@ describe('the lease checker', () => {
   });
 
   it('sees a lease that never dies (L2), but only where all was well for long enough', () => {
-    expect(judge([grant(0)], { calmSinceUs: 50 * SECOND })).toEqual(['L2']);
-    expect(judge([grant(0)], { calmSinceUs: 95 * SECOND })).toEqual([]);
-    expect(judge([grant(0)])).toEqual([]);
-    expect(judge([grant(0), keepAlive(95 * SECOND)], { calmSinceUs: 50 * SECOND })).toEqual([]);
+    const left = [{ leaseId: 7n, ttlSeconds: 10, grantedUs: 500 }];
+    expect(judge([grant(0)], { left, calmSinceUs: 50 * SECOND })).toEqual(['L2']);
+    expect(judge([grant(0)], { left, calmSinceUs: 95 * SECOND })).toEqual([]);
+    expect(judge([grant(0)], { left })).toEqual([]);
+    const late = [grant(0), keepAlive(95 * SECOND)];
+    expect(judge(late, { left, calmSinceUs: 50 * SECOND })).toEqual([]);
+    const unknown = operation(60 * SECOND, { kind: 'leaseKeepAlive', id: 7n }, 'unknown');
+    expect(judge([grant(0), unknown], { left, calmSinceUs: 50 * SECOND })).toEqual([]);
+  });
+
+  it('sees that of a lease of which nobody was told that it was granted, too (L2)', () => {
+    const asked = operation(0, { kind: 'leaseGrant', id: 7n, ttlSeconds: 10 }, 'unknown');
+    const left = [{ leaseId: 7n, ttlSeconds: 10, grantedUs: 500 }];
+    expect(judge([asked], { left, calmSinceUs: 50 * SECOND })).toEqual(['L2']);
+    const young = [{ leaseId: 7n, ttlSeconds: 10, grantedUs: 95 * SECOND }];
+    expect(judge([asked], { left: young, calmSinceUs: 50 * SECOND })).toEqual([]);
   });
 
   it('sees a keepalive answered from a revision at which the lease was gone (L5)', () => {

@@ -1,10 +1,12 @@
 /** The log's verdicts: each history is right as a whole, and wrong with one verdict changed. */
 import type { RequestOp, TxnRequest } from '@etcd-ts/mvcc';
 import { describe, expect, it } from 'vitest';
-import { checkVerdicts } from '../src/checkers/verdicts.ts';
+import { checkTraces, checkVerdicts } from '../src/checkers/verdicts.ts';
 import type { GhostCommand, GhostEntry } from '../src/cluster/ghost.ts';
 import { EtcdModel } from '../src/model/etcd-model.ts';
+import type { OperationRequest } from '../src/history/operation.ts';
 import { put, range } from './fixtures/history-maker.ts';
+import { operation } from './fixtures/operation.ts';
 
 type PutCommand = Extract<GhostCommand, { kind: 'put' }>;
 
@@ -35,8 +37,10 @@ const txn = (...success: RequestOp[]): GhostCommand => {
   return { kind: 'txn', request };
 };
 
+type Log = readonly (readonly [GhostCommand, string?])[];
+
 /** Plays commands with their verdicts; what is done is done to the model, too. */
-const found = (...log: readonly (readonly [GhostCommand, string?])[]): string[] => {
+const play = (log: Log): { model: EtcdModel; entries: (GhostEntry | undefined)[] } => {
   const model = new EtcdModel();
   const entries: (GhostEntry | undefined)[] = [undefined];
   for (const [command, verdict = 'ok'] of log) {
@@ -52,6 +56,10 @@ const found = (...log: readonly (readonly [GhostCommand, string?])[]): string[] 
     const wrote = revision > before;
     entries.push({ ...base, kind: command.kind, command, verdict, revision, wrote });
   }
+  return { model, entries };
+};
+const found = (...log: Log): string[] => {
+  const { model, entries } = play(log);
   return checkVerdicts(entries, model).map((each) => each.invariant);
 };
 
@@ -114,5 +122,41 @@ describe('the verdicts of the log', () => {
   it('are seen through when a compaction goes back, or beyond the head of its moment (CP2)', () => {
     expect(found([putCommand('k')], [compact(3)], [putCommand('k')])).toEqual(['CP2']);
     expect(found([putCommand('k')], [compact(2)], [compact(2)])).toEqual(['CP2']);
+  });
+});
+
+describe('what failed for certain', () => {
+  const traces = (log: Log, asked: readonly (readonly [OperationRequest, string])[]): string[] => {
+    const operations = asked.map(([request, code], at) =>
+      operation(at, request, code === 'unknown' ? 'unknown' : { kind: 'failed', code }),
+    );
+    return checkTraces(play(log).entries, operations).map((each) => each.invariant);
+  };
+  const asked = {
+    grant: { kind: 'leaseGrant', id: 7n, ttlSeconds: 5 },
+    revoke: { kind: 'leaseRevoke', id: 7n },
+    compact: { kind: 'compact', revision: 1, physical: false },
+  } as const;
+
+  it('left no trace in the log (K5)', () => {
+    const log: Log = [[grant(7n)], [revoke(7n)], [compact(1)]];
+    for (const request of Object.values(asked)) {
+      expect(traces(log, [[request, 'UNAVAILABLE']])).toEqual(['K5']);
+      expect(traces([], [[request, 'UNAVAILABLE']])).toEqual([]);
+      // Another one, of whom nobody knows what became, may have done it.
+      expect(
+        traces(log, [
+          [request, 'UNAVAILABLE'],
+          [request, 'unknown'],
+        ]),
+      ).toEqual([]);
+    }
+  });
+
+  it('is not blamed for what was refused in the log, or what nobody was seen to ask for', () => {
+    expect(traces([[revoke(7n), 'LEASE_NOT_FOUND']], [[asked.revoke, 'LEASE_NOT_FOUND']])).toEqual(
+      [],
+    );
+    expect(traces([[grant(7n)]], [])).toEqual([]);
   });
 });

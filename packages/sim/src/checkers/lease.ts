@@ -23,10 +23,19 @@ export interface LeaseEnding {
   readonly keys: readonly string[];
 }
 
+/** A lease that is there at the end. */
+export interface LeaseLeft {
+  readonly leaseId: bigint;
+  readonly ttlSeconds: number;
+  /** When the command that granted it was first applied anywhere. */
+  readonly grantedUs: number;
+}
+
 /** What leases are judged by. */
 export interface LeaseEvidence {
   readonly operations: readonly Operation[];
   readonly endings: readonly LeaseEnding[];
+  readonly left: readonly LeaseLeft[];
   /** Largest drift of any node's clock, in parts per million. */
   readonly maxDriftPpm: number;
   /** Longest time for which a deposed leader may believe that it leads; also the extension at promotion. */
@@ -46,8 +55,6 @@ interface LeaseStory {
   readonly isGrantedOnce: boolean;
   /** Grants and keepalives that were answered with a positive time, by their invocation. */
   readonly renewals: Operation[];
-  /** The last moment at which any client asked to keep it alive, answered or not. */
-  lastAttemptUs: number;
 }
 
 /** Judges every lease of which the grant was answered. */
@@ -57,10 +64,10 @@ export function checkLeases(evidence: LeaseEvidence): readonly Violation[] {
   const endings = new Map(evidence.endings.map((ending) => [ending.leaseId, ending]));
   for (const [id, story] of stories) {
     const ending = endings.get(id);
-    if (ending !== undefined) {
-      checkEnding(evidence, story, ending, findings);
-    } else checkNotImmortal(evidence, id, story, findings);
+    if (ending !== undefined) checkEnding(evidence, story, ending, findings);
   }
+  const attempts = attemptsOf(evidence.operations);
+  for (const lease of evidence.left) checkNotImmortal(evidence, lease, attempts, findings);
   checkRemaining(evidence, findings);
   checkTold(evidence, stories, findings);
   checkUnknownLeases(evidence, stories, findings);
@@ -81,17 +88,13 @@ function tellStories(operations: readonly Operation[]): Map<bigint, LeaseStory> 
       ttlSeconds: outcome.response.ttlSeconds,
       isGrantedOnce: (asked.get(outcome.response.id) ?? 0) <= 1,
       renewals: [operation],
-      lastAttemptUs: operation.returnedUs,
     });
   }
   for (const operation of operations) {
     if (operation.request.kind !== 'leaseKeepAlive') continue;
     const story = stories.get(operation.request.id);
     if (story === undefined) continue;
-    // Without an answer it may have arrived at any time since, so it bounds nothing.
     const { outcome } = operation;
-    story.lastAttemptUs =
-      outcome.kind === 'unknown' ? Infinity : Math.max(story.lastAttemptUs, operation.returnedUs);
     if (outcome.kind !== 'ok' || outcome.response.kind !== 'leaseKeepAlive') continue;
     if (outcome.response.ttlSeconds > 0) story.renewals.push(operation);
   }
@@ -157,22 +160,34 @@ function checkNotEarly(
   );
 }
 
+/** By lease: the last moment at which any client asked to keep it alive, answered or not. */
+function attemptsOf(operations: readonly Operation[]): ReadonlyMap<bigint, number> {
+  const attempts = new Map<bigint, number>();
+  for (const { request, outcome, returnedUs } of operations) {
+    if (request.kind !== 'leaseKeepAlive') continue;
+    // Without an answer it may have arrived at any time since, so it bounds nothing.
+    const atUs = outcome.kind === 'unknown' ? Infinity : returnedUs;
+    attempts.set(request.id, Math.max(attempts.get(request.id) ?? 0, atUs));
+  }
+  return attempts;
+}
+
 function checkNotImmortal(
   evidence: LeaseEvidence,
-  id: bigint,
-  story: LeaseStory,
+  { leaseId, ttlSeconds, grantedUs }: LeaseLeft,
+  attempts: ReadonlyMap<bigint, number>,
   findings: Findings,
 ): void {
   if (evidence.calmSinceUs === undefined) return;
-  const fromUs = Math.max(evidence.calmSinceUs, story.lastAttemptUs);
-  const lifeUs = Math.ceil(story.ttlSeconds * (1_000_000 + evidence.maxDriftPpm));
+  const lastUs = Math.max(grantedUs, attempts.get(leaseId) ?? 0);
+  const fromUs = Math.max(evidence.calmSinceUs, lastUs);
+  const lifeUs = Math.ceil(ttlSeconds * (1_000_000 + evidence.maxDriftPpm));
   const latestUs = fromUs + lifeUs + evidence.leaderOverlapUs + evidence.scanSlackUs;
   if (latestUs >= evidence.endUs) return;
   findings.add(
     'L2',
-    `lease ${id} of ${story.ttlSeconds} s is still there at ${evidence.endUs} us; nobody kept it ` +
-      `alive since ${story.lastAttemptUs} us, and all was well since ${evidence.calmSinceUs} us`,
-    [story.grant.id],
+    `lease ${leaseId} of ${ttlSeconds} s is still there at ${evidence.endUs} us; nobody kept it ` +
+      `alive since ${lastUs} us, and all was well since ${evidence.calmSinceUs} us`,
   );
 }
 

@@ -7,6 +7,7 @@
 import { toLatin1 } from '@etcd-ts/base';
 import { EVENT_PUT, type PutRequest, type RangeRequest, type RequestOp } from '@etcd-ts/mvcc';
 import type { GhostCommand, GhostEntry } from '../cluster/ghost.ts';
+import type { Operation } from '../history/operation.ts';
 import { type EtcdModel, FIRST_REVISION } from '../model/etcd-model.ts';
 import { Findings, type InvariantId, type Violation } from './violation.ts';
 
@@ -23,6 +24,68 @@ export function checkVerdicts(
     if (entry !== undefined) walk.pass(index, entry);
   });
   return walk.violations;
+}
+
+/**
+ * What failed for certain left no trace (K5): of changes that write no key. Those of keys `resolve-unknown.ts` looks for.
+ * Judged where every caller is a client whose calls are written down: what no client asked for is somebody else's.
+ */
+export function checkTraces(
+  entries: readonly (GhostEntry | undefined)[],
+  operations: readonly Operation[],
+): readonly Violation[] {
+  const findings = new Findings();
+  const done = new Map<string, number>();
+  for (const entry of entries) {
+    const name = entry?.verdict === DONE ? nameOfChange(entry.command) : undefined;
+    if (name !== undefined) done.set(name, (done.get(name) ?? 0) + 1);
+  }
+  const asked = new Map<string, Operation[]>();
+  for (const operation of operations) {
+    const name = nameOfAsked(operation);
+    if (name !== undefined) asked.set(name, [...(asked.get(name) ?? []), operation]);
+  }
+  for (const [name, those] of asked) {
+    const explained = those.filter(({ outcome }) => outcome.kind !== 'failed').length;
+    const times = done.get(name) ?? 0;
+    if (times <= explained) continue;
+    const [failed] = those.filter(({ outcome }) => outcome.kind === 'failed');
+    const code = failed?.outcome.kind === 'failed' ? failed.outcome.code : 'nothing';
+    findings.add(
+      'K5',
+      `${name} was done ${times} times and asked for ${explained} times, besides those that were told ${code}`,
+      those.map(({ id }) => id),
+      failed?.returnedUs,
+    );
+  }
+  return findings.violations;
+}
+
+function nameOfChange(command: GhostCommand | undefined): string | undefined {
+  switch (command?.kind) {
+    case 'compact':
+      return `the compaction to ${command.request.revision}`;
+    case 'leaseGrant':
+      return `the grant of lease ${command.request.ID}`;
+    case 'leaseRevoke':
+      return `the revocation of lease ${command.request.ID}`;
+    default:
+      return undefined;
+  }
+}
+
+function nameOfAsked({ request }: Operation): string | undefined {
+  switch (request.kind) {
+    case 'compact':
+      return `the compaction to ${request.revision}`;
+    case 'leaseGrant':
+      // The member chooses a name then.
+      return request.id === 0n ? undefined : `the grant of lease ${request.id}`;
+    case 'leaseRevoke':
+      return `the revocation of lease ${request.id}`;
+    default:
+      return undefined;
+  }
 }
 
 /** The walk over the log, with what each entry finds. */

@@ -6,7 +6,7 @@ import { checkCompaction } from '../checkers/compaction.ts';
 import { checkDisappearance } from '../checkers/disappearance.ts';
 import { checkHeaderRevisions } from '../checkers/header-revisions.ts';
 import { checkCheckpoints, type CheckpointEvidence } from '../checkers/lease-checkpoint.ts';
-import { checkLeases } from '../checkers/lease.ts';
+import { checkLeases, type LeaseLeft } from '../checkers/lease.ts';
 import { checkLists } from '../checkers/list.ts';
 import { checkLocks } from '../checkers/lock.ts';
 import { checkRefusedReads } from '../checkers/refused-reads.ts';
@@ -15,7 +15,7 @@ import { type AppliedChange, checkRights } from '../checkers/rights.ts';
 import { checkSet } from '../checkers/set.ts';
 import { Sightings } from '../checkers/sightings.ts';
 import { checkStrictSerializability } from '../checkers/strict-serializability.ts';
-import { checkVerdicts } from '../checkers/verdicts.ts';
+import { checkTraces, checkVerdicts } from '../checkers/verdicts.ts';
 import type { Violation } from '../checkers/violation.ts';
 import { checkWatches } from '../checkers/watch.ts';
 import { checkWatchRights } from '../checkers/watch-rights.ts';
@@ -26,6 +26,7 @@ import type { Plan } from '../plan/plan.ts';
 import { KEY_PREFIX, KEY_PREFIX_END } from '../workload/requests.ts';
 import type { Notes } from '../workload/sim-client.ts';
 import type { Ghost } from './ghost.ts';
+import { leasesAt } from './leases-at.ts';
 import { resolveUnknown } from './resolve-unknown.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { Whereabouts } from './whereabouts.ts';
@@ -71,6 +72,7 @@ export function judge(run: RunEvidence): Judgement {
     ...checkRefusedReads(operations, new Sightings(operations, watches)),
     ...checkCompaction(operations, model.revision),
     ...checkVerdicts(ghost.entries, model),
+    ...checkTraces(ghost.entries, operations),
     ...checkWatches({
       watches,
       model,
@@ -80,6 +82,7 @@ export function judge(run: RunEvidence): Judgement {
     ...checkLeases({
       operations,
       endings: ghost.leaseEndings,
+      left: leasesLeft(ghost),
       maxDriftPpm: MAX_PLANNED_DRIFT_PPM,
       leaderOverlapUs: 2 * plan.knobs.electionTimeoutMs * 1000,
       calmSinceUs,
@@ -121,6 +124,13 @@ function compactionsAsked(operations: readonly Operation[]): (at: number) => num
     asked.push({ at: invokedAt, furthest });
   }
   return (at) => asked.findLast((each) => each.at < at)?.furthest ?? 0;
+}
+
+/** The leases that there are at the end, whether or not anybody was told that they were granted. */
+function leasesLeft({ entries, lastIndex }: Ghost): readonly LeaseLeft[] {
+  return [...leasesAt(entries, lastIndex)].map(([leaseId, { ttlSeconds, index }]) => {
+    return { leaseId, ttlSeconds, grantedUs: entries[index]?.atUs ?? 0 };
+  });
 }
 
 /** What checkpoints of leases are judged by, and counted. */
