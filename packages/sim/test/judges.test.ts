@@ -175,6 +175,28 @@ describe('the judges of a run', { timeout: 60_000 }, () => {
     expect(coverage['fault old disks put back']).toBe(1);
   });
 
+  it('are not called for an operator who takes the one member away that has what another has lost', async () => {
+    const plan = quietPlan(9_000);
+    const small = {
+      snapshotCount: 2,
+      snapshotCatchUpEntries: 5,
+      walSegmentBytes: 2_000,
+      maxWals: 1,
+    };
+    const knobs = { ...plan.knobs, ...small };
+    const { violations, coverage } = await runPlan({
+      ...plan,
+      knobs,
+      faults: [
+        { kind: 'isolate', target: 3, atMs: 500, forMs: 7_000 },
+        { kind: 'lostDatabase', target: 2, atMs: 4_000, forMs: 1_000 },
+        { kind: 'replace', target: 1, asLearner: false, atMs: 4_500, forMs: 1_000 },
+      ],
+    });
+    expect(violations).toEqual([]);
+    expect(coverage['fault databases lost']).toBe(1);
+  });
+
   it('notice a majority with old disks', async () => {
     const found = await ranWith(1_000, ({ cluster: { members, world } }) => {
       const old = members.map((member) => member.copyDisk());

@@ -109,7 +109,7 @@ export class Operator {
 
   /**
    * Takes a member's disk away for good, removes it, and lets it join again. Whoever is sound stays while another one's
-   * disk has gone bad: nobody takes a second member out of a cluster that may be about to lose one.
+   * disk has gone bad, or its database: nobody takes a second member out of a cluster that may be about to lose one.
    */
   replace(member: SimMember, asLearner: boolean): void {
     this.#enqueue(`replace ${member.number}`, async () => {
@@ -160,7 +160,9 @@ export class Operator {
   /** A member that will never run again is of no use to anybody, whatever befalls the others. */
   #isNeeded(member: SimMember): boolean {
     if (member.isCondemned) return false;
-    return this.#cluster.present.some((other) => other !== member && other.isRotten);
+    return this.#cluster.present.some(
+      (other) => other !== member && (other.isRotten || other.hasLostDatabase),
+    );
   }
 
   /** Out of service, out of the cluster, and with an empty disk. */

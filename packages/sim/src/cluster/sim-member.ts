@@ -78,6 +78,8 @@ export class SimMember {
   readonly crashes: Map<CrashPoint, number> = new Map();
   /** A sector of its log has gone bad since it was last replaced. */
   isRotten = false;
+  /** Its database is gone, and it has not had its state from the others since: they have to be there. */
+  hasLostDatabase = false;
   /** It has refused what its disk holds and is to get another one; nobody starts it with this one. */
   isCondemned = false;
   /** It is started with another one's disk. */
@@ -172,6 +174,7 @@ export class SimMember {
   /** A new disk, with nothing on it. */
   wipe(): void {
     this.isRotten = false;
+    this.hasLostDatabase = false;
     this.isCondemned = false;
     this.isForeign = false;
     this.onCorrupt = undefined;

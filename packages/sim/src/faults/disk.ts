@@ -153,8 +153,13 @@ function beginLostDatabase({ cluster, atlas, count }: Scene, target: number): Un
   member.kill();
   member.databases.databases.clear();
   count('databases lost');
+  member.hasLostDatabase = true;
   // The others may be out of reach: it tries until it has its state again.
-  member.onceRunning(excuse(cluster, member));
+  const pardon = excuse(cluster, member);
+  member.onceRunning(() => {
+    member.hasLostDatabase = false;
+    pardon();
+  });
   return () => startAgain(member);
 }
 
