@@ -60,14 +60,6 @@ export const ANSWER_MUTANTS: readonly Mutant[] = [
     profile: 'watch',
   },
   {
-    name: 'a put that keeps its value is refused though the key is there',
-    area: 'answers',
-    file: 'mvcc/src/write-txn.ts',
-    find: 'if (slot < 0 || !state.index.isLive(slot)) {',
-    replace: 'if (slot < 0 || !state.index.isLive(slot) || state.revision % 4 === 0) {',
-    profile: 'calm',
-  },
-  {
     name: 'a compaction that can be done is refused',
     area: 'answers',
     file: 'mvcc/src/compaction.ts',
@@ -116,20 +108,5 @@ export const ANSWER_MUTANTS: readonly Mutant[] = [
     find: "  const queue = vote === 'preVote' ? out.immediate : out.dependent;",
     replace: '  const queue = out.immediate;',
     profile: 'crash',
-  },
-  {
-    name: 'who has a change of members to apply stands for election',
-    area: 'answers',
-    file: 'raft/src/election.ts',
-    find: '  if (unappliedChanges > 0) {',
-    replace: '  if (unappliedChanges < 0) {',
-    also: [
-      {
-        file: 'raft/src/election.ts',
-        find: '  if (log.configsBetween(log.applied, log.commit) === 0) return false;',
-        replace: '  if (log.commit > 0) return false;',
-      },
-    ],
-    profile: 'members',
   },
 ];

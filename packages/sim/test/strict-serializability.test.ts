@@ -169,7 +169,7 @@ describe('the serializability checker', () => {
 
   it('sees a read of the past that is refused as one of the future', () => {
     const refused = (at: number, request: RangeRequest, connection = 1): Operation => ({
-      ...operation(at, { kind: 'range', request }, { kind: 'failed', code: 'FUTURE_REVISION' }),
+      ...operation(at, { kind: 'range', request }, { kind: 'failed', code: 'FUTURE_REV' }),
       connection,
     });
     const shown = operation(1, put('k', 'v'), {

@@ -3,20 +3,23 @@
  * every member if he asks linearizably, and otherwise from the member that showed it to him.
  */
 import type { RequestOp } from '@etcd-ts/mvcc';
+import type { ErrorCode } from '@etcd-ts/protocol';
 import type { Operation } from '../history/operation.ts';
 import { isSerializable } from './placement.ts';
 import { Sightings } from './sightings.ts';
 import { nameOf } from './strict-serializability.ts';
 import { Findings, type Violation } from './violation.ts';
 
-/** Judges reads that were refused with FUTURE_REVISION. */
+const OF_THE_FUTURE: ErrorCode = 'FUTURE_REV';
+
+/** Judges reads that were refused with FUTURE_REV. */
 export function checkRefusedReads(
   operations: readonly Operation[],
   sightings: Sightings,
 ): readonly Violation[] {
   const findings = new Findings();
   const refused = operations.filter(
-    ({ outcome }) => outcome.kind === 'failed' && outcome.code === 'FUTURE_REVISION',
+    ({ outcome }) => outcome.kind === 'failed' && outcome.code === OF_THE_FUTURE,
   );
   if (refused.length === 0) return findings.violations;
   const [local, global] = [

@@ -6,6 +6,7 @@
  */
 import { toLatin1 } from '@etcd-ts/base';
 import { EVENT_PUT, type PutRequest, type RangeRequest, type RequestOp } from '@etcd-ts/mvcc';
+import type { ErrorCode } from '@etcd-ts/protocol';
 import type { GhostCommand, GhostEntry } from '../cluster/ghost.ts';
 import type { Operation } from '../history/operation.ts';
 import { type EtcdModel, FIRST_REVISION } from '../model/etcd-model.ts';
@@ -173,7 +174,8 @@ class VerdictWalk {
 
   /** Whether there was nothing to refuse it for in this way. */
   #isWrong(verdict: string, command: GhostCommand): boolean {
-    switch (verdict) {
+    // By its type, that no code is awaited which there is not.
+    switch (verdict as ErrorCode) {
       case 'LEASE_NOT_FOUND':
         return command.kind === 'leaseRevoke'
           ? this.#leases.has(command.request.ID)
@@ -182,7 +184,7 @@ class VerdictWalk {
         return command.kind === 'leaseGrant' && !this.#leases.has(command.request.ID);
       case 'KEY_NOT_FOUND':
         return isWrite(command) && putsOf(command).every((put) => this.#hasKey(put));
-      case 'FUTURE_REVISION':
+      case 'FUTURE_REV':
         return command.kind === 'compact'
           ? command.request.revision <= this.#revision
           : rangesOf(command).every(({ revision }) => revision <= this.#revision);
