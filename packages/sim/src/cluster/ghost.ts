@@ -4,18 +4,17 @@
  *
  * What always holds: the ghost only looks; nothing that a member does depends on it.
  */
-import { toLatin1 } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
-import type { ConfState, Entry, Message } from '@etcd-ts/raft';
+import type { ConfState, Message } from '@etcd-ts/raft';
 import type { NodePort, NodeStatus, Served } from '@etcd-ts/server';
 import type { Promotion } from '../checkers/lease-checkpoint.ts';
 import type { LeaseEnding } from '../checkers/lease.ts';
 import { Findings } from '../checkers/violation.ts';
-import { contentHash } from '../checkers/content.ts';
-import { hashBytes } from '../world/random.ts';
+import { type Digests, digestsOf, digestText, printOf } from './digests.ts';
 import { type LeasesBefore, leasesBefore } from './leases-before.ts';
 import { Promises } from './promises.ts';
 import { RaftClaims } from './raft-claims.ts';
+import { SentEntries } from './sent-entries.ts';
 
 /** A member's replicated state. */
 export type State = Served['node']['state'];
@@ -24,15 +23,12 @@ type Applied = Parameters<State['apply']>[0];
 export type GhostCommand = Applied['command'];
 
 /** What the first member to apply an index saw. */
-export interface GhostEntry {
+export interface GhostEntry extends Digests {
   readonly term: number;
   /** The command's kind, or what the entry was instead. */
   readonly kind: string;
   /** Term of that member: the entry was committed in it, or before. */
   readonly decidedBy: number;
-  /** Digests of the state after it: of the keys with their revisions, and of the rest. */
-  readonly keysHash: number;
-  readonly restHash: string;
   /** The store's revision after it. */
   readonly revision: number;
   /** It made that revision, or several up to it. */
@@ -85,8 +81,7 @@ export class Ghost {
   readonly #trace: Tracer;
   /** By voter and term: whom it granted. */
   readonly #grants = new Map<string, bigint>();
-  /** By index: every entry that was sent there, with the hash of its payload; one for each term. */
-  readonly #sent: SentEntry[][] = [];
+  readonly #sent = new SentEntries((message) => this.#add('R4', message));
   readonly #terms = new Map<number, number>();
   /** The last entry in the state of each member's process. */
   readonly #positions = new Map<number, number>();
@@ -237,12 +232,7 @@ export class Ghost {
     // Whoever stands has voted for itself.
     if (type === 'vote') this.#granted(from, term, from);
     if (type === 'voteResponse' && !message.rejected) this.#granted(from, term, message.to);
-    if (type !== 'append') return;
-    let { prevTerm } = message;
-    for (const entry of message.entries) {
-      this.#matched(entry, prevTerm);
-      prevTerm = entry.term;
-    }
+    if (type === 'append') this.#sent.sent(message);
   }
 
   #granted(voter: bigint, term: number, to: bigint): void {
@@ -257,26 +247,6 @@ export class Ghost {
   /** Messages arrive at a member. */
   arrived(messages: readonly Message[]): void {
     for (const listener of this.listeners) listener.arrived?.(messages);
-  }
-
-  /** @param prevTerm Of the entry before it in the log of whoever sends it. */
-  #matched(entry: Entry, prevTerm: number): void {
-    const { index, term } = entry;
-    while (this.#sent.length <= index) this.#sent.push([]);
-    const sent = this.#sent[index] as SentEntry[];
-    const known = sent.find((each) => each.entry.term === term);
-    if (known !== undefined && known.prevTerm !== prevTerm) {
-      this.#add(
-        'R4',
-        `entry ${index} of term ${term} was sent behind one of term ${known.prevTerm} and behind one of term ${prevTerm}`,
-      );
-    }
-    // The same object as last time: who sends it to several peers, or passes it on, has not looked at its bytes.
-    if (known?.entry === entry) return;
-    const hash = hashOfPayload(entry);
-    if (known === undefined) sent.push({ entry, hash, prevTerm });
-    else if (known.hash === hash) known.entry = entry;
-    else this.#add('R4', `entry ${index} of term ${term} was sent with two contents`);
   }
 
   #applied(
@@ -456,51 +426,9 @@ export class Ghost {
   }
 }
 
-type Digests = Pick<GhostEntry, 'keysHash' | 'restHash'>;
-
-function digestsOf(state: State): Digests {
-  return { keysHash: state.store.stateFingerprint(), restHash: state.restHash() };
-}
-
-function digestText(index: number, { keysHash, restHash }: Digests): string {
-  return `${index}-${keysHash.toString(16)}-${restHash}`;
-}
-
-interface SentEntry {
-  /** The object that was sent last. */
-  entry: Entry;
-  readonly hash: number;
-  /** Of the entry before it: all before is the same then (R4). */
-  readonly prevTerm: number;
-}
-
-function hashOfPayload({ payload }: Entry): number {
-  if (payload.kind === 'command') return hashBytes(payload.data);
-  return payload.kind === 'config' ? contentHash(payload.change) : 0;
-}
-
 /** What was applied, and what became of it. */
 interface Recorded {
   readonly kind: string;
   readonly command?: GhostCommand;
   readonly verdict?: string;
-}
-
-/** A command's first characters, for a message. */
-function printOf(command: GhostCommand | undefined, kind: string): string {
-  return command === undefined ? kind : fingerprintOf(command).slice(0, 200);
-}
-
-/** A command's content as text: equal content, equal text, whoever made the object. */
-export function fingerprintOf(command: { readonly kind: string }): string {
-  return JSON.stringify(command, (key, value: unknown) => {
-    if (value instanceof Uint8Array) return toLatin1(value);
-    if (typeof value === 'bigint') return `${value}n`;
-    if (key === 'caller') return undefined;
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      const sorted = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-      return Object.fromEntries(sorted);
-    }
-    return value;
-  });
 }

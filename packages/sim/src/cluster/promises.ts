@@ -4,9 +4,11 @@
  *
  * By machine, not by process: a promise is kept by the disk.
  */
+import { readApplied } from '@etcd-ts/mvcc';
 import type { Message } from '@etcd-ts/raft';
 import type { RecoveredLog } from '@etcd-ts/wal';
 import type { Findings } from '../checkers/violation.ts';
+import type { DatabasesImage } from '../disk/sim-backends.ts';
 
 interface Promised {
   /** The newest grant. */
@@ -114,6 +116,21 @@ export class Promises {
     if (last.index < applied) {
       add('DK1', `applied entry ${applied}, but its log ends at ${last.index}`);
     }
+  }
+
+  /** What a machine's log has let go, a database that it comes back with holds, and no more than the log does. */
+  checkDatabase(
+    machine: number,
+    log: RecoveredLog | undefined,
+    { databases }: DatabasesImage,
+  ): void {
+    const mark = log?.snapshot?.index ?? 0;
+    if (mark === 0) return;
+    const lastIndex = log?.entries.at(-1)?.index ?? mark;
+    const held = [...databases.values()].map((each) => readApplied(each)?.index ?? 0);
+    if (held.some((index) => index >= mark && index <= lastIndex)) return;
+    const what = `a log whose snapshot is of entry ${mark}, and with databases up to ${held.join(', ') || 'nothing'}`;
+    this.#findings.add('DK1', `member ${machine} comes back with ${what}`, [], this.#nowUs());
   }
 
   #of(machine: number): Promised {

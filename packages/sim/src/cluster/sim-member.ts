@@ -5,7 +5,6 @@
  * - An incarnation is a fresh EtcdNode in a fresh process: nothing of the one before is left but what is on the disk.
  * - A member that ends by itself was made to: by a failing disk, or by its removal. Anything else is a violation.
  */
-import { readApplied } from '@etcd-ts/mvcc';
 import type { Channel } from '@etcd-ts/protocol';
 import {
   EtcdNode,
@@ -307,27 +306,12 @@ export class SimMember {
       const log = await this.readLog('visible');
       if (log?.repaired !== undefined) this.counts.tornLogs++;
       this.#parts.ghost.promises.check(this.number, log);
-      if (log !== undefined) this.#checkDatabase(log);
+      const isExcused = this.isRotten || this.excuses > 0;
+      if (!isExcused) this.#parts.ghost.promises.checkDatabase(this.number, log, this.databases);
     } catch (error) {
       // It will say itself what is wrong with its log.
       if (!(error instanceof WalError)) throw error;
     }
-  }
-
-  /** What its log has let go a database holds, unless something was done to its disk. */
-  #checkDatabase({ snapshot, entries }: RecoveredLog): void {
-    if (snapshot === undefined || snapshot.index === 0 || this.isRotten || this.excuses > 0) return;
-    const lastIndex = entries.at(-1)?.index ?? snapshot.index;
-    const held = [...this.databases.databases.values()].map(
-      (each) => readApplied(each)?.index ?? 0,
-    );
-    if (held.some((index) => index >= snapshot.index && index <= lastIndex)) return;
-    this.#parts.ghost.findings.add(
-      'DK1',
-      `member ${this.number} comes back with a log whose snapshot is of entry ${snapshot.index}, and with databases up to ${held.join(', ') || 'nothing'}`,
-      [],
-      this.#parts.world.nowUs,
-    );
   }
 
   /** It ended by itself, or did not start. */
