@@ -108,7 +108,7 @@ const raft: readonly Mutant[] = [
     file: 'raft/src/forward.ts',
     find: "if (raft.role !== 'leader' || !isOfThisTerm) {",
     replace: "if (raft.role !== 'leader') {",
-    profile: 'network',
+    profile: 'edges',
   },
   {
     name: 'a committed entry is overwritten without a word',
