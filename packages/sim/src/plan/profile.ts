@@ -226,7 +226,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
         ...DEFAULT_PROFILE,
         name: 'lease',
         about: 'leases and locks, and clocks that cannot be trusted',
-        leaseCheckpointChance: 0.5,
+        leaseCheckpointChance: 0.75,
         steps: {
           get: 8,
           put: 20,
