@@ -120,8 +120,9 @@ async function clusterOf(
   options: RestoreOptions,
   { names }: RestorePlaces,
 ): Promise<InitialCluster> {
-  const { name, initialAdvertisePeerUrls: advertised } = resolveMember(options);
-  const cluster = resolveCluster(options, resolveMember(options));
+  const member = resolveMember(options);
+  const { name, initialAdvertisePeerUrls: advertised } = member;
+  const cluster = resolveCluster(options, member);
   const { initialClusterProblem: problem } = cluster;
   if (problem !== undefined) {
     const listed = cluster.initialCluster.get(name) ?? [];

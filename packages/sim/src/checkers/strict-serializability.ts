@@ -14,10 +14,12 @@ import { type Evidence, isSerializable, type LeaseEnd, place, type Placed } from
 import { Sightings } from './sightings.ts';
 import { Findings, type Violation } from './violation.ts';
 
-/** What the check gives: violations, and the model with the whole history replayed, for the checkers that build on it. */
+/** What the check gives: violations, and for the checkers that build on it the model with the whole history replayed. */
 export interface SerializabilityResult {
   readonly violations: readonly Violation[];
   readonly model: EtcdModel;
+  /** What anybody was shown. */
+  readonly sightings: Sightings;
 }
 
 /**
@@ -32,9 +34,10 @@ export function checkStrictSerializability(
   const findings = new Findings();
   const placed = place(evidence);
   const order = orderByRevision(placed, evidence.leaseEnds, findings);
-  checkRealTime(placed, new Sightings(evidence.operations, evidence.watches), findings);
+  const sightings = new Sightings(evidence.operations, evidence.watches);
+  checkRealTime(placed, sightings, findings);
   replay(model, order, findings);
-  return { violations: findings.violations, model };
+  return { violations: findings.violations, model, sightings };
 }
 
 /** What stands at one revision: at most one maker, and those who saw it. */

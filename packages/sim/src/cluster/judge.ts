@@ -13,7 +13,6 @@ import { checkRefusedReads } from '../checkers/refused-reads.ts';
 import { checkRegisterSample } from '../checkers/register-sample.ts';
 import { type AppliedChange, checkRights } from '../checkers/rights.ts';
 import { checkSet } from '../checkers/set.ts';
-import { Sightings } from '../checkers/sightings.ts';
 import { checkStrictSerializability } from '../checkers/strict-serializability.ts';
 import { checkTraces, checkVerdicts } from '../checkers/verdicts.ts';
 import type { Violation } from '../checkers/violation.ts';
@@ -64,12 +63,12 @@ export function judge(run: RunEvidence): Judgement {
   const { operations } = evidence;
   const watches = recorder.watches();
   const answers = checkStrictSerializability({ ...evidence, watches });
-  const { model } = answers;
+  const { model, sightings } = answers;
   const violations = [
     ...ghost.findings.violations,
     ...answers.violations,
     ...checkHeaderRevisions(operations),
-    ...checkRefusedReads(operations, new Sightings(operations, watches)),
+    ...checkRefusedReads(operations, sightings),
     ...checkCompaction(operations, model.revision),
     ...checkVerdicts(ghost.entries, model),
     ...checkTraces(ghost.entries, operations),

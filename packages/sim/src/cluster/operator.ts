@@ -160,9 +160,7 @@ export class Operator {
   /** A member that will never run again is of no use to anybody, whatever befalls the others. */
   #isNeeded(member: SimMember): boolean {
     if (member.isCondemned) return false;
-    return this.#cluster.present.some(
-      (other) => other !== member && (other.isRotten || other.hasLostDatabase),
-    );
+    return this.#cluster.present.some((other) => other !== member && other.needsTheOthers);
   }
 
   /** Out of service, out of the cluster, and with an empty disk. */

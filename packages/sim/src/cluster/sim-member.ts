@@ -79,6 +79,10 @@ export class SimMember {
   isRotten = false;
   /** Its database is gone, and it has not had its state from the others since: they have to be there. */
   hasLostDatabase = false;
+  /** What it has lost the others have: nobody takes one of them away. */
+  get needsTheOthers(): boolean {
+    return this.isRotten || this.hasLostDatabase;
+  }
   /** It has refused what its disk holds and is to get another one; nobody starts it with this one. */
   isCondemned = false;
   /** It is started with another one's disk. */

@@ -25,9 +25,7 @@ export class FaultAtlas {
   /** Whether this member's disk may go wrong now: all the others' are clean, and the membership is at rest. */
   mayFail(member: SimMember): boolean {
     const { members, present } = this.#cluster;
-    const isTaken = members.some(
-      (each) => each.isRotten || each.hasLostDatabase || each.disk.liesAboutSyncs,
-    );
+    const isTaken = members.some((each) => each.needsTheOthers || each.disk.liesAboutSyncs);
     return !isTaken && this.#operator.isIdle && !member.isRetired && present.length > 2;
   }
 
