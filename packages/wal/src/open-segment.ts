@@ -8,10 +8,13 @@ import type { DiskFile } from './disk.ts';
 import type { DiskMeter } from './disk-meter.ts';
 
 /**
- * Before small writes a segment is filled with zeros ahead of the log, in steps of this size: a sync of bytes that have
- * their place on the disk already is cheaper by a third, and a full disk shows before a group is half written.
+ * Before small writes a segment is filled with zeros ahead of the log, in steps of at most this size: a sync of bytes that
+ * have their place on the disk already is cheaper by a third, and a full disk shows before a group is half written.
  */
 const ZEROED_STEP_BYTES = 1024 * 1024;
+
+/** A young log gets less room, about as much as it has already: whoever reads it reads the room too. */
+const FIRST_ZEROED_STEP_BYTES = 64 * 1024;
 
 /** Before writes larger than this the zeros would cost more than they save: the file is only made longer. */
 const ZEROED_WRITE_BYTES = 16 * 1024;
@@ -113,12 +116,21 @@ export class OpenSegment {
 
   #allocate(writtenBytes: number): void {
     const isSmall = writtenBytes <= this.#zeroedWriteBytes;
-    const stepBytes = isSmall ? Math.min(ZEROED_STEP_BYTES, this.#stepLimitBytes) : 1;
+    const stepBytes = isSmall
+      ? Math.min(zeroedStepBytes(this.#positionBytes), this.#stepLimitBytes)
+      : 1;
     const allocatedBytes = roundUp(this.#positionBytes, stepBytes);
     const zeros = ZEROS.subarray(0, allocatedBytes - this.#positionBytes);
     if (zeros.length > 0) this.#file.write(this.#positionBytes, zeros);
     this.#allocatedBytes = allocatedBytes;
   }
+}
+
+/** Whole steps, so that room always ends where a step of a longer log ends. */
+function zeroedStepBytes(positionBytes: number): number {
+  let stepBytes = FIRST_ZEROED_STEP_BYTES;
+  while (stepBytes < positionBytes && stepBytes < ZEROED_STEP_BYTES) stepBytes *= 2;
+  return stepBytes;
 }
 
 function roundUp(value: number, step: number): number {

@@ -50,6 +50,23 @@ describe('a log that is written and opened again', () => {
     expect(recovered?.hardState).toEqual(hardState(1, 200));
   });
 
+  test('has room ahead of it, as much as its length at first and a step at most', async () => {
+    const disk = new MemoryDisk();
+    const { wal } = await open(disk);
+    const [name = ''] = await disk.list(DIRECTORY);
+    const file = await disk.open(`${DIRECTORY}/${name}`, 'read');
+    const data = 'x'.repeat(1_024);
+    let last = 0;
+    const sizes: number[] = [];
+    for (let index = 1; index <= 2_500; index++) {
+      await wal.append({ entries: [command(index, 1, data)] }, SYNC);
+      const size = await file.size();
+      if (size !== last) sizes.push(size / 1_024);
+      last = size;
+    }
+    expect(sizes).toEqual([64, 128, 256, 512, 1_024, 2_048, 3_072]);
+  });
+
   test('can be read by tools while it is open, without being claimed', async () => {
     const disk = new MemoryDisk();
     const { wal } = await open(disk);
