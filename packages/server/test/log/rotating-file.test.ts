@@ -1,4 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -72,6 +81,35 @@ test("a stranger's file in the folder stays", async () => {
   await stranger.close();
   await written({ ...PLAIN, maxBackups: 1 }, 7);
   expect(readdirSync(folder)).toContain('etcd-other.log');
+});
+
+test('a file that somebody has removed is made anew when it is full', async () => {
+  const path = join(folder, 'etcd.log');
+  const file = new RotatingFile(path, PLAIN);
+  file.write('line    0\n');
+  file.write('line    1\n');
+  rmSync(path);
+  file.write('line    2\n');
+  await file.close();
+  expect(readFileSync(path, 'utf8')).toBe('line    2\n');
+});
+
+test("a file that cannot be put aside takes more lines, and touches nobody else's file", async () => {
+  const path = join(folder, 'etcd.log');
+  const now = new Date(Date.UTC(2026, 0, 31, 12));
+  // What has the name that the file is to get cannot be replaced.
+  mkdirSync(join(folder, 'etcd-2026-01-31T12-00-00.000.log'), { recursive: true });
+  const file = new RotatingFile(path, PLAIN, () => now);
+  file.write('line    0\n');
+  file.write('line    1\n');
+  file.write('line    2\n');
+  // The system gives the least number that is free.
+  const other = openSync(join(folder, 'other'), 'a');
+  file.write('line    3\n');
+  await file.close();
+  closeSync(other);
+  expect(readFileSync(join(folder, 'other'), 'utf8')).toBe('');
+  expect(readFileSync(path, 'utf8')).toBe('line    0\nline    1\nline    2\nline    3\n');
 });
 
 describe('--log-rotation-config-json', () => {

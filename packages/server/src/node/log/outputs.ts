@@ -1,9 +1,10 @@
 /** Where log lines go: the standard streams, the journal, or files. Writing is synchronous. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { StartError } from '../../start-error.ts';
 import { systemWords } from '../system-words.ts';
 import { journal } from './journal.ts';
 import { type Rotation, RotatingFile } from './rotating-file.ts';
+import { writeAll } from './write-all.ts';
 
 /** A place for log lines. */
 export interface LogOutput {
@@ -82,20 +83,3 @@ function fileOutput(path: string): LogOutput {
     },
   };
 }
-
-/** A pipe takes part of a long line when nobody reads, and nothing when it is full: a line that is lost is not fatal. */
-function writeAll(descriptor: number, line: string): void {
-  const bytes = Buffer.from(line);
-  let at = 0;
-  for (let tries = 0; at < bytes.length && tries < WRITE_TRIES; tries++) {
-    try {
-      at += writeSync(descriptor, bytes, at);
-    } catch (error) {
-      const { code } = error as { code?: string };
-      if (code !== 'EAGAIN') return;
-    }
-  }
-}
-
-/** Tries to write one line into a pipe that is full. */
-const WRITE_TRIES = 1_000;

@@ -2,16 +2,20 @@
  * A log file that is put aside when it is full, as etcd's rotation does it: `etcd.log` becomes
  * `etcd-2026-01-31T12-00-00.000.log`, with `.gz` when it is compressed; what is too old or too many is removed.
  *
- * What always holds: a line is in one file, whole; no line is lost by a rotation.
+ * What always holds
+ * - A line is in one file, whole; no line is lost by a rotation. One that fails is tried again with the next line, and the
+ *   file before it takes lines until then.
+ * - Writing never throws: whoever logs is not to fail for it.
  */
 import { closeSync, createReadStream, createWriteStream, fstatSync, openSync } from 'node:fs';
-import { mkdirSync, renameSync, writeSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { StartError } from '../../start-error.ts';
 import type { LogOutput } from './outputs.ts';
+import { writeAll } from './write-all.ts';
 
 /** When a file is full, and what becomes of it. */
 export interface Rotation {
@@ -114,7 +118,7 @@ export class RotatingFile implements LogOutput {
     const isFull =
       this.#sizeBytes > 0 && this.#sizeBytes + bytes.length > this.#rotation.maxFileBytes;
     if (isFull) this.#rotate();
-    writeSync(this.#descriptor, bytes);
+    writeAll(this.#descriptor, bytes);
     this.#sizeBytes += bytes.length;
   }
 
@@ -125,12 +129,27 @@ export class RotatingFile implements LogOutput {
   }
 
   #rotate(): void {
-    closeSync(this.#descriptor);
-    renameSync(this.#path, this.#backupPath());
-    this.#descriptor = openSync(this.#path, 'a', FILE_MODE);
+    const full = this.#descriptor;
+    try {
+      this.#putAside();
+      this.#descriptor = openSync(this.#path, 'a', FILE_MODE);
+    } catch {
+      return;
+    }
+    // Not before there is another one: the number of a closed descriptor may soon be that of somebody else's file.
+    closeSync(full);
     this.#sizeBytes = 0;
     // A failure here costs disk space, never a line; the next rotation tries again.
     this.#tidying = this.#tidying.then(() => this.#tidy()).catch(() => undefined);
+  }
+
+  #putAside(): void {
+    try {
+      renameSync(this.#path, this.#backupPath());
+    } catch (error) {
+      // Somebody has moved or removed it.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
 
   #backupPath(): string {
