@@ -95,6 +95,7 @@ export class RunningNode implements NodePort {
   #described: { readonly of: ConsensusStatus; readonly as: NodeStatus } | undefined;
   #doors: ClientListener | undefined;
   #isRemoved = false;
+  #failure: Error | undefined;
   #leader: MemberId = 0n as MemberId;
 
   private constructor(parts: RunningNodeParts) {
@@ -186,10 +187,12 @@ export class RunningNode implements NodePort {
         await initialCheck(node, node.services.corruption.hashes, node.#ending.signal);
       }
       node.#doors = await env.listen(options, { handlers: node.services.handlers, node });
+      // Nobody was there yet to hear of it.
+      if (node.#failure !== undefined) throw node.#failure;
     } catch (error) {
       node.#endRequests();
-      await transport.close();
-      throw error;
+      await Promise.allSettled([transport.close(), node.#doors?.close(0)]);
+      throw node.#failure ?? error;
     }
     node.#consensus.start(node.#host);
     node.#started.resolve();
@@ -416,6 +419,7 @@ export class RunningNode implements NodePort {
 
   #failed(reason: Error): void {
     if (this.#ending.signal.aborted) return;
+    this.#failure = reason;
     this.log.error('the member stopped', { error: reason });
     this.#consensus.kill();
     this.#endRequests();

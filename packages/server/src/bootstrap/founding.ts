@@ -1,5 +1,5 @@
 /** The first state of a cluster, which every first member makes for itself: the same bytes on each of them. */
-import { flushStore } from '@etcd-ts/mvcc';
+import { type Backend, flushStore } from '@etcd-ts/mvcc';
 import type { ConfState } from '@etcd-ts/raft';
 import type { Wal } from '@etcd-ts/wal';
 import { ReplicatedState, type ReplicatedStateOptions } from '../apply/replicated-state.ts';
@@ -32,6 +32,19 @@ export async function found(
   const name = databaseName(FOUNDING_INDEX);
   await backends.remove(name);
   const backend = await backends.open(name);
+  try {
+    return { database: { name, backend }, state: await firstState(backend, stateOptions, cluster) };
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
+}
+
+async function firstState(
+  backend: Backend,
+  stateOptions: ReplicatedStateOptions,
+  cluster: InitialCluster,
+): Promise<ReplicatedState> {
   const state = await ReplicatedState.open(backend, stateOptions);
   const confState: ConfState = {
     voters: cluster.members.map(({ id }) => id),
@@ -51,7 +64,7 @@ export async function found(
   state.applyEmpty(FOUNDING_INDEX, FOUNDING_TERM);
   await flushStore(state.store);
   await backend.sync();
-  return { database: { name, backend }, state };
+  return state;
 }
 
 /** The log of a new cluster begins behind its first state. */

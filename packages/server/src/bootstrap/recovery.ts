@@ -9,7 +9,7 @@
  * - A member that comes back replays exactly the entries after its database's position.
  * - Nothing is removed or changed before everything was read and found consistent.
  */
-import type { ClusterId, MemberId } from '@etcd-ts/base';
+import { type ClusterId, endAll, type MemberId } from '@etcd-ts/base';
 import type { RaftInitialState } from '@etcd-ts/raft';
 import { openWal, type RecoveredLog, type Wal } from '@etcd-ts/wal';
 import { ReplicatedState, type ReplicatedStateOptions } from '../apply/replicated-state.ts';
@@ -72,11 +72,28 @@ async function begin(parts: RecoveryParts): Promise<Recovered> {
   const { database, state } = isNew
     ? await found(backends, stateOptions, cluster)
     : await empty(backends, stateOptions);
-  const { wal } = await openWal({ ...logOptions(parts), metadata: { clusterId, memberId } });
-  const databases = new Databases({ store: backends, clock: parts.clock }, database);
-  const recovered = { clusterId, memberId, wal, databases, state, cameBack: false };
-  if (isNew) await markFounding(wal, state);
-  return { ...recovered, initial: initialState(state, undefined) };
+  const opened: { wal?: Wal } = {};
+  try {
+    const { wal } = await openWal({ ...logOptions(parts), metadata: { clusterId, memberId } });
+    opened.wal = wal;
+    const databases = new Databases({ store: backends, clock: parts.clock }, database);
+    const recovered = { clusterId, memberId, wal, databases, state, cameBack: false };
+    if (isNew) await markFounding(wal, state);
+    return { ...recovered, initial: initialState(state, undefined) };
+  } catch (error) {
+    await letGo(opened.wal, [database]);
+    throw error;
+  }
+}
+
+/** Closes what was opened in vain. What comes of that is not why the start fails. */
+async function letGo(wal: Wal | undefined, databases: readonly Database[]): Promise<void> {
+  const steps = databases.map(
+    ({ backend }) =>
+      (): Promise<void> =>
+        backend.close(),
+  );
+  await endAll(() => wal?.close(), ...steps).catch(() => undefined);
 }
 
 /**
@@ -115,7 +132,13 @@ async function empty(
   const name = databaseName(0);
   await backends.remove(name);
   const backend = await backends.open(name);
-  return { database: { name, backend }, state: await ReplicatedState.open(backend, stateOptions) };
+  try {
+    const state = await ReplicatedState.open(backend, stateOptions);
+    return { database: { name, backend }, state };
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
 }
 
 /** A log, the database that goes with it, and the state in it. */
@@ -154,9 +177,8 @@ async function comeBack(parts: RecoveryParts): Promise<Recovered> {
       cameBack: true,
     };
   } catch (error) {
-    await opened.wal?.close();
-    for (const { backend } of candidates) await backend.close();
-    await opened.database?.backend.close();
+    const { wal, database } = opened;
+    await letGo(wal, database === undefined ? candidates : [...candidates, database]);
     throw error;
   }
 }

@@ -110,11 +110,17 @@ export async function openStorage(
       fetchState: (wanted) => fetchState(wanted, options, env),
     });
     const { revoke, close } = endings(disk, recovered, () => lock.release());
-    await checkIdentity(options, layout, recovered, close);
-    await prepare(options, env, recovered, close);
-    // A member that joined before, and had nothing when it went down, asks again whom to talk to.
-    if (recovered.state.appliedIndex === 0 && firstPeers.length === 0) {
-      firstPeers = (await joinCluster(await discovered(options, env), transport, env.names)).peers;
+    try {
+      checkIdentity(options, layout, recovered);
+      await prepare(options, env, recovered);
+      // A member that joined before, and had nothing when it went down, asks again whom to talk to.
+      if (recovered.state.appliedIndex === 0 && firstPeers.length === 0) {
+        const found = await discovered(options, env);
+        firstPeers = (await joinCluster(found, transport, env.names)).peers;
+      }
+    } catch (error) {
+      await close().catch(() => undefined);
+      throw error;
     }
     return { ...recovered, firstPeers, revoke, close };
   } catch (error) {
@@ -165,17 +171,9 @@ function etcds(cause: Error | undefined, { memberDirectory }: Layout): StartErro
 }
 
 /** What was recovered is of no newer version, and as small as was asked for. */
-async function prepare(
-  options: ResolvedOptions,
-  env: Env,
-  recovered: Recovered,
-  close: () => Promise<void>,
-): Promise<void> {
+async function prepare(options: ResolvedOptions, env: Env, recovered: Recovered): Promise<void> {
   const refusal = versionRefusal(env.serverVersion ?? ETCD_VERSION, recovered.state);
-  if (refusal !== undefined) {
-    await close();
-    throw refusal;
-  }
+  if (refusal !== undefined) throw refusal;
   const { bootstrapDefragThresholdMegabytes: threshold } = options;
   await defragmentAtStart(recovered, env.backends, threshold, env.log);
 }
@@ -205,18 +203,16 @@ function firstMembers(options: ResolvedOptions): ReturnType<typeof initialCluste
  * A directory that neither has this member's name nor any of its peer URLs is another's, copied or mistyped. (One of
  * the two may have changed since, or not be said at all; etcd looks at neither.)
  */
-async function checkIdentity(
+function checkIdentity(
   options: ResolvedOptions,
   { memberDirectory }: Layout,
   { memberId, clusterId, state }: Recovered,
-  close: () => Promise<void>,
-): Promise<void> {
+): void {
   const stored = state.membership.get(memberId);
   if (stored === undefined || stored.name === options.name) return;
   const { initialAdvertisePeerUrls: advertised, name } = options;
   if (name === DEFAULT_NAME || advertised.includes(DEFAULT_PEER_URL)) return;
   if (stored.peerUrls.some((url) => advertised.includes(url))) return;
-  await close();
   throw new StartError(
     'FOREIGN_DATA_DIR',
     `the data directory ${memberDirectory} belongs to member ${idToHex(memberId)} "${stored.name}" at ${stored.peerUrls.join(',')} of cluster ${idToHex(clusterId)}, not to "${name}" at ${advertised.join(',')}`,
