@@ -1,11 +1,17 @@
-import { clusterId, memberId, utf8 } from '@etcd-ts/base';
+import { clusterId, type MemberId, memberId, utf8 } from '@etcd-ts/base';
 import type { SnapshotMessage } from '@etcd-ts/raft';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { silentLogger } from '../src/logger.ts';
 import { systemClock } from '../src/node/system-clock.ts';
 import { InMemoryNetwork } from '../src/peers/in-memory-network.ts';
+import { encodeMessage } from '../src/peers/message-codec.ts';
+import { SNAPSHOT_STALL_MS } from '../src/peers/node/bulk-lane.ts';
+import { MAX_RECEIVED_BYTES } from '../src/peers/node/bulk-receiver.ts';
+import { Connection } from '../src/peers/node/connection.ts';
+import { dial } from '../src/peers/node/dial.ts';
 import { TcpTransport } from '../src/peers/node/tcp-transport.ts';
-import type { PeerHandlers } from '../src/peers/peer-transport.ts';
+import { RECORD } from '../src/peers/peer-record.ts';
+import type { LocalPeer, PeerHandlers } from '../src/peers/peer-transport.ts';
 import { peerTransportSuite, type TransportWorld } from '../src/testing/peer-transport-suite.ts';
 import { BreakingProxy } from './support/breaking-proxy.ts';
 
@@ -47,6 +53,7 @@ const portOf = (transport: TcpTransport): number => transport.addresses[0]?.port
 const proxies: BreakingProxy[] = [];
 
 afterEach(() => {
+  vi.useRealTimers();
   for (const proxy of proxies.splice(0)) proxy.close();
 });
 
@@ -70,6 +77,24 @@ function tcp(): TransportWorld {
   };
 }
 
+const [FIRST, SECOND, THIRD] = [memberId(1n), memberId(2n), memberId(3n)];
+
+const NEVER = new AbortController().signal;
+
+function localPeer(id: MemberId): LocalPeer {
+  return { id, clusterId: clusterId(1n), peerUrls: () => [] };
+}
+
+function snapshotOf(from: MemberId): SnapshotMessage {
+  const nobody = { voters: [], votersOutgoing: [], learners: [], learnersNext: [] };
+  const snapshot = { index: 1, term: 1, confState: { ...nobody, autoLeave: false } };
+  return { type: 'snapshot', from, to: THIRD, term: 1, session: 0, snapshot };
+}
+
+async function* whole(): AsyncGenerator<Uint8Array> {
+  yield utf8('whole');
+}
+
 describe('in memory', () => {
   for (const { name, run } of peerTransportSuite(inMemory)) test(name, run);
 });
@@ -77,68 +102,100 @@ describe('in memory', () => {
 describe('over TCP', () => {
   for (const { name, run } of peerTransportSuite(tcp)) test(name, run);
 
-  test('a snapshot whose sender is cut off gives way to that of another member', async () => {
+  /** Two members that send to a third, which knows both. */
+  async function senders(mayRead?: Promise<void>): Promise<{
+    readonly sender: TcpTransport;
+    readonly other: TcpTransport;
+    readonly receiver: TcpTransport;
+    /** Whose snapshots were taken in full, and whose failed. */
+    readonly ends: { readonly taken: bigint[]; readonly failed: bigint[] };
+    readonly close: () => Promise<void>;
+  }> {
     const [sender, other, receiver] = [tcpTransport(), tcpTransport(), tcpTransport()];
-    const taken: bigint[] = [];
-    const failed: bigint[] = [];
+    const ends = { taken: [] as bigint[], failed: [] as bigint[] };
     const handlers = {
       unreachable: () => undefined,
       receiveSnapshot: async ({ from }: SnapshotMessage, chunks: AsyncIterable<Uint8Array>) => {
         try {
+          await mayRead;
           for await (const _ of chunks) continue;
-          taken.push(from);
+          ends.taken.push(from);
         } catch (error) {
-          failed.push(from);
+          ends.failed.push(from);
           throw error;
         }
       },
     } as unknown as PeerHandlers; // nothing else is asked of them here
-    const [first, second, third] = [memberId(1n), memberId(2n), memberId(3n)];
     const all = [
-      [sender, first],
-      [other, second],
-      [receiver, third],
+      [sender, FIRST],
+      [other, SECOND],
+      [receiver, THIRD],
     ] as const;
-    for (const [transport, id] of all) {
-      const local = { id, clusterId: clusterId(1n), peerUrls: () => [] };
-      await transport.start(local, handlers);
-    }
+    for (const [transport, id] of all) await transport.start(localPeer(id), handlers);
+    other.setPeers([{ id: THIRD, urls: [`http://127.0.0.1:${portOf(receiver)}`] }]);
+    receiver.setPeers([FIRST, SECOND].map((id) => ({ id, urls: ['http://127.0.0.1:1'] })));
+    const close = async (): Promise<void> => {
+      for (const [transport] of all) await transport.close();
+    };
+    return { sender, other, receiver, ends, close };
+  }
+
+  test('a snapshot whose sender is cut off gives way to that of another member', async () => {
+    const { sender, other, receiver, ends, close } = await senders();
     const proxy = await proxyTo(receiver);
-    sender.setPeers([{ id: third, urls: [proxy.url] }]);
-    other.setPeers([{ id: third, urls: [`http://127.0.0.1:${portOf(receiver)}`] }]);
-    receiver.setPeers([first, second].map((id) => ({ id, urls: ['http://127.0.0.1:1'] })));
-    const message = (from: bigint): SnapshotMessage => ({
-      type: 'snapshot',
-      from,
-      to: third,
-      term: 1,
-      session: 0,
-      snapshot: {
-        index: 1,
-        term: 1,
-        confState: {
-          voters: [],
-          votersOutgoing: [],
-          learners: [],
-          learnersNext: [],
-          autoLeave: false,
-        },
-      },
-    });
-    const never = new AbortController().signal;
+    sender.setPeers([{ id: THIRD, urls: [proxy.url] }]);
     async function* broken(): AsyncGenerator<Uint8Array> {
       yield utf8('begun');
       proxy.close();
       await new Promise<never>(() => undefined);
     }
-    const lost = sender.sendSnapshot(message(first), broken(), never).catch(() => 'lost');
+    const lost = sender.sendSnapshot(snapshotOf(FIRST), broken(), NEVER).catch(() => 'lost');
     while (proxy.isOpen) await turn();
-    async function* whole(): AsyncGenerator<Uint8Array> {
-      yield utf8('whole');
-    }
-    await other.sendSnapshot(message(second), whole(), never);
-    expect([taken, failed]).toEqual([[second], [first]]);
-    for (const [transport] of all) await transport.close();
+    await other.sendSnapshot(snapshotOf(SECOND), whole(), NEVER);
+    expect([ends.taken, ends.failed]).toEqual([[SECOND], [FIRST]]);
+    await close();
     expect(await lost).toBe('lost');
+  });
+
+  /** A snapshot's connection of the first member, on which one chunk has arrived. */
+  async function begun(
+    receiver: TcpTransport,
+    chunk: Uint8Array,
+  ): Promise<{ readonly connection: Connection; readonly closed: Promise<unknown> }> {
+    const url = `http://127.0.0.1:${portOf(receiver)}`;
+    const { socket, head } = await dial({ local: localPeer(FIRST) }, url, THIRD, 'bulk', NEVER);
+    const connection = new Connection(socket, head);
+    let position: unknown;
+    const closed = new Promise((resolve) => {
+      connection.listen({ record: (record) => (position = record[1]), closed: resolve });
+    });
+    connection.send([RECORD.snapshot, encodeMessage(snapshotOf(FIRST)), 7, false]);
+    connection.send([RECORD.chunk, chunk, 0]);
+    while (position !== 1) await turn();
+    return { connection, closed };
+  }
+
+  test('a snapshot whose sender is gone without a word gives way to that of another member', async () => {
+    const { other, receiver, ends, close } = await senders();
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const { closed } = await begun(receiver, utf8('begun'));
+    vi.advanceTimersByTime(SNAPSHOT_STALL_MS + 1_000);
+    await closed;
+    await other.sendSnapshot(snapshotOf(SECOND), whole(), NEVER);
+    expect([ends.taken, ends.failed]).toEqual([[SECOND], [FIRST]]);
+    await close();
+  });
+
+  test('a sender that waits for its receiver is not taken for one that is gone', async () => {
+    let mayRead = (): void => undefined;
+    const { receiver, ends, close } = await senders(new Promise((resolve) => (mayRead = resolve)));
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const { connection } = await begun(receiver, new Uint8Array(MAX_RECEIVED_BYTES + 1));
+    vi.advanceTimersByTime(10 * SNAPSHOT_STALL_MS);
+    mayRead();
+    connection.send([RECORD.end]);
+    while (ends.taken.length + ends.failed.length === 0) await turn();
+    expect(ends.taken).toEqual([FIRST]);
+    await close();
   });
 });

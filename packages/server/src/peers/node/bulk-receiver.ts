@@ -3,14 +3,15 @@
  *
  * What always holds
  * - One transfer of a sender at a time; a new one takes the place of the one before.
- * - A transfer without a connection gives way to any other: it keeps nobody waiting.
+ * - A transfer without a connection gives way to any other: it keeps nobody waiting. A sender that is gone without a word (its
+ *   machine lost power) has none after {@link SNAPSHOT_STALL_MS}.
  * - Chunks reach the receiver in order, each once. More than {@link MAX_RECEIVED_BYTES} unread hold the sender back.
  */
 import type { SnapshotMessage } from '@etcd-ts/raft';
 import { decodeMessage, type MessageRecord } from '../message-codec.ts';
 import type { LocalPeer, PeerHandlers } from '../peer-transport.ts';
 import { type PeerRecord, RECORD } from '../peer-record.ts';
-import { SNAPSHOT_RESUME_MS } from './bulk-lane.ts';
+import { SNAPSHOT_RESUME_MS, SNAPSHOT_STALL_MS } from './bulk-lane.ts';
 import type { Connection } from './connection.ts';
 
 /** Bytes of content that wait for the database at the receiver; beyond it the sender is held back. */
@@ -30,12 +31,23 @@ export class IncomingTransfers {
   /** A connection that a peer made for a snapshot. */
   accept(connection: Connection, from: bigint): void {
     let transfer: IncomingTransfer | undefined;
+    let heardMs = performance.now();
+    const stalls = setInterval(() => {
+      if (transfer?.isBusy === true) heardMs = performance.now();
+      if (performance.now() - heardMs < SNAPSHOT_STALL_MS) return;
+      connection.destroy(new Error(`nothing was heard for ${SNAPSHOT_STALL_MS} ms`));
+    }, SNAPSHOT_STALL_MS / 30);
+    stalls.unref();
     connection.listen({
       record: (record) => {
+        heardMs = performance.now();
         if (transfer === undefined) transfer = this.#begin(connection, from, record);
         else transfer.take(connection, record);
       },
-      closed: (error) => transfer?.detach(connection, error),
+      closed: (error) => {
+        clearInterval(stalls);
+        transfer?.detach(connection, error);
+      },
     });
   }
 
@@ -93,6 +105,7 @@ class IncomingTransfer {
   /** Number of the chunk that comes next. */
   #next = 0;
   #isComplete = false;
+  #isHeldBack = false;
   #error: Error | undefined;
   /** How it ended; told again to a sender that did not hear it. */
   #outcome: PeerRecord | undefined;
@@ -108,14 +121,20 @@ class IncomingTransfer {
     return this.#connection !== undefined;
   }
 
+  /** It is this end's turn: nothing is awaited from the sender. */
+  get isBusy(): boolean {
+    return this.#outcome === undefined && (this.#isComplete || this.#isHeldBack);
+  }
+
   /** Its sender is on this connection now. */
   attach(connection: Connection): void {
     this.#connection?.destroy();
     this.#connection = connection;
+    this.#isHeldBack = false;
     clearTimeout(this.#expiry);
     connection.send([RECORD.position, this.#next]);
     if (this.#outcome !== undefined) this.#tell(this.#outcome);
-    else if (this.#bytes > MAX_RECEIVED_BYTES) connection.pause();
+    else if (this.#bytes > MAX_RECEIVED_BYTES) this.#holdBack(connection);
   }
 
   /** The connection is gone; the sender may come back. */
@@ -169,8 +188,18 @@ class IncomingTransfer {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
     connection.send([RECORD.position, this.#next]);
-    if (this.#bytes > MAX_RECEIVED_BYTES) connection.pause();
+    if (this.#bytes > MAX_RECEIVED_BYTES) this.#holdBack(connection);
     this.#wake?.();
+  }
+
+  #holdBack(connection: Connection): void {
+    this.#isHeldBack = true;
+    connection.pause();
+  }
+
+  #goOn(): void {
+    this.#isHeldBack = false;
+    this.#connection?.resume();
   }
 
   #ended(outcome: PeerRecord): void {
@@ -180,7 +209,7 @@ class IncomingTransfer {
   }
 
   #tell(outcome: PeerRecord): void {
-    this.#connection?.resume();
+    this.#goOn();
     this.#connection?.send(outcome);
     this.#connection?.end();
   }
@@ -192,7 +221,7 @@ class IncomingTransfer {
       const chunk = this.#chunks.shift();
       if (chunk !== undefined) {
         this.#bytes -= chunk.length;
-        if (this.#bytes <= MAX_RECEIVED_BYTES / 2) this.#connection?.resume();
+        if (this.#bytes <= MAX_RECEIVED_BYTES / 2) this.#goOn();
         yield chunk;
         continue;
       }
