@@ -109,7 +109,8 @@ function whyBadAppend({ prevIndex, prevTerm, entries, term }: AppendMessage): st
   let index = prevIndex;
   let before = prevTerm;
   for (const entry of entries) {
-    if (entry.index !== index + 1 || entry.term < before || entry.term > term) {
+    const isInPlace = entry.index === index + 1 && entry.term >= before && entry.term <= term;
+    if (!isInPlace || !isCount(entry.term)) {
       return `entry ${describe(entry)} behind (${index}, ${before}) in an append of term ${term}`;
     }
     if (!isSound(entry.payload)) {

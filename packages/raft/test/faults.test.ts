@@ -20,6 +20,8 @@ describe('a message that cannot be', () => {
     ['has a gap between its entries', append({ entries: [entry(1, 1), entry(3, 1)] })],
     ['has entries of a later term than its own', append({ term: 1, entries: [entry(1, 2)] })],
     ['has terms that decrease', append({ term: 3, entries: [entry(1, 3), entry(2, 2)] })],
+    ['has an entry with a fraction for a term', append({ term: 2, entries: [entry(1, 1.5)] })],
+    ['has an entry without a term', append({ entries: [entry(1, undefined as never)] })],
     ['has an entry of an unknown kind', append({ entries: [{ index: 1, term: 1, payload: ODD }] })],
     [
       'forwards an entry that nobody proposes',

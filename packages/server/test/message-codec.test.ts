@@ -1,4 +1,4 @@
-import type { Message } from '@etcd-ts/raft';
+import { type Entry, type Message, RaftCore } from '@etcd-ts/raft';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FRAME_HEADER_BYTES, frameHeader, FrameReader } from '../src/peers/frame.ts';
@@ -50,13 +50,18 @@ const result = fc.oneof(
   }),
 );
 
-const envelope = { from: fc.constant(FROM), to: fc.constant(TO), term: index };
-const of = <T extends Message['type'], F extends Record<string, fc.Arbitrary<unknown>>>(
-  type: T,
-  fields: F,
-): fc.Arbitrary<unknown> => fc.record({ type: fc.constant(type), ...envelope, ...fields });
+/** An arbitrary for each field of a kind of message, but for those of every message. */
+type Fields<T extends Message['type']> = {
+  readonly [
+    Field in Exclude<keyof Extract<Message, { type: T }>, 'type' | 'from' | 'to' | 'term'>
+  ]: fc.Arbitrary<unknown>;
+};
 
-/** One arbitrary for every kind of message; the compiler asks for new ones. */
+const envelope = { from: fc.constant(FROM), to: fc.constant(TO), term: index };
+const of = <T extends Message['type']>(type: T, fields: Fields<T>): fc.Arbitrary<unknown> =>
+  fc.record({ type: fc.constant(type), ...envelope, ...fields });
+
+/** One arbitrary for every kind of message; the compiler asks for new ones, and for new fields. */
 const KINDS: Record<Message['type'], fc.Arbitrary<unknown>> = {
   append: of('append', {
     prevIndex: index,
@@ -73,7 +78,11 @@ const KINDS: Record<Message['type'], fc.Arbitrary<unknown>> = {
     hintTerm: index,
   }),
   heartbeat: of('heartbeat', { commit: index, readRound: index, session: index }),
-  heartbeatResponse: of('heartbeatResponse', { readRound: index, session: index }),
+  heartbeatResponse: of('heartbeatResponse', {
+    readRound: index,
+    session: index,
+    commit: index,
+  }),
   vote: of('vote', { lastIndex: index, lastTerm: index, transfer: flag }),
   preVote: of('preVote', { lastIndex: index, lastTerm: index, transfer: flag }),
   voteResponse: of('voteResponse', { rejected: flag, commit: index, commitTerm: index }),
@@ -108,6 +117,78 @@ test.each(Object.entries(KINDS))('%s crosses the wire as it was', (_type, arbitr
       expect(plain(decodeMessage(record!, FROM, TO))).toEqual(plain(message));
     }),
     { numRuns: 100 },
+  );
+});
+
+/** What a stranger may send in the place of anything. */
+const junk = fc.oneof(
+  fc.constantFrom(undefined, null, true, 'x', 1.5, -1, Number.NaN, 2 ** 60, 0n, {}, []),
+  fc.array(index, { maxLength: 3 }),
+);
+
+/** The same with one place of it replaced. */
+function spoilt(value: unknown, place: number, by: unknown): unknown {
+  let left = place;
+  const copy = (part: unknown): unknown => {
+    if (left === 0) {
+      left = -1;
+      return by;
+    }
+    left -= 1;
+    if (part instanceof Uint8Array || typeof part !== 'object' || part === null) return part;
+    if (Array.isArray(part)) return part.map(copy);
+    return Object.fromEntries(Object.entries(part).map(([name, field]) => [name, copy(field)]));
+  };
+  return copy(value);
+}
+
+test('whatever stands in a record, it is refused, or the core takes it and goes on', () => {
+  const initial = {
+    hardState: { term: 0, vote: 0n, commit: 0 },
+    snapshotIndex: 0,
+    snapshotTerm: 0,
+    confState: {
+      voters: [TO, FROM],
+      votersOutgoing: [],
+      learners: [],
+      learnersNext: [],
+      autoLeave: false,
+    },
+    entries: [],
+    applied: 0,
+  };
+  const timing = { electionTimeoutTicks: 10, heartbeatTicks: 1 };
+  // One that is taken as it is: of the others most contradict themselves.
+  const entry: Entry = { index: 1, term: 1, payload: { kind: 'command', data: new Uint8Array(1) } };
+  const behind = { prevIndex: 0, prevTerm: 0, commit: 0, session: 0 };
+  const sound: Message = {
+    type: 'append',
+    from: FROM,
+    to: TO,
+    term: 1,
+    ...behind,
+    entries: [entry],
+  };
+  const any = fc.oneof(fc.constant(sound), ...Object.values(KINDS));
+  fc.assert(
+    fc.property(any, fc.nat(30), junk, (message, place, by) => {
+      const record = spoilt(encodeMessage(message as Message), place, by);
+      const packed = packRecord([RECORD.messages, [record]]);
+      let decoded: Message;
+      try {
+        const [again] = messagesOf(unpackRecord(packed));
+        decoded = decodeMessage(again!, FROM, TO);
+      } catch {
+        return;
+      }
+      const core = new RaftCore({ id: TO, seed: 1, ...timing }, initial);
+      const effects = core.step({ type: 'message', message: decoded });
+      expect(effects.filter(({ type }) => type === 'halt')).toEqual([]);
+      for (const { term } of core.entries(1, core.lastIndex)) {
+        expect(Number.isSafeInteger(term)).toBe(true);
+      }
+    }),
+    { numRuns: 3_000 },
   );
 });
 

@@ -12,12 +12,14 @@ import type {
   ConfState,
   Entry,
   ForwardMessage,
-  ForwardResponseMessage,
+  ForwardResult,
   Message,
   NodeId,
   Payload,
+  Refusal,
   SnapshotMeta,
 } from '@etcd-ts/raft';
+import { countAt, flagAt, idAt, listAt, textAt, wordAt } from './record-fields.ts';
 
 const KIND = {
   append: 1,
@@ -40,6 +42,9 @@ const KIND = {
 export type MessageRecord = readonly unknown[];
 
 type PayloadRecord = 0 | Uint8Array | readonly [ConfigPayload['change']];
+
+const OPERATIONS = ['addVoter', 'addLearner', 'remove', 'update'] as const;
+const TRANSITIONS = ['auto', 'implicit', 'explicit'] as const;
 
 const TYPES = new Map<unknown, Message['type']>(
   Object.entries(KIND).map(([type, code]) => [code, type as Message['type']]),
@@ -89,7 +94,7 @@ function fieldsOf(message: Message): readonly unknown[] {
 /**
  * Reads a record that came over a connection.
  *
- * @throws InvariantError when the kind is unknown; the connection is then closed.
+ * @throws InvariantError when the kind is unknown, or a field is not of its kind; the connection is then closed.
  */
 export function decodeMessage(record: MessageRecord, from: NodeId, to: NodeId): Message {
   const type = TYPES.get(record[0]);
@@ -106,7 +111,7 @@ export function decodeMessage(record: MessageRecord, from: NodeId, to: NodeId): 
         prevTerm: b as number,
         commit: c as number,
         session: d as number,
-        entries: decodeEntries(at(4) as unknown[]),
+        entries: decodeEntries(listAt(at(4), 'entries')),
       };
     case 'appendResponse':
       return {
@@ -114,7 +119,7 @@ export function decodeMessage(record: MessageRecord, from: NodeId, to: NodeId): 
         ...envelope,
         session: a as number,
         index: b as number,
-        rejected: at(2) as boolean,
+        rejected: flagAt(at(2), 'rejected'),
         hintIndex: d as number,
         hintTerm: e as number,
       } satisfies AppendResponseMessage;
@@ -138,7 +143,7 @@ export function decodeMessage(record: MessageRecord, from: NodeId, to: NodeId): 
       return {
         type,
         ...envelope,
-        snapshot: decodeSnapshotMeta(at(0) as MessageRecord),
+        snapshot: decodeSnapshotMeta(listAt(at(0), 'snapshot')),
         session: b as number,
       };
     default:
@@ -167,14 +172,14 @@ function decodeOther(
         ...envelope,
         lastIndex: a as number,
         lastTerm: b as number,
-        transfer: at(2) as boolean,
+        transfer: flagAt(at(2), 'transfer'),
       };
     case 'voteResponse':
     case 'preVoteResponse':
       return {
         type,
         ...envelope,
-        rejected: at(0) as boolean,
+        rejected: flagAt(at(0), 'rejected'),
         commit: b as number,
         commitTerm: c as number,
       };
@@ -183,16 +188,22 @@ function decodeOther(
     case 'readRequest':
       return { type, ...envelope, id: a as number };
     case 'readResponse':
-      return { type, ...envelope, id: a as number, index: b as number, refused: at(2) as boolean };
+      return {
+        type,
+        ...envelope,
+        id: a as number,
+        index: b as number,
+        refused: flagAt(at(2), 'refused'),
+      };
     case 'forward':
       return {
         type,
         ...envelope,
-        ids: at(0) as number[],
-        payloads: (at(1) as PayloadRecord[]).map(decodePayload) as ForwardMessage['payloads'],
+        ids: listAt(at(0), 'ids').map((id) => countAt(id, 'id')),
+        payloads: listAt(at(1), 'payloads').map(decodePayload) as ForwardMessage['payloads'],
       };
     case 'forwardResponse':
-      return { type, ...envelope, results: at(0) as ForwardResponseMessage['results'] };
+      return { type, ...envelope, results: listAt(at(0), 'results').map(decodeResult) };
   }
 }
 
@@ -207,9 +218,9 @@ function decodeEntries(record: readonly unknown[]): readonly Entry[] {
   const entries: Entry[] = [];
   for (let at = 0; at + 2 < record.length; at += 3) {
     entries.push({
-      index: record[at] as number,
-      term: record[at + 1] as number,
-      payload: decodePayload(record[at + 2] as PayloadRecord),
+      index: countAt(record[at], 'index'),
+      term: countAt(record[at + 1], 'term'),
+      payload: decodePayload(record[at + 2]),
     });
   }
   return entries;
@@ -226,18 +237,41 @@ function encodePayload(payload: Payload): PayloadRecord {
   }
 }
 
-function decodePayload(record: PayloadRecord): CommandPayload | ConfigPayload | Payload {
+function decodePayload(record: unknown): CommandPayload | ConfigPayload | Payload {
   if (record === 0) return { kind: 'empty' };
   if (record instanceof Uint8Array) return { kind: 'command', data: record };
-  const { steps, transition, context } = record[0];
+  const { steps, transition, context } = objectAt(listAt(record, 'payload')[0]);
+  assert(context instanceof Uint8Array, 'context of a message is no bytes');
   return {
     kind: 'config',
     change: {
-      steps: steps.map(({ op, node }) => ({ op, node: BigInt(node) })),
-      transition,
+      steps: listAt(steps, 'steps').map((step) => {
+        const { op, node } = objectAt(step);
+        return { op: wordAt(op, OPERATIONS, 'op'), node: idAt(node, 'node') };
+      }),
+      transition: wordAt(transition, TRANSITIONS, 'transition'),
       context,
     },
   };
+}
+
+function decodeResult(record: unknown): ForwardResult {
+  const { id, accepted, index, reason, detail } = objectAt(record);
+  const known = countAt(id, 'id');
+  if (flagAt(accepted, 'accepted'))
+    return { id: known, accepted: true, index: countAt(index, 'index') };
+  return {
+    id: known,
+    accepted: false,
+    // Whatever it is: another member's program may know more of them.
+    reason: textAt(reason, 'reason') as Refusal,
+    ...(detail === undefined ? {} : { detail: textAt(detail, 'detail') }),
+  };
+}
+
+function objectAt(value: unknown): Readonly<Record<string, unknown>> {
+  assert(typeof value === 'object' && value !== null, 'a part of a message has no fields');
+  return value as Readonly<Record<string, unknown>>;
 }
 
 /** A snapshot's description as a record. */
@@ -248,13 +282,18 @@ export function encodeSnapshotMeta({ index, term, confState }: SnapshotMeta): Me
 
 /** Reads a snapshot's description. */
 export function decodeSnapshotMeta(record: MessageRecord): SnapshotMeta {
-  const ids = (position: number): readonly bigint[] => (record[position] as bigint[]).map(BigInt);
+  const ids = (position: number): readonly bigint[] =>
+    listAt(record[position], 'members').map((id) => idAt(id, 'member'));
   const confState: ConfState = {
     voters: ids(2),
     votersOutgoing: ids(3),
     learners: ids(4),
     learnersNext: ids(5),
-    autoLeave: record[6] as boolean,
+    autoLeave: flagAt(record[6], 'autoLeave'),
   };
-  return { index: record[0] as number, term: record[1] as number, confState };
+  return {
+    index: countAt(record[0], 'index'),
+    term: countAt(record[1], 'term'),
+    confState,
+  };
 }
