@@ -2,7 +2,7 @@
 import dns from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { clusterId, memberId, must } from '@etcd-ts/base';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -17,6 +17,8 @@ const REMOTE = memberId(2n);
 /** One URL of the peer: it refuses with the reason, or accepts where there is none. */
 class Door {
   reason: string | undefined;
+  /** Comes with the answer of one that accepts. */
+  head: Uint8Array = new Uint8Array(0);
   dialled = 0;
   url = '';
   readonly #server: Server = createServer();
@@ -28,8 +30,12 @@ class Door {
       this.dialled += 1;
       this.#sockets.add(socket);
       socket.on('error', () => undefined);
-      if (this.reason === undefined) accept(socket);
-      else refuse(socket, { status: '503 Service Unavailable', reason: this.reason });
+      if (this.reason === undefined) {
+        socket.cork();
+        accept(socket);
+        socket.write(this.head);
+        socket.uncork();
+      } else refuse(socket, { status: '503 Service Unavailable', reason: this.reason });
     });
   }
 
@@ -165,4 +171,45 @@ test('a host of several addresses is logged with what each of them failed with',
   await attempted();
   const refusals = both.map(({ address }) => `connect ECONNREFUSED ${address}:${port}`);
   expect(logged()).toEqual([`peer is unreachable: elsewhere: ${refusals.join('; ')}`]);
+});
+
+test('a peer whose first bytes are no frame counts as lost, and is dialled again', async () => {
+  const [door] = doors;
+  door.reason = undefined;
+  door.head = new Uint8Array(8).fill(0xff);
+  const opened = open([door.url]);
+  await attempted();
+  expect(opened.connectedSinceMs).toBeUndefined();
+  expect(clock.timers).toBe(1);
+  expect(logged()).toEqual([
+    'lost connection with remote peer: elsewhere: a frame of 4294967295 bytes, the limit is 134217728',
+  ]);
+  door.head = new Uint8Array(0);
+  await clock.pass(MAX_RECONNECT_MS);
+  await attempted();
+  expect(door.dialled).toBe(2);
+  expect(opened.connectedSinceMs).toBeDefined();
+});
+
+test('a peer without URLs is tried again until it has some', async () => {
+  const opened = open([]);
+  await attempted();
+  doors[0].reason = undefined;
+  opened.update({ id: REMOTE, urls: [doors[0].url] });
+  await clock.pass(MAX_RECONNECT_MS);
+  await attempted();
+  expect(opened.connectedSinceMs).toBeDefined();
+});
+
+test('a server that is no peer, and would keep the connection, is hung up on', async () => {
+  const stranger = createServer((_request, response) => response.writeHead(404).end('no peer\n'));
+  stranger.listen(0, '127.0.0.1');
+  const connected = once(stranger, 'connection') as Promise<[Socket]>;
+  await once(stranger, 'listening');
+  open([`http://127.0.0.1:${(stranger.address() as AddressInfo).port}`]);
+  const [socket] = await connected;
+  await once(socket, 'close');
+  await attempted();
+  expect(logged()).toEqual(['peer refused this member: elsewhere: no peer']);
+  stranger.close();
 });

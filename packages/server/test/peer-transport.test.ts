@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { clusterId, type MemberId, memberId, utf8 } from '@etcd-ts/base';
 import type { SnapshotMessage } from '@etcd-ts/raft';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -9,9 +11,11 @@ import { SNAPSHOT_STALL_MS } from '../src/peers/node/bulk-lane.ts';
 import { MAX_RECEIVED_BYTES } from '../src/peers/node/bulk-receiver.ts';
 import { Connection } from '../src/peers/node/connection.ts';
 import { dial } from '../src/peers/node/dial.ts';
+import { helloHeaders, PEER_PATH } from '../src/peers/node/handshake.ts';
 import { TcpTransport } from '../src/peers/node/tcp-transport.ts';
 import { RECORD } from '../src/peers/peer-record.ts';
 import type { LocalPeer, PeerHandlers } from '../src/peers/peer-transport.ts';
+import { MAX_REMOTES } from '../src/peers/remotes.ts';
 import { peerTransportSuite, type TransportWorld } from '../src/testing/peer-transport-suite.ts';
 import { BreakingProxy } from './support/breaking-proxy.ts';
 
@@ -196,6 +200,26 @@ describe('over TCP', () => {
     connection.send([RECORD.end]);
     while (ends.taken.length + ends.failed.length === 0) await turn();
     expect(ends.taken).toEqual([FIRST]);
+    await close();
+  });
+
+  test('strangers who send what is no frame keep no place of unknown members', async () => {
+    const { receiver, close } = await senders();
+    const port = portOf(receiver);
+    const hello = (id: bigint): string => {
+      const local = { ...localPeer(memberId(id)), peerUrls: () => ['http://127.0.0.1:1'] };
+      const headers = Object.entries(helloHeaders(local, THIRD, 'log'));
+      const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
+      return `GET ${PEER_PATH} HTTP/1.1\r\nHost: a\r\n${lines.join('')}\r\n`;
+    };
+    for (let i = 0; i < MAX_REMOTES; i++) {
+      const stranger = connect(port, '127.0.0.1');
+      stranger.resume().write(hello(100n + BigInt(i)) + '~'.repeat(8));
+      await once(stranger, 'close');
+    }
+    const late = { ...localPeer(memberId(200n)), peerUrls: () => ['http://127.0.0.1:1'] };
+    const dialled = dial({ local: late }, `http://127.0.0.1:${port}`, THIRD, 'log', NEVER);
+    await expect(dialled).resolves.toBeDefined();
     await close();
   });
 });

@@ -58,15 +58,21 @@ export async function dial(
       path: PEER_PATH,
       headers: helloHeaders(local, to, lane),
       signal,
-      timeout: DIAL_TIMEOUT_MS,
       createConnection: () => connection,
     });
-    outgoing.on('timeout', () =>
-      outgoing.destroy(new Error(`no answer within ${DIAL_TIMEOUT_MS} ms`)),
+    const failed = (error: Error): void => {
+      clearTimeout(timer);
+      // Who answers otherwise than was asked for may mean to keep the connection.
+      connection.destroy();
+      reject(error);
+    };
+    const timer = setTimeout(
+      () => failed(new Error(`no answer within ${DIAL_TIMEOUT_MS} ms`)),
+      DIAL_TIMEOUT_MS,
     );
-    outgoing.on('error', reject);
+    outgoing.on('error', failed);
     outgoing.on('upgrade', (_response, socket, head) => {
-      connection.setTimeout(0);
+      clearTimeout(timer);
       connection.setNoDelay(true);
       resolve({ socket, head });
     });
@@ -76,8 +82,8 @@ export async function dial(
       response.on('data', (part: string) => {
         if (text.length < 4096) text += part;
       });
-      response.on('end', () => reject(new RefusedError(response.statusCode ?? 0, text.trim())));
-      response.on('error', reject);
+      response.on('end', () => failed(new RefusedError(response.statusCode ?? 0, text.trim())));
+      response.on('error', failed);
     });
     outgoing.end();
   });

@@ -4,7 +4,7 @@
  * What comes from the peer's own messages arrives on the connection that the peer makes. A lost connection is made
  * again with growing pauses; what is sent meanwhile is dropped, as the Raft core expects.
  */
-import { type MemberId, must } from '@etcd-ts/base';
+import type { MemberId } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import type { Message } from '@etcd-ts/raft';
 import { abortError } from '../../requests/abort.ts';
@@ -171,7 +171,8 @@ export class PeerLink {
   async #connect(): Promise<void> {
     const { local, localAddress, tls } = this.#parts;
     const { id, urls } = this.#peer;
-    const url = must(urls[this.#attempts % urls.length], 'peer URL');
+    // Without any there is nothing to dial; another attempt looks again.
+    const url = urls[this.#attempts % urls.length] ?? '';
     this.#attempts += 1;
     try {
       const { socket, head } = await dial(
@@ -205,10 +206,6 @@ export class PeerLink {
   #established(connection: Connection): void {
     const { clock, log } = this.#parts;
     this.#connection = connection;
-    connection.listen({
-      record: (record) => this.#onRecord(record),
-      closed: (error) => this.#lost(error),
-    });
     this.#connectedSinceMs = clock.monotonicMs();
     this.#heardMs = this.#connectedSinceMs;
     this.#attempts = 0;
@@ -216,6 +213,11 @@ export class PeerLink {
     log.info('established connection with remote peer', { 'remote-peer-id': this.#peer.id });
     this.#unsentSinceMs = undefined;
     this.#timer = clock.after(this.#pingIntervalMs(), () => this.#ping());
+    // What came with the handshake's answer is read here, and may end the connection.
+    connection.listen({
+      record: (record) => this.#onRecord(record),
+      closed: (error) => this.#lost(error),
+    });
   }
 
   #lost(error: Error | undefined): void {

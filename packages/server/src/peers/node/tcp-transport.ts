@@ -300,13 +300,14 @@ export class TcpTransport implements PeerTransport {
   #hear(from: bigint, socket: Duplex, head: Uint8Array): void {
     this.#incoming.get(from)?.destroy();
     const connection = new Connection(socket, head, this.#traffic.of(from));
+    this.#incoming.set(from, connection);
+    // What came with the handshake is read here, and may end the connection.
     connection.listen({
       record: (record) => this.#onRecord(from, connection, record),
       closed: () => {
         if (this.#incoming.get(from) === connection) this.#incoming.delete(from);
       },
     });
-    this.#incoming.set(from, connection);
   }
 
   #receive(from: bigint, socket: Duplex, head: Uint8Array): void {
