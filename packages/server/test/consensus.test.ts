@@ -5,6 +5,7 @@ import {
   RaftCore,
   type RaftInitialState,
   type SnapshotMessage,
+  type SnapshotMeta,
 } from '@etcd-ts/raft';
 import { MemoryDisk, openWal, type Wal } from '@etcd-ts/wal';
 import { describe, expect, test } from 'vitest';
@@ -120,6 +121,31 @@ test('a member that is past a snapshot refuses its content, and tells the leader
       rejected: false,
     }),
   );
+});
+
+test('the content of a snapshot that is being received breaks off when the engine ends', async () => {
+  const { consensus } = await engine(raft, new MemoryDisk());
+  const host = {
+    receiveSnapshot: async (_meta: SnapshotMeta, chunks: AsyncIterable<Uint8Array>) => {
+      for await (const _ of chunks) continue;
+    },
+  };
+  consensus.start(host as unknown as ConsensusHost);
+  const message: SnapshotMessage = {
+    type: 'snapshot',
+    from: 2n,
+    to: ID,
+    term: 2,
+    session: 0,
+    snapshot: { index: 9, term: 2, confState: loneVoter(ID) },
+  };
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    await new Promise<never>(() => undefined);
+    yield new Uint8Array(0);
+  }
+  const received = (consensus as RaftConsensus).receiveSnapshot(message, endless());
+  consensus.kill();
+  await expect(received).rejects.toThrow('the engine has ended');
 });
 
 describe('single writer', () => {

@@ -1,5 +1,5 @@
 /** What is being read while a snapshot from the leader replaces the database, or while the member stops. */
-import { deferred } from '@etcd-ts/base';
+import { type Deferred, deferred } from '@etcd-ts/base';
 import {
   type Backend,
   hashStore,
@@ -25,6 +25,8 @@ const KEYS = 300;
 /** Databases in memory that refuse everything once they are closed, and the names of those that are there. */
 class StrictBackends implements BackendStore {
   readonly #names = new Set<string>();
+  /** Names of those that are open. */
+  readonly opened = new Set<string>();
 
   list(): Promise<readonly string[]> {
     return Promise.resolve([...this.#names].sort());
@@ -32,7 +34,14 @@ class StrictBackends implements BackendStore {
 
   open(name: string): Promise<Backend> {
     this.#names.add(name);
-    return Promise.resolve(memoryBackend());
+    this.opened.add(name);
+    const backend = memoryBackend();
+    const close = backend.close.bind(backend);
+    const closed = (): Promise<void> => {
+      this.opened.delete(name);
+      return close();
+    };
+    return Promise.resolve(Object.assign(backend, { close: closed }));
   }
 
   remove(name: string): Promise<void> {
@@ -202,6 +211,53 @@ class GatedPages implements BackendStore {
     };
   }
 }
+
+describe('a snapshot that is still being taken in when the member stops', () => {
+  /** Takes one in whose content ends when the gate opens, or breaks off with it. */
+  async function received(): Promise<{
+    readonly gate: Deferred<void>;
+    readonly taken: Promise<void>;
+    readonly closed: Promise<void>;
+    readonly backends: StrictBackends;
+  }> {
+    const backends = new StrictBackends();
+    const backend = await backends.open('db-0000000000000000');
+    const state = await ReplicatedState.open(backend);
+    const current = { name: 'db-0000000000000000', backend };
+    const databases = new Databases({ store: backends, clock: new ManualClock() }, current);
+    const source = await ReplicatedState.open(memoryBackend());
+    putAll(source, KEYS);
+    const gate = deferred<void>();
+    async function* content(): AsyncGenerator<Uint8Array> {
+      yield* snapshotStore(source.store).chunks;
+      await gate.promise;
+    }
+    const meta = { index: source.appliedIndex, term: 1, confState: EMPTY_CONF_STATE };
+    const taken = databases.receive(meta, content());
+    taken.catch(() => undefined);
+    await turns(5);
+    return { gate, taken, closed: databases.close(state), backends };
+  }
+
+  test('is broken off, and its database is gone before the others are closed', async () => {
+    const { gate, taken, closed, backends } = await received();
+    await turns(5);
+    expect(backends.opened.size).toBe(2);
+    gate.reject(new Error('the member is stopping'));
+    await closed;
+    await expect(taken).rejects.toThrow('the member is stopping');
+    expect(backends.opened.size).toBe(0);
+    expect(await backends.list()).toEqual(['db-0000000000000000']);
+  });
+
+  test('is closed with the others when it comes to its end', async () => {
+    const { gate, taken, closed, backends } = await received();
+    gate.resolve();
+    await closed;
+    await taken;
+    expect(backends.opened.size).toBe(0);
+  });
+});
 
 describe('through a member', () => {
   let cluster: Cluster;

@@ -30,6 +30,7 @@ import type { Wal } from '@etcd-ts/wal';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { PeerTransport } from '../peers/peer-transport.ts';
+import { whileWanted } from '../snapshot/snapshot-source.ts';
 import type { Consensus, ConsensusHost, ConsensusStatus, FollowerProgress } from './consensus.ts';
 import { DurableMessages } from './durable-messages.ts';
 import { LogGroups } from './log-groups.ts';
@@ -181,7 +182,7 @@ export class RaftConsensus implements Consensus {
    * A snapshot of the leader: its content first, then the message for the core. A node that is past it already needs no
    * content, but its core says how far it is: a leader that is not told sends snapshots for ever.
    *
-   * @throws Error when another one is being received, or when this node is past it already.
+   * @throws Error when another one is being received, or when this node is past it already, or ends meanwhile.
    */
   async receiveSnapshot(
     message: SnapshotMessage,
@@ -197,7 +198,7 @@ export class RaftConsensus implements Consensus {
       );
     }
     await this.#snapshots.receive(message.snapshot, () =>
-      host.receiveSnapshot(message.snapshot, chunks),
+      host.receiveSnapshot(message.snapshot, whileWanted(chunks, this.#snapshots.signal)),
     );
     this.#running();
     this.#snapshots.offer(message.snapshot);

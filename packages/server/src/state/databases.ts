@@ -146,6 +146,8 @@ export class Databases {
   readonly #store: BackendStore;
   #current: Database;
   #incoming: (Database & { readonly index: LogIndex }) | undefined;
+  /** Settles when nothing is being received. */
+  #receiving: Promise<unknown> = Promise.resolve();
   /** Snapshots being read; the database that they read is not closed before they end. */
   #readers = 0;
   #retired: Retired[] = [];
@@ -192,8 +194,11 @@ export class Databases {
       databaseName(meta.index) !== this.#current.name,
       () => `the state began at index ${meta.index} itself`,
     );
-    const database = await fillDatabase(this.#parts, meta, chunks);
-    this.#incoming = { ...database, index: meta.index };
+    const received = fillDatabase(this.#parts, meta, chunks).then((database) => {
+      this.#incoming = { ...database, index: meta.index };
+    });
+    this.#receiving = received.catch(() => undefined);
+    await received;
   }
 
   /**
@@ -222,13 +227,17 @@ export class Databases {
     await removeDatabases(this.#store, [incoming]);
   }
 
-  /** Closes everything; who reads over several turns hears of it with his next step. */
+  /**
+   * Closes everything; who reads over several turns hears of it with his next step. What is being received comes to its end
+   * before: whoever closes has broken it off.
+   */
   async close({ store }: ReplicatedState): Promise<void> {
     const retired = this.#retired;
     this.#retired = [];
     for (const { store: old } of retired) old.endReads();
     store.endReads();
     await this.#removing.catch(() => undefined);
+    await this.#receiving;
     const all = [this.#current, this.#incoming, ...retired];
     for (const database of all) await database?.backend.close();
   }
