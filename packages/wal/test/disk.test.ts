@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { utf8 } from '@etcd-ts/base';
-import { type Disk, MemoryDisk } from '@etcd-ts/wal';
-import { NodeDisk } from '@etcd-ts/wal/node';
+import { type Disk, DiskError, MemoryDisk } from '@etcd-ts/wal';
+import { LOCK_NAME, NodeDisk } from '@etcd-ts/wal/node';
 import { CrashDisk, DISK_CLAIMS } from '@etcd-ts/wal/testing';
 
 const scratch = mkdtempSync(join(tmpdir(), 'etcd-ts-disk-'));
@@ -69,6 +70,30 @@ describe('a directory claimed by another process', () => {
       expect(await disk.list(root)).toEqual([]);
     },
   );
+});
+
+test('a directory is given up whatever those do who ask who holds it', async () => {
+  const disk = new NodeDisk();
+  const root = join(scratch, 'asked');
+  await disk.makeDirectory(root);
+  const lock = await disk.lockDirectory(root);
+  const asking = connect({ path: join(root, LOCK_NAME), allowHalfOpen: true });
+  await once(asking, 'connect');
+  await lock.release();
+  await (await disk.lockDirectory(root)).release();
+  asking.destroy();
+});
+
+test('a directory is free again where the file of its claim cannot be removed', async () => {
+  const disk = new NodeDisk();
+  const root = join(scratch, 'unremovable');
+  await disk.makeDirectory(root);
+  const lock = await disk.lockDirectory(root);
+  await disk.remove(join(root, LOCK_NAME));
+  await disk.makeDirectory(join(root, LOCK_NAME));
+  await expect(lock.release()).rejects.toBeInstanceOf(DiskError);
+  rmSync(join(root, LOCK_NAME), { recursive: true });
+  await (await disk.lockDirectory(root)).release();
 });
 
 test('a directory is refused while its holder does not answer', { timeout: 30_000 }, async () => {

@@ -34,9 +34,14 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
     servers.push(file.server);
     return {
       release: async () => {
-        if (servers.length === 0) return;
-        await file.remove();
-        for (const server of servers.splice(0)) await close(server);
+        const held = servers.splice(0);
+        if (held.length === 0) return;
+        try {
+          await file.remove();
+        } finally {
+          // What cannot be removed, from a disk that has become read-only, say, is dead all the same.
+          for (const server of held) await close(server);
+        }
       },
     };
   } catch (error) {
@@ -113,11 +118,14 @@ async function putAside(path: string): Promise<void> {
   await unlinkIfThere(aside);
 }
 
-/** Listens, and tells whoever connects which process this is. The socket does not keep the process alive. */
+/**
+ * Listens, and tells whoever connects which process this is, waiting for nobody's goodbye. The socket does not keep the
+ * process alive.
+ */
 function listen(path: string): Promise<Server> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
-    socket.end(`process ${process.pid}`);
+    socket.end(`process ${process.pid}`, () => socket.destroy());
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
