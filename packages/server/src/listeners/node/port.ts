@@ -68,6 +68,8 @@ export class ClientPort {
         resolve();
       });
     });
+    // A connection that cannot be accepted, with no descriptor left, say, is lost; the port goes on.
+    server.on('error', () => undefined);
     return port;
   }
 

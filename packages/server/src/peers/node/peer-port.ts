@@ -54,6 +54,8 @@ export class PeerPort {
       if ('path' in address) rmSync(address.path, { force: true });
       server.listen(where, resolve);
     });
+    // One that cannot be accepted, with no descriptor left, say, is lost; the port goes on.
+    server.on('error', (error) => parts.log.warn('cannot accept a peer connection', { error }));
     return port;
   }
 

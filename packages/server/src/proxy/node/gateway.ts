@@ -52,6 +52,8 @@ export class Gateway {
       gateway.#server.once('error', (error) => reject(listenFailure({ host, port }, error)));
       gateway.#server.listen({ host, port }, resolve);
     });
+    // One that cannot be accepted, with no descriptor left, say, is lost; the gateway goes on.
+    gateway.#server.on('error', (error) => log.warn('cannot accept a connection', { error }));
     gateway.#watch();
     log.info('ready to proxy client requests', {
       endpoints: backends.map(({ address }) => address),
