@@ -70,9 +70,11 @@ export class Member {
     await this.#untilReady(child);
   }
 
-  /** Resolves when the process has ended by itself. */
-  async ended(): Promise<void> {
-    if (this.#child !== undefined) await once(this.#child, 'exit');
+  /** Resolves when the process has ended by itself, with its exit code. */
+  async ended(): Promise<number | undefined> {
+    if (this.#child === undefined) return undefined;
+    const [code] = (await once(this.#child, 'exit')) as [number | null];
+    return code ?? undefined;
   }
 
   /** Ends it at once, as a power cut of this one process would. */

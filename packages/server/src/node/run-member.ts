@@ -2,7 +2,8 @@
 import { EtcdNode } from '../etcd-node.ts';
 import type { EtcdNodeOptions } from '../options.ts';
 import { isTlsUrl } from '../tls/tls-options.ts';
-import { EXIT_FAILURE } from './exit-codes.ts';
+import { StartError } from '../start-error.ts';
+import { EXIT_FAILURE, EXIT_REMOVED } from './exit-codes.ts';
 import type { ProgramLogger } from './log/program-logger.ts';
 import { notifyServiceManager } from './service/systemd.ts';
 
@@ -14,12 +15,12 @@ export async function runMember(options: EtcdNodeOptions, logger: ProgramLogger)
   } catch (error) {
     logger.fatal('failed to start etcd-ts', { error });
     await logger.close();
-    process.exit(EXIT_FAILURE);
+    process.exit(exitCodeOf(error));
   }
   node.once('stopped', (reason) => {
     if (reason === undefined) return;
     logger.fatal('the member stopped', { error: reason });
-    process.exit(EXIT_FAILURE);
+    process.exit(exitCodeOf(reason));
   });
   listenToSignals(node, logger);
   sayWhere(node, logger);
@@ -38,6 +39,10 @@ export async function runMember(options: EtcdNodeOptions, logger: ProgramLogger)
     logger.info(said, { traffic: 'grpc+http', address: url.replace(/^[a-z]+:\/\//, '') });
   }
   await notifyServiceManager('READY=1', process.env['NOTIFY_SOCKET'], logger);
+}
+
+function exitCodeOf(reason: unknown): number {
+  return reason instanceof StartError && reason.code === 'REMOVED' ? EXIT_REMOVED : EXIT_FAILURE;
 }
 
 function sayWhere(node: EtcdNode, logger: ProgramLogger): void {

@@ -20,8 +20,8 @@ boolean takes no next word (\`--pre-vote=false\`). This page is written from the
   \`1m30s\`. URLs are one text with commas, lists are YAML lists. Unknown keys are warned of.
 - **Defaults** are those of etcd 3.6; where 3.5 has another one, it stands behind it.
 - **Ends**: exit code 2 for a command line that cannot be read; 1 for a value that is refused, a start that fails, and a
-  member that ends by itself. SIGTERM and SIGINT end a member in order, a second one at once; either way the process ends
-  by that signal. SIGUSR2 switches the log to debug and back.
+  member that ends by itself; 0 for one that was removed from its cluster. SIGTERM and SIGINT end a member in order, a
+  second one at once; either way the process ends by that signal. SIGUSR2 switches the log to debug and back.
 - **In code**: \`EtcdNode.start({ option: value })\` takes the option in the last column, times in milliseconds.
 `;
 
