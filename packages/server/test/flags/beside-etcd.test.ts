@@ -145,6 +145,8 @@ describe.skipIf(!hasEtcd(peers))('refused as by etcd', () => {
     'heartbeat-interval: abc',
     'name: 3',
     'pre-vote: "true"',
+    'name: y',
+    'pre-vote: 1:30',
     'heartbeat-interval: 0',
     'initial-cluster-state: foo',
     'listen-client-urls: http://a:1',

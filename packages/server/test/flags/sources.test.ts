@@ -141,6 +141,32 @@ warning-apply-duration: 1m30s
     ]);
   });
 
+  test('values are read as YAML 1.1, but for times, as etcd reads them', () => {
+    const { options } = from(`
+name: m1
+enable-pprof: yes
+pre-vote: Off
+max-txn-ops: 0x80
+max-request-bytes: 0100
+quota-backend-bytes: 1_000_000_000
+initial-cluster-token: 1:30
+auto-compaction-retention: 2026-01-31
+`);
+    expect(options).toMatchObject({
+      enablePprof: true,
+      preVote: false,
+      maxTxnOps: 128,
+      maxRequestBytes: 64,
+      quotaBackendBytes: 1_000_000_000,
+      initialClusterToken: '1:30',
+      autoCompactionRetention: '2026-01-31',
+    });
+  });
+
+  test('of a key that comes twice the last one counts, as in etcd', () => {
+    expect(from('name: a\nname: b').options.name).toBe('b');
+  });
+
   test('an empty file says nothing', () => {
     expect(from('').options).toEqual(settingsOf({}).options);
   });
@@ -169,6 +195,10 @@ warning-apply-duration: 1m30s
     [
       'listen-client-urls: foo',
       'unexpected error setting up listen-client-urls: URL scheme must be http, https, unix, or unixs: foo',
+    ],
+    [
+      'name: y',
+      'error unmarshaling JSON: while decoding JSON: json: cannot unmarshal bool into Go struct field configYAML.name of type string',
     ],
     [' a: [', 'error converting YAML to JSON: yaml: '],
   ])('%j is refused', (text, message) => {

@@ -1,5 +1,11 @@
 /** Reads the YAML of `--config-file`, with etcd's keys and its words for values of the wrong type. */
-import { parse } from 'yaml';
+import {
+  type DocumentOptions,
+  parse,
+  type ParseOptions,
+  type SchemaOptions,
+  type Tags,
+} from 'yaml';
 import { StartError } from '../../start-error.ts';
 import type { Flag } from './flag.ts';
 import type { Remark } from './remark.ts';
@@ -56,10 +62,26 @@ export function readConfigFile(text: string): FromFile {
   return { values, remarks };
 }
 
+/**
+ * YAML 1.1 as the package of Go reads it that etcd uses: `yes` and `off` are booleans, `0100` is 64 and `1_000` a number;
+ * but what looks like a time is text.
+ */
+const GO_YAML: ParseOptions & DocumentOptions & SchemaOptions = {
+  version: '1.1',
+  customTags: (tags: Tags): Tags => tags.filter((tag) => !isTime(tag)),
+  // The last one counts.
+  uniqueKeys: false,
+};
+
+function isTime(tag: Tags[number]): boolean {
+  if (typeof tag === 'string') return false;
+  return tag.tag.endsWith(':timestamp') || ('format' in tag && tag.format === 'TIME');
+}
+
 function parseYaml(text: string): Section {
   let document: unknown;
   try {
-    document = parse(text);
+    document = parse(text, GO_YAML);
   } catch (cause) {
     // The lines behind the first show the place.
     const [why = ''] = (cause as Error).message.split(/:?\n/);
