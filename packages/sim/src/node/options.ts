@@ -6,6 +6,7 @@ import { PROFILES } from '../plan/profile.ts';
 /** What the command was asked to do. */
 export interface CommandOptions {
   readonly from: number;
+  /** Infinity: as many as there is time for. */
   readonly seeds: number;
   readonly profile: string;
   /** Ends after so many minutes, if seeds are left; Infinity for no limit. */
@@ -31,13 +32,16 @@ export interface CommandOptions {
   readonly report: string | undefined;
 }
 
+/** Unless something else ends the command. */
+const DEFAULT_SEEDS = 100;
+
 /** So many seeds are worth several processes. */
 const SEEDS_FOR_JOBS = 20;
 
 /** What the command prints for --help. */
 export const USAGE: string = `usage: npm run sim -- [options]
 
-  --seeds N        how many seeds to run (default 100)
+  --seeds N        how many seeds to run (default ${DEFAULT_SEEDS}; without limit where minutes are given)
   --from N         the first of them (default 0)
   --profile NAME   ${Object.keys(PROFILES).join(', ')} (default default)
   --minutes N      stop after so many minutes
@@ -62,7 +66,7 @@ export function readCommandLine(args: readonly string[]): CommandOptions | 'help
   const { values } = parseArgs({
     args: [...args],
     options: {
-      seeds: { type: 'string', default: '100' },
+      seeds: { type: 'string' },
       from: { type: 'string', default: '0' },
       profile: { type: 'string', default: 'default' },
       minutes: { type: 'string' },
@@ -84,18 +88,20 @@ export function readCommandLine(args: readonly string[]): CommandOptions | 'help
   if (PROFILES[values.profile] === undefined) {
     throw new Error(`--profile ${values.profile} is none of ${Object.keys(PROFILES).join(', ')}`);
   }
+  const minutes = limitOf('--minutes', values.minutes);
+  const cpuMinutes = limitOf('--cpu-minutes', values['cpu-minutes']);
+  const isTimed = minutes < Infinity || cpuMinutes < Infinity;
+  const seeds =
+    values.seeds === undefined && !isTimed ? DEFAULT_SEEDS : limitOf('--seeds', values.seeds);
   return {
-    seeds: number('--seeds', values.seeds),
+    seeds,
     from: number('--from', values.from),
     profile: values.profile,
-    minutes: values.minutes === undefined ? Infinity : number('--minutes', values.minutes),
-    cpuMinutes:
-      values['cpu-minutes'] === undefined
-        ? Infinity
-        : number('--cpu-minutes', values['cpu-minutes']),
+    minutes,
+    cpuMinutes,
     keepGoing: values['keep-going'],
     shrink: values.shrink,
-    jobs: jobsOf(values.jobs, values.seeds),
+    jobs: jobsOf(values.jobs, seeds),
     twice: values.twice,
     node: values.node,
     plan: values.plan,
@@ -107,9 +113,14 @@ export function readCommandLine(args: readonly string[]): CommandOptions | 'help
 }
 
 /** By default a process for each core, and none for a few seeds: starting one takes longer than they do. */
-function jobsOf(text: string | undefined, seeds: string): number {
+function jobsOf(text: string | undefined, seeds: number): number {
   if (text !== undefined) return Math.max(1, Math.trunc(number('--jobs', text)));
-  return Number(seeds) < SEEDS_FOR_JOBS ? 1 : availableParallelism();
+  return seeds < SEEDS_FOR_JOBS ? 1 : availableParallelism();
+}
+
+/** Infinity where none is given. */
+function limitOf(name: string, text: string | undefined): number {
+  return text === undefined ? Infinity : number(name, text);
 }
 
 function number(name: string, text: string): number {
