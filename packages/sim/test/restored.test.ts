@@ -1,11 +1,11 @@
 /** Clusters that are started from a backup, and what their judge makes of restores with one thing wrong. */
 import { toLatin1 } from '@etcd-ts/base';
 import { restoreBackup } from '@etcd-ts/server';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { checkBackup } from '../src/cluster/backup.ts';
 import { type Ending, type Restore, RestoredCluster } from '../src/cluster/restored-cluster.ts';
 import type { Run } from '../src/cluster/run-plan.ts';
-import type { Knobs } from '../src/plan/plan.ts';
+import type { Knobs, Plan } from '../src/plan/plan.ts';
 import { runPlan } from '../src/index.ts';
 import { quietPlan } from './fixtures/quiet-plan.ts';
 
@@ -169,6 +169,57 @@ describe('a cluster that is started from a backup', { timeout: 60_000 }, () => {
       expect(isGone).toBe(true);
     },
   );
+});
+
+/** A backup is made while the clients write. */
+const withBackup = (livenessMs: number): Plan => {
+  const fault = { kind: 'backup', target: 2, atMs: 2_000, forMs: 0 } as const;
+  return { ...quietPlan(3_000, [fault]), livenessMs };
+};
+
+describe('a run that ends before the cluster that is started from a backup', () => {
+  const stages = ['restore', 'openDatabase', 'start', 'letIn', 'end'] as const;
+
+  /** Does something else when this is done to a restored cluster. */
+  const at = (
+    stage: (typeof stages)[number],
+    does: (original: () => Promise<unknown>) => Promise<unknown>,
+  ): void => {
+    const { prototype } = RestoredCluster;
+    const original = prototype[stage] as (...args: unknown[]) => Promise<unknown>;
+    vi.spyOn(prototype, stage).mockImplementation(function (
+      this: RestoredCluster,
+      ...args: unknown[]
+    ) {
+      return does(() => original.apply(this, args)) as Promise<never>;
+    });
+  };
+
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it.each(stages)('has waited for it in vain, and says so: %s', async (stage) => {
+    at(stage, () => new Promise(() => undefined));
+    const { violations, coverage } = await runPlan(withBackup(5_000));
+    expect(violations.map(({ invariant }) => invariant)).toEqual(['LV1']);
+    expect(violations[0]?.message).toMatch(/the operator has yet to do: backup$/);
+    expect(coverage['clusters started from a backup']).toBeUndefined();
+  });
+
+  it.each(stages)('finds nothing more, and leaves the next run alone: %s', async (stage) => {
+    const plan = withBackup(30_000);
+    const { digest } = await runPlan(plan);
+    const watch = ({ cluster: { ghost } }: Run): void =>
+      at(stage, (original) => {
+        ghost.findings.add('LV3', 'it is over');
+        return original();
+      });
+    const { violations } = await runPlan(plan, { watch });
+    expect(violations.map(({ message }) => message)).toEqual(['it is over']);
+    vi.restoreAllMocks();
+    expect((await runPlan(plan)).digest).toBe(digest);
+  });
 });
 
 describe('the judge of restores', { timeout: 60_000 }, () => {
