@@ -9,11 +9,9 @@ import { EVENT_PUT, type PutRequest, type RangeRequest, type RequestOp } from '@
 import type { ErrorCode } from '@etcd-ts/protocol';
 import type { GhostCommand, GhostEntry } from '../cluster/ghost.ts';
 import type { Operation } from '../history/operation.ts';
+import { DONE } from '../history/verdict.ts';
 import { type EtcdModel, FIRST_REVISION } from '../model/etcd-model.ts';
 import { Findings, type InvariantId, type Violation } from './violation.ts';
-
-/** The verdict on what was not refused. */
-const DONE = 'ok';
 
 /** Judges the verdict of every entry. `entries`: by index. `model`: with the whole history replayed. */
 export function checkVerdicts(

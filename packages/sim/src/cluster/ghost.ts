@@ -10,6 +10,7 @@ import type { NodePort, NodeStatus, Served } from '@etcd-ts/server';
 import type { Promotion } from '../checkers/lease-checkpoint.ts';
 import type { LeaseEnding } from '../checkers/lease.ts';
 import { Findings } from '../checkers/violation.ts';
+import { DONE } from '../history/verdict.ts';
 import { type Digests, digestsOf, digestText, printOf } from './digests.ts';
 import { type LeasesBefore, leasesBefore } from './leases-before.ts';
 import { Promises } from './promises.ts';
@@ -34,7 +35,7 @@ export interface GhostEntry extends Digests {
   /** It made that revision, or several up to it. */
   readonly wrote: boolean;
   readonly command: GhostCommand | undefined;
-  /** What became of it: `ok`, or the error's code. */
+  /** What became of it: `DONE`, or the error's code. */
   readonly verdict: string;
   readonly atUs: number;
 }
@@ -61,8 +62,6 @@ export type Tracer = (kind: string, ...values: readonly number[]) => void;
 const BOOTSTRAP = 'bootstrap';
 /** The kind of an entry that changes the members begins so. */
 const CONFIG = 'config';
-/** The verdict on what was not refused. */
-export const DONE = 'ok';
 
 /** Configurations of a member that are remembered: messages under the last one may be on their way out. */
 const MAX_CONFIGS = 3;

@@ -20,6 +20,7 @@ import { checkWatches } from '../checkers/watch.ts';
 import { checkWatchRights } from '../checkers/watch-rights.ts';
 import type { Operation } from '../history/operation.ts';
 import type { HistoryRecorder } from '../history/recorder.ts';
+import { DONE } from '../history/verdict.ts';
 import { FIRST_REVISION } from '../model/etcd-model.ts';
 import type { Plan } from '../plan/plan.ts';
 import { KEY_PREFIX, KEY_PREFIX_END } from '../workload/requests.ts';
@@ -161,7 +162,7 @@ export function checkpointEvidence(
 /** What the log changed about users and roles. */
 export function changesOf({ entries }: Ghost): readonly AppliedChange[] {
   return entries.flatMap((entry, index) => {
-    if (entry?.command?.kind !== 'auth' || entry.verdict !== 'ok') return [];
+    if (entry?.command?.kind !== 'auth' || entry.verdict !== DONE) return [];
     const { atUs, revision, command } = entry;
     return { index, atUs, revision, change: command.change };
   });

@@ -1,5 +1,6 @@
 /** Which leases there are after an entry, by a walk over the log as the ghost knows it. */
-import { DONE, type GhostEntry } from './ghost.ts';
+import { DONE } from '../history/verdict.ts';
+import type { GhostEntry } from './ghost.ts';
 
 /** What the log says of a lease. */
 export interface LeaseAt {
