@@ -109,4 +109,30 @@ export const ANSWER_MUTANTS: readonly Mutant[] = [
     replace: '  const queue = out.immediate;',
     profile: 'crash',
   },
+  {
+    name: 'a caller is known as of the users and roles of before',
+    area: 'answers',
+    file: 'server/src/services/auth/identity.ts',
+    find: "    if (username === undefined) throw new EtcdError('INVALID_AUTH_TOKEN');\n    return { username, authRevision: auth.revision };",
+    replace:
+      "    if (username === undefined) throw new EtcdError('INVALID_AUTH_TOKEN');\n    return { username, authRevision: auth.revision - 1 };",
+    profile: 'auth',
+  },
+  {
+    name: 'a put that shows what was there asks for the right to read all that follows',
+    area: 'answers',
+    file: 'server/src/apply/authorise.ts',
+    find: '(prevKv ? this.read({ key, rangeEnd: EMPTY_BYTES }) : undefined)',
+    replace: '(prevKv ? this.read({ key, rangeEnd: Uint8Array.of(0) }) : undefined)',
+    profile: 'auth',
+  },
+  {
+    name: "a new password voids everybody's tokens",
+    area: 'answers',
+    file: 'server/src/auth/auth-state.ts',
+    find: 'this.#users.set({ ...user, passwordHash });\n    return this.#changed({ users: [name], roles: [], revokedTokens: [name] });',
+    replace:
+      "this.#users.set({ ...user, passwordHash });\n    return this.#changed({ users: [name], roles: [], revokedTokens: 'all' });",
+    profile: 'auth',
+  },
 ];

@@ -1,7 +1,8 @@
 import { utf8 } from '@etcd-ts/base';
 import { describe, expect, it } from 'vitest';
 import { type AppliedChange, erasOf } from '../src/checkers/rights.ts';
-import { checkWatchRights, outlivesItsRight, type Standing } from '../src/checkers/watch-rights.ts';
+import type { Standing } from '../src/checkers/stays.ts';
+import { checkWatchRights, outlivesItsRight } from '../src/checkers/watch-rights.ts';
 import type { WatchRecord, WatchResponseRecord } from '../src/history/watch-record.ts';
 import type { RightsChange } from '../src/model/rights-model.ts';
 
@@ -171,6 +172,22 @@ describe('the checker of the rights of watches', () => {
     expect(judge(refused([20, 30], BAD_TOKEN), [], member({ behindUs: 12 }))).toEqual([]);
     const late = 300_000_000;
     expect(judge(refused([late, late + 10], BAD_TOKEN))).toEqual([]);
+  });
+
+  it('sees a young token refused, however long the run has been going (AU5)', () => {
+    const given = 600_000_000;
+    const login: RightsChange = { op: 'authenticate', user: 'u', prefix: 'y' };
+    const first = changesOf([]);
+    const changes = [...first, { index: 100, atUs: given, revision: 2, change: login }];
+    const after = (ageUs: number): string[] => {
+      const when = [given + ageUs, given + ageUs + 10] as const;
+      const watches = [refused(when, BAD_TOKEN, { caller: { user: 'u', token: 'y.100' } })];
+      const standings = (): readonly Standing[] => [{ atUs: when[0], index: 120, beganAt: 0 }];
+      return checkWatchRights({ watches, changes, standings }).map((each) => each.invariant);
+    };
+    expect(after(1_000_000)).toEqual(['AU5']);
+    expect(after(239_000_000)).toEqual(['AU5']);
+    expect(after(240_000_000)).toEqual([]);
   });
 
   it('says nothing of refusals for other reasons', () => {

@@ -75,7 +75,7 @@ export const INVARIANTS = {
   AU2: 'a right that was withdrawn is of no use to calls that come later',
   AU3: 'members decide alike about an entry',
   AU4: 'what was refused for want of a right left no trace; a token that is void stays void',
-  AU5: 'a watch that is refused for want of a right, or for its token, has neither at that member',
+  AU5: 'whoever is refused for want of a right, or for a token, lacks it where he is judged',
   LV1: 'a healed quorum makes progress and agrees',
   LV2: 'elections end',
   LV3: 'what may grow is bounded, and nothing waits when all is at rest',

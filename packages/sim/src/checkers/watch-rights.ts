@@ -11,34 +11,14 @@ import { rangeLimits } from '../model/key-space.ts';
 import type { RightsState } from '../model/rights-model.ts';
 import { show } from './difference.ts';
 import { type AppliedChange, type Era, erasOf } from './rights.ts';
+import { hasToken, type Standings, type Stay, staysOf, TokenRefusals } from './stays.ts';
 import { Findings, type InvariantId, type Violation } from './violation.ts';
-
-/** How far a member had come at a time. */
-export interface Standing {
-  readonly atUs: number;
-  /** The last entry in its state. */
-  readonly index: number;
-  /** The entry from which on it has applied by itself, since it started or had a snapshot: tokens from before are forgotten. */
-  readonly beganAt: number;
-}
 
 /** What the rights of watches are judged by. */
 export interface WatchRightsEvidence {
   readonly watches: readonly WatchRecord[];
   readonly changes: readonly AppliedChange[];
-  /** Where a member was between two moments, in the order of time; it was somewhere whenever it answered. */
-  readonly standings: (member: number, fromUs: number, toUs: number) => readonly Standing[];
-}
-
-/** Until then no member has forgotten a token that it heard of: unused ones are kept for 300 s, by a clock that may drift. */
-const TOKENS_KEPT_US = 240_000_000;
-
-/** Users and roles as a member had them for a while. */
-interface Stay {
-  readonly state: RightsState;
-  /** Where it was when that began: what it applied meanwhile changed neither. */
-  readonly index: number;
-  readonly beganAt: number;
+  readonly standings: Standings;
 }
 
 /** Judges every watch that was answered, of tenants and of those who come without a token. */
@@ -47,6 +27,7 @@ export function checkWatchRights(evidence: WatchRightsEvidence): readonly Violat
   const findings = new Findings();
   const eras = erasOf(changes);
   if (eras.length === 1) return [];
+  const tokens = new TokenRefusals(changes);
   watches.forEach((watch, number) => {
     const add = (invariant: InvariantId, what: string, atUs: number): void => {
       const who =
@@ -61,7 +42,7 @@ export function checkWatchRights(evidence: WatchRightsEvidence): readonly Violat
     if (answer === undefined) return;
     const stays = staysOf(eras, standings(watch.member, watch.openedUs, answer.atUs));
     if (!answer.canceled) checkOpened(watch, answer, stays, eras, add);
-    else if (isWrong(watch, refusalOf(watch), stays)) {
+    else if (isWrong(watch, answer, stays, tokens)) {
       add('AU5', `was refused with "${answer.cancelReason}"`, answer.atUs);
     }
   });
@@ -111,7 +92,11 @@ function checkOpened(
   const hadTheRight = stays.some(({ state }) => state.isOn && hasRight(state, watch));
   const hadItOnce = eras.some(
     ({ fromUs, state }) =>
-      fromUs <= atUs && state.isOn && hasToken(state, watch) && hasRight(state, watch),
+      fromUs <= atUs &&
+      state.isOn &&
+      watch.caller !== undefined &&
+      state.isGood(watch.caller.user, watch.caller.token) &&
+      hasRight(state, watch),
   );
   add(
     hadTheRight ? 'AU4' : hadItOnce ? 'AU2' : 'AU1',
@@ -123,26 +108,26 @@ function checkOpened(
 /** The token is looked at first, the right then; entries may be applied between the two. */
 function isLetIn(watch: WatchRecord, { state }: Stay, before: readonly Stay[]): boolean {
   if (!state.isOn) return true;
-  return hasRight(state, watch) && before.some((stay) => hasToken(stay.state, watch));
+  return hasRight(state, watch) && before.some((stay) => hasToken(stay, watch.caller));
 }
 
 /** Whether a refusal is wrong in every state that the member went through. */
-function isWrong(watch: WatchRecord, code: string | undefined, stays: readonly Stay[]): boolean {
+function isWrong(
+  watch: WatchRecord,
+  { atUs }: WatchResponseRecord,
+  stays: readonly Stay[],
+  tokens: TokenRefusals,
+): boolean {
   const { caller } = watch;
   const sometimes = (lacks: (stay: Stay) => boolean): boolean =>
     stays.some((stay) => stay.state.isOn && lacks(stay));
-  switch (code) {
+  switch (refusalOf(watch)) {
     case 'PERMISSION_DENIED':
       return !sometimes(({ state }) => !hasRight(state, watch));
     case 'USER_EMPTY':
       return caller !== undefined || !sometimes(() => true);
     case 'INVALID_AUTH_TOKEN':
-      return !sometimes(
-        (stay) =>
-          !hasToken(stay.state, watch) ||
-          !hasHeardOf(stay, watch) ||
-          watch.openedUs >= TOKENS_KEPT_US,
-      );
+      return !stays.some((stay) => tokens.isDue(stay, caller, atUs));
     case 'AUTH_OLD_REVISION':
       // A simple token is as new as the state of its member; only a change in between makes it older.
       return stays.length < 2;
@@ -153,26 +138,4 @@ function isWrong(watch: WatchRecord, code: string | undefined, stays: readonly S
 
 function hasRight(state: RightsState, { caller, key, rangeEnd }: WatchRecord): boolean {
   return caller !== undefined && state.mayRead(caller.user, key, rangeEnd);
-}
-
-function hasToken(state: RightsState, { caller }: WatchRecord): boolean {
-  return caller !== undefined && state.isGood(caller.user, caller.token);
-}
-
-/** Whether the member has itself applied the entry that made the token, and not forgotten it since. */
-function hasHeardOf({ index, beganAt }: Stay, { caller }: WatchRecord): boolean {
-  const madeAt = Number(caller?.token.slice(caller.token.indexOf('.') + 1));
-  return beganAt < madeAt && madeAt <= index;
-}
-
-/** Users and roles where a member was; one stay for each stretch without a change. */
-function staysOf(eras: readonly Era[], standings: readonly Standing[]): readonly Stay[] {
-  const stays: Stay[] = [];
-  for (const { index, beganAt } of standings) {
-    const state = eras.findLast(({ fromIndex }) => fromIndex <= index)?.state;
-    if (state === undefined) continue;
-    const last = stays.at(-1);
-    if (last?.state !== state || last.beganAt !== beganAt) stays.push({ state, index, beganAt });
-  }
-  return stays;
 }

@@ -9,10 +9,13 @@ import { checkCheckpoints, type CheckpointEvidence } from '../checkers/lease-che
 import { checkLeases, type LeaseLeft } from '../checkers/lease.ts';
 import { checkLists } from '../checkers/list.ts';
 import { checkLocks } from '../checkers/lock.ts';
+import { checkRefusedCalls } from '../checkers/refused-calls.ts';
 import { checkRefusedReads } from '../checkers/refused-reads.ts';
 import { checkRegisterSample } from '../checkers/register-sample.ts';
 import { type AppliedChange, checkRights } from '../checkers/rights.ts';
+import { checkRightVerdicts } from '../checkers/right-verdicts.ts';
 import { checkSet } from '../checkers/set.ts';
+import type { Standings } from '../checkers/stays.ts';
 import { checkStrictSerializability } from '../checkers/strict-serializability.ts';
 import { checkTraces, checkVerdicts } from '../checkers/verdicts.ts';
 import type { Violation } from '../checkers/violation.ts';
@@ -63,6 +66,7 @@ export function judge(run: RunEvidence): Judgement {
   const evidence = resolveUnknown(recorder.operations(), ghost, ghost.findings, notes.served);
   const { operations } = evidence;
   const watches = recorder.watches();
+  const standings: Standings = (member, fromUs, toUs) => whereabouts.between(member, fromUs, toUs);
   const answers = checkStrictSerializability({ ...evidence, watches });
   const { model, sightings } = answers;
   const violations = [
@@ -91,11 +95,9 @@ export function judge(run: RunEvidence): Judgement {
     }),
     ...checkCheckpoints(checkpointEvidence(ghost, operations, plan)),
     ...checkRights(operations, changes),
-    ...checkWatchRights({
-      watches,
-      changes,
-      standings: (member, fromUs, toUs) => whereabouts.between(member, fromUs, toUs),
-    }),
+    ...checkRightVerdicts(ghost.entries),
+    ...checkRefusedCalls({ operations, changes, standings }),
+    ...checkWatchRights({ watches, changes, standings }),
     ...checkAttachments(operations, ghost.leaseEndings, model, revisionsOf(ghost)),
     ...checkDisappearance({
       operations,

@@ -2,7 +2,7 @@
  * How far each member had come at which time: what it answers from its own state is judged by the states that it went
  * through, however far it lags behind the others.
  */
-import type { Standing } from '../checkers/watch-rights.ts';
+import type { Standing } from '../checkers/stays.ts';
 import type { Ghost } from './ghost.ts';
 
 /** Writes down where the members of a run are. */

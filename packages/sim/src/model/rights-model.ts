@@ -7,6 +7,7 @@
 import { toLatin1 } from '@etcd-ts/base';
 import type { RequestOp } from '@etcd-ts/mvcc';
 import type { OperationRequest } from '../history/operation.ts';
+import type { ErrorCode } from '@etcd-ts/protocol';
 import type { GhostCommand } from '../cluster/ghost.ts';
 import { rangeLimits } from './key-space.ts';
 
@@ -26,6 +27,19 @@ interface Grant {
   readonly rangeEnd: Uint8Array;
 }
 
+/** With what a command is refused for want of a right. */
+type Refusal = Extract<
+  ErrorCode,
+  'USER_EMPTY' | 'AUTH_OLD_REVISION' | 'PERMISSION_DENIED' | 'USER_NOT_FOUND'
+>;
+
+type Caller = NonNullable<GhostCommand['caller']>;
+
+/** In whose name a command comes that names nobody. */
+const NOBODY: Caller = { username: '', authRevision: 0 };
+/** What members themselves ask for carries this revision. */
+const OF_THE_MEMBER = -1;
+
 const ROOT = 'root';
 const READ = 0;
 const WRITE = 1;
@@ -33,6 +47,8 @@ const WRITE = 1;
 /** Users and roles as they are after one entry. */
 export class RightsState {
   readonly isOn: boolean;
+  /** One more with each change: whoever was known as of an older one has to come again. */
+  readonly #revision: number;
   readonly #users: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #roles: ReadonlyMap<string, readonly Grant[]>;
   /** The entry since which tokens of a user count; of those that were given before, none does. */
@@ -40,18 +56,20 @@ export class RightsState {
 
   private constructor(
     isOn: boolean,
+    revision: number,
     users: ReadonlyMap<string, ReadonlySet<string>>,
     roles: ReadonlyMap<string, readonly Grant[]>,
     voidThrough: ReadonlyMap<string, number>,
   ) {
     this.isOn = isOn;
+    this.#revision = revision;
     this.#users = users;
     this.#roles = roles;
     this.#voidThrough = voidThrough;
   }
 
   /** Nobody has changed anything yet. */
-  static readonly first: RightsState = new RightsState(false, new Map(), new Map(), new Map());
+  static readonly first: RightsState = new RightsState(false, 1, new Map(), new Map(), new Map());
 
   /** The state after a change that was not refused. */
   after(change: RightsChange, index: number): RightsState {
@@ -65,11 +83,15 @@ export class RightsState {
           toLatin1(each.key) !== toLatin1(key) || toLatin1(each.rangeEnd) !== toLatin1(rangeEnd),
       );
     let { isOn } = this;
+    // Switching on, and what is so already, change nothing of what was known of anybody.
+    let revision = this.#revision + 1;
     switch (change.op) {
       case 'enable':
         isOn = true;
+        revision = this.#revision;
         break;
       case 'disable':
+        if (!isOn) revision = this.#revision;
         isOn = false;
         for (const user of users.keys()) voidThrough.set(user, index);
         break;
@@ -84,6 +106,7 @@ export class RightsState {
         voidThrough.set(change.user, index);
         break;
       case 'grantRole':
+        if (rolesOf(change.user).has(change.role)) revision = this.#revision;
         users.set(change.user, rolesOf(change.user).add(change.role));
         break;
       case 'revokeRole': {
@@ -114,7 +137,7 @@ export class RightsState {
       case 'authenticate':
         return this;
     }
-    return new RightsState(isOn, users, roles, voidThrough);
+    return new RightsState(isOn, revision, users, roles, voidThrough);
   }
 
   /** Whether a token still stands for its user. */
@@ -133,6 +156,44 @@ export class RightsState {
   /** Whether a user may read every key of a range, as a watch of it needs. */
   mayRead(user: string, key: Uint8Array, rangeEnd: Uint8Array): boolean {
     return this.#has(user, [{ access: 'read', key, rangeEnd }]);
+  }
+
+  /** With what a command of the log is refused in this state; undefined: with nothing of this kind. */
+  refusalOf(command: GhostCommand): Refusal | undefined {
+    if (!this.isOn) return undefined;
+    const { caller = NOBODY } = command;
+    switch (command.kind) {
+      case 'put':
+      case 'deleteRange':
+      case 'txn': {
+        const needs = needsOf(command);
+        if (needs.length === 0) return undefined;
+        const problem = this.#problemWith(caller);
+        if (problem !== undefined || this.#has(caller.username, needs)) return problem;
+        return 'PERMISSION_DENIED';
+      }
+      case 'leaseGrant':
+      case 'leaseRevoke':
+        return this.#problemWith(caller);
+      case 'compact':
+        return this.#problemAsRoot(caller);
+      case 'auth':
+        return command.change.op === 'authenticate' ? undefined : this.#problemAsRoot(caller);
+      default:
+        return undefined;
+    }
+  }
+
+  #problemWith({ username, authRevision }: Caller): Refusal | undefined {
+    if (username === '') return 'USER_EMPTY';
+    return authRevision < this.#revision ? 'AUTH_OLD_REVISION' : undefined;
+  }
+
+  #problemAsRoot({ username, authRevision }: Caller): Refusal | undefined {
+    if (username === '') return authRevision === OF_THE_MEMBER ? undefined : 'USER_EMPTY';
+    const own = this.#users.get(username);
+    if (own === undefined) return 'USER_NOT_FOUND';
+    return own.has(ROOT) ? undefined : 'PERMISSION_DENIED';
   }
 
   #has(user: string, needs: readonly Need[]): boolean {
