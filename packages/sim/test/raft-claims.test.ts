@@ -12,14 +12,19 @@ const config = (...voters: bigint[]): ConfState => ({
   learnersNext: [],
   autoLeave: false,
 });
-const setUp = (committed: Record<number, CommittedEntry> = {}) => {
+const setUp = (
+  committed: Record<number, CommittedEntry> = {},
+  before: readonly ConfState[] = [],
+) => {
+  const now = config(1n, 2n, 3n);
   const findings = new Findings();
   const claims = new RaftClaims({
     findings,
     nowUs: () => 7,
     committed: (index) => committed[index],
     lastIndex: () => Math.max(0, ...Object.keys(committed).map(Number)),
-    configsOf: () => [config(1n, 2n, 3n)],
+    configsOf: () => [...before, now],
+    configsInForce: () => [now],
   });
   const found = (): string[] => findings.violations.map((each) => each.invariant);
   return { claims, found };
@@ -128,6 +133,25 @@ describe('the claims of members', () => {
     claims.sent(ack(2n, 1, 1));
     claims.sent(append(2, [], 1));
     expect(found()).toEqual(['R8']);
+  });
+
+  it('show a commit by the quorum of a configuration that is in force no more (R8)', () => {
+    const alone = [config(1n)];
+    const { claims, found } = setUp({}, alone);
+    claims.sent(append(2, [2]));
+    claims.sent(append(2, [], 1));
+    expect(found()).toEqual(['R8']);
+    // Somebody has applied it: it was committed before, when that one was in force.
+    const { claims: late, found: none } = setUp({ 1: { term: 2, decidedBy: 2 } }, alone);
+    late.sent(append(2, [2]));
+    late.sent(append(2, [], 1));
+    expect(none()).toEqual([]);
+  });
+
+  it('show a leader by the votes of a configuration that is in force no more (R9)', () => {
+    const { claims, found } = setUp({}, [config(1n)]);
+    claims.leads(1n, 2);
+    expect(found()).toEqual(['R9']);
   });
 
   it('show a follower that knows of a commit which no leader made (R7)', () => {

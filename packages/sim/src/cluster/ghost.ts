@@ -11,6 +11,7 @@ import type { Promotion } from '../checkers/lease-checkpoint.ts';
 import type { LeaseEnding } from '../checkers/lease.ts';
 import { Findings } from '../checkers/violation.ts';
 import { DONE } from '../history/verdict.ts';
+import { ConfigHistory } from './config-history.ts';
 import { type Digests, digestsOf, digestText, printOf } from './digests.ts';
 import { type LeasesBefore, leasesBefore } from './leases-before.ts';
 import { Promises } from './promises.ts';
@@ -63,9 +64,6 @@ const BOOTSTRAP = 'bootstrap';
 /** The kind of an entry that changes the members begins so. */
 const CONFIG = 'config';
 
-/** Configurations of a member that are remembered: messages under the last one may be on their way out. */
-const MAX_CONFIGS = 3;
-
 /** What the members of one cluster did. */
 export class Ghost {
   readonly findings: Findings = new Findings();
@@ -86,8 +84,7 @@ export class Ghost {
   readonly #positions = new Map<number, number>();
   readonly #nodes = new Map<number, NodePort>();
   readonly #numbers = new Map<bigint, number>();
-  /** The last configurations of each machine's member, the newest at the end. */
-  readonly #configs = new Map<number, ConfState[]>();
+  readonly #configs = new ConfigHistory();
   readonly promises: Promises;
   readonly claims: RaftClaims;
   snapshotsInstalled = 0;
@@ -112,7 +109,8 @@ export class Ghost {
       nowUs,
       committed: (index) => this.entries[index],
       lastIndex: () => this.lastIndex,
-      configsOf: (id) => this.#configs.get(this.#numbers.get(id) ?? 0) ?? [],
+      configsOf: (id) => this.#configs.recent(this.#numbers.get(id) ?? 0),
+      configsInForce: (id) => this.#configs.inForce(this.#numbers.get(id) ?? 0),
     });
   }
 
@@ -125,7 +123,7 @@ export class Ghost {
   join(member: number, node: NodePort): void {
     this.#nodes.set(member, node);
     this.#numbers.set(node.memberId, member);
-    this.#configs.set(member, [node.state.confState]);
+    this.#configs.begin(member, node.state.confState);
     this.claims.knows(node.status().committedIndex);
     this.observe(member, node.state);
     this.#guardReads(member, node);
@@ -167,7 +165,7 @@ export class Ghost {
       const before = state.confState;
       applyConfig(entry);
       this.claims.changed(before, state.confState, entry.index);
-      this.#configured(member, state.confState);
+      this.#configs.observe(member, state.confState, this.#nowUs());
       const steps = entry.change.steps.map((step) => `${step.op} ${step.node}`).join();
       this.#recorded(member, state, entry, { kind: `${CONFIG} ${steps}` }, state.store.revision);
     };
@@ -222,8 +220,9 @@ export class Ghost {
   /** A member sends a message. */
   sent(message: Message): void {
     for (const listener of this.listeners) listener.sent?.(message);
-    this.claims.sent(message);
     const { from, term, type } = message;
+    if (!this.#configs.isSettled) this.#configs.sends(this.#numbers.get(from) ?? 0, this.#nowUs());
+    this.claims.sent(message);
     if (type === 'vote' || type === 'voteResponse' || type === 'appendResponse') {
       const entryTerm = type === 'appendResponse' ? this.claims.termAt(term, message.index) : 0;
       this.promises.sent(this.#numbers.get(from) ?? 0, message, entryTerm);
@@ -367,7 +366,7 @@ export class Ghost {
   #replaced(member: number, state: State): void {
     const index = state.appliedIndex;
     for (const listener of this.listeners) listener.began?.(member, index);
-    this.#configured(member, state.confState);
+    this.#configs.observe(member, state.confState, this.#nowUs());
     const position = this.#positions.get(member) ?? 0;
     if (index < position) {
       this.#add('R12', `member ${member} goes back from ${position} to the state after ${index}`);
@@ -409,15 +408,9 @@ export class Ghost {
    * may be the last to apply a change of members.
    */
   #configsFor(member: number, term: number): readonly ConfState[] {
-    const own = this.#configs.get(member) ?? [];
+    const own = this.#configs.recent(member);
     const leader = this.#numbers.get(this.leaders.get(term) ?? 0n) ?? member;
-    return leader === member ? own : [...own, ...(this.#configs.get(leader) ?? [])];
-  }
-
-  #configured(member: number, config: ConfState): void {
-    const configs = this.#configs.get(member) ?? [];
-    if (configs.at(-1) !== config)
-      this.#configs.set(member, [...configs, config].slice(-MAX_CONFIGS));
+    return leader === member ? own : [...own, ...this.#configs.recent(leader)];
   }
 
   #add(invariant: Parameters<Findings['add']>[0], message: string): void {

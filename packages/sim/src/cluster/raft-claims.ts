@@ -23,6 +23,8 @@ export interface ClaimsParts {
   readonly lastIndex: () => number;
   /** The configurations that a member has gone by lately; empty when it is not known. */
   readonly configsOf: (id: bigint) => readonly ConfState[];
+  /** Those of them that its core may go by at this moment. */
+  readonly configsInForce: (id: bigint) => readonly ConfState[];
 }
 
 /** What is known of one term. */
@@ -69,7 +71,7 @@ export class RaftClaims {
     const claims = this.#term(term);
     claims.leader = id;
     const { grants, stood } = claims;
-    const configs = this.#parts.configsOf(id);
+    const configs = this.#parts.configsInForce(id);
     const isElected = configs.some((config) =>
       hasQuorum(config, (voter) => voter === id || grants.get(voter) === id),
     );
@@ -192,7 +194,9 @@ export class RaftClaims {
         `${leader}, leader of term ${term}, commits entry ${commit} of term ${entryTerm} by counting`,
       );
     }
-    const configs = this.#parts.configsOf(leader);
+    // What somebody has applied was committed before, maybe by a configuration that is in force no more.
+    const { configsOf, configsInForce, lastIndex } = this.#parts;
+    const configs = commit > lastIndex() ? configsInForce(leader) : configsOf(leader);
     const isCommitted = configs.some((config) =>
       hasQuorum(config, (voter) => voter === leader || (acks.get(voter) ?? 0) >= commit),
     );
