@@ -34,6 +34,22 @@ describe('a healed cluster', { timeout: 60_000 }, () => {
     expect(found(violations)).toEqual(['LV2']);
   });
 
+  it('is found wanting when a leader is deposed before anything has gone wrong (LV2)', async () => {
+    const transfer = { kind: 'transfer', atMs: 5_200, forMs: 0 } as const;
+    const plan = quietPlan(6_000, [
+      { kind: 'wallStep', target: 1, stepMs: 1, atMs: 5_500, forMs: 0 },
+    ]);
+    const watch = ({ cluster }: Run): void => {
+      cluster.world.schedule(transfer.atMs * 1000, 'planted', () => {
+        const { leader } = cluster;
+        const target = 1 + ((leader?.number ?? 0) % 3);
+        beginAdminFault({ cluster } as Scene, { ...transfer, target });
+      });
+    };
+    expect((await runPlan(plan)).violations).toEqual([]);
+    expect(found((await runPlan(plan, { watch })).violations)).toEqual(['LV2']);
+  });
+
   it('gets its members though authentication came on after it had been turned off', async () => {
     const { violations, coverage } = await runPlan(
       quietPlan(4_000, [{ atMs: 1_500, forMs: 100, kind: 'replace', target: 2, asLearner: false }]),

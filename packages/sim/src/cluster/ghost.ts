@@ -72,6 +72,8 @@ export class Ghost {
   readonly leaseEndings: LeaseEnding[] = [];
   /** Every beginning of a leadership, in order. */
   readonly promotions: Promotion[] = [];
+  /** The terms in which anybody stood for election or led, and since when. */
+  readonly elections: Map<number, number> = new Map();
   /** Who led in each term. */
   readonly leaders: Map<number, bigint> = new Map();
   readonly #nowUs: () => number;
@@ -198,6 +200,7 @@ export class Ghost {
     const leader = this.leaders.get(status.term);
     if (leader === undefined) {
       this.leaders.set(status.term, id);
+      this.#contested(status.term);
       this.#checkCampaign(member, id, status);
       this.promotions.push({ atUs: this.#nowUs(), appliedIndex: status.appliedIndex });
       this.claims.leads(id, status.term);
@@ -228,9 +231,16 @@ export class Ghost {
       this.promises.sent(this.#numbers.get(from) ?? 0, message, entryTerm);
     }
     // Whoever stands has voted for itself.
-    if (type === 'vote') this.#granted(from, term, from);
+    if (type === 'vote') {
+      this.#granted(from, term, from);
+      this.#contested(term);
+    }
     if (type === 'voteResponse' && !message.rejected) this.#granted(from, term, message.to);
     if (type === 'append') this.#sent.sent(message);
+  }
+
+  #contested(term: number): void {
+    if (!this.elections.has(term)) this.elections.set(term, this.#nowUs());
   }
 
   #granted(voter: bigint, term: number, to: bigint): void {

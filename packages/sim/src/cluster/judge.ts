@@ -4,6 +4,7 @@ import { checkBank } from '../checkers/bank.ts';
 import { checkCaches } from '../checkers/cache.ts';
 import { checkCompaction } from '../checkers/compaction.ts';
 import { checkDisappearance } from '../checkers/disappearance.ts';
+import { checkElections } from '../checkers/elections.ts';
 import { checkHeaderRevisions } from '../checkers/header-revisions.ts';
 import { checkCheckpoints, type CheckpointEvidence } from '../checkers/lease-checkpoint.ts';
 import { checkLeases, type LeaseLeft } from '../checkers/lease.ts';
@@ -26,6 +27,7 @@ import type { HistoryRecorder } from '../history/recorder.ts';
 import { DONE } from '../history/verdict.ts';
 import { FIRST_REVISION } from '../model/etcd-model.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { PlannedFault } from '../plan/planned-fault.ts';
 import { KEY_PREFIX, KEY_PREFIX_END } from '../workload/requests.ts';
 import type { Notes } from '../workload/sim-client.ts';
 import type { Ghost } from './ghost.ts';
@@ -39,9 +41,19 @@ const MAX_PLANNED_DRIFT_PPM = 50_000;
 /** The leader looks for expired leases so often, and one batch takes its time to commit. */
 const EXPIRY_SLACK_US = 2_000_000;
 
+/** Faults in which a leader hands over; whoever is asked to stand may hear of it late. */
+const HANDING_OVER: ReadonlySet<PlannedFault['kind']> = new Set([
+  'transfer',
+  'stop',
+  'replace',
+  'grow',
+]);
+
 /** What a run left behind. */
 export interface RunEvidence {
   readonly plan: Plan;
+  /** Somebody did to the cluster what no plan says. */
+  readonly hasScenario: boolean;
   readonly cluster: SimCluster;
   readonly recorder: HistoryRecorder;
   readonly whereabouts: Whereabouts;
@@ -60,7 +72,7 @@ export interface Judgement {
 
 /** Puts the evidence before every judge. */
 export function judge(run: RunEvidence): Judgement {
-  const { plan, cluster, recorder, whereabouts, notes, calmSinceUs } = run;
+  const { plan, hasScenario, cluster, recorder, whereabouts, notes, calmSinceUs } = run;
   const { ghost, world } = cluster;
   const changes = changesOf(ghost);
   const evidence = resolveUnknown(recorder.operations(), ghost, ghost.findings, notes.served);
@@ -71,6 +83,14 @@ export function judge(run: RunEvidence): Judgement {
   const { model, sightings } = answers;
   const violations = [
     ...ghost.findings.violations,
+    ...checkElections({
+      elections: ghost.elections,
+      firstLeaderUs: ghost.promotions[0]?.atUs,
+      firstFaultUs: firstFaultUs(plan, hasScenario),
+      electionTimeoutUs: plan.knobs.electionTimeoutMs * 1000,
+      calmSinceUs,
+      mayBeHandedOver: hasScenario || plan.faults.some(({ kind }) => HANDING_OVER.has(kind)),
+    }),
     ...answers.violations,
     ...checkHeaderRevisions(operations),
     ...checkRefusedReads(operations, sightings),
@@ -126,6 +146,12 @@ function compactionsAsked(operations: readonly Operation[]): (at: number) => num
     asked.push({ at: invokedAt, furthest });
   }
   return (at) => asked.findLast((each) => each.at < at)?.furthest ?? 0;
+}
+
+/** When something goes wrong first: at once, where the network is never to be relied on. */
+function firstFaultUs({ faults, network }: Plan, hasScenario: boolean): number {
+  if (hasScenario || network.mode === 'datagram' || network.lossChance > 0) return 0;
+  return Math.min(Infinity, ...faults.map(({ atMs }) => atMs * 1000));
 }
 
 /** The leases that there are at the end, whether or not anybody was told that they were granted. */

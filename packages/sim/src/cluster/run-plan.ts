@@ -114,7 +114,8 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     if (error instanceof UnhandledError) findings.add('P1', error.message, [], world.nowUs);
     else if (!(error instanceof Stopped)) throw error;
   }
-  const evidence = { plan, cluster, recorder, whereabouts, notes, calmSinceUs };
+  const hasScenario = options.scenario !== undefined;
+  const evidence = { plan, hasScenario, cluster, recorder, whereabouts, notes, calmSinceUs };
   const { violations, unknownRevisions } = judge(evidence);
   return {
     plan,
