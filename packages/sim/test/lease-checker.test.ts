@@ -53,6 +53,7 @@ const judge = (operations: Operation[], more: Partial<LeaseEvidence> = {}): stri
     left: [],
     maxDriftPpm: 0,
     leaderOverlapUs: 0,
+    keepAlivePassedOnUs: 0,
     endUs: 100 * SECOND,
     scanSlackUs: SECOND,
     ...more,
@@ -89,8 +90,19 @@ describe('the lease checker', () => {
     expect(judge([grant(0)], { left })).toEqual([]);
     const late = [grant(0), keepAlive(95 * SECOND)];
     expect(judge(late, { left, calmSinceUs: 50 * SECOND })).toEqual([]);
-    const unknown = operation(60 * SECOND, { kind: 'leaseKeepAlive', id: 7n }, 'unknown');
-    expect(judge([grant(0), unknown], { left, calmSinceUs: 50 * SECOND })).toEqual([]);
+  });
+
+  it('sees one that never dies after a keepalive without an answer (L2), unless that came late to the leader', () => {
+    const left = [{ leaseId: 7n, ttlSeconds: 10, grantedUs: 500 }];
+    const unknown = (atUs: number): Operation =>
+      operation(atUs, { kind: 'leaseKeepAlive', id: 7n }, 'unknown');
+    const calm = { left, calmSinceUs: 50 * SECOND };
+    expect(judge([grant(0), unknown(60 * SECOND)], calm)).toEqual(['L2']);
+    expect(judge([grant(0), unknown(95 * SECOND)], calm)).toEqual([]);
+    const late = { ...calm, keepAlivePassedOnUs: 95 * SECOND };
+    expect(judge([grant(0), unknown(60 * SECOND)], late)).toEqual([]);
+    // Of this one all that was asked was answered.
+    expect(judge([grant(0), keepAlive(60 * SECOND)], late)).toEqual(['L2']);
   });
 
   it('sees that of a lease of which nobody was told that it was granted, too (L2)', () => {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type Run, runPlan } from '../src/index.ts';
 import { ROOT_CREDENTIALS } from '../src/cluster/auth-switch.ts';
+import { sleepIn } from '../src/cluster/run-plan.ts';
 import { beginAdminFault } from '../src/faults/admin.ts';
 import type { Scene } from '../src/faults/scene.ts';
+import { sendUnary } from '../src/workload/wire.ts';
 import { quietPlan } from './fixtures/quiet-plan.ts';
 
 const found = (violations: readonly { readonly invariant: string }[]): string[] => [
@@ -48,6 +50,26 @@ describe('a healed cluster', { timeout: 60_000 }, () => {
     };
     expect((await runPlan(plan)).violations).toEqual([]);
     expect(found((await runPlan(plan, { watch })).violations)).toEqual(['LV2']);
+  });
+
+  it('is known by when its leader last took up a keepalive from another member (L2)', async () => {
+    const seen: number[] = [];
+    await runPlan(quietPlan(3_000), {
+      scenario: async ({ cluster }) => {
+        await sleepIn(cluster, 'test', 2_000);
+        const id = 7n;
+        const sorted = [...cluster.members].sort((a) => (a === cluster.leader ? -1 : 1));
+        for (const member of sorted.slice(0, 2)) {
+          const channel = cluster.connect('test', member);
+          await sendUnary(channel, { kind: 'leaseGrant', id, ttlSeconds: 5 }, {}).catch(
+            () => undefined,
+          );
+          await sendUnary(channel, { kind: 'leaseKeepAlive', id }, {});
+          seen.push(cluster.keepAlivePassedOnUs);
+        }
+      },
+    });
+    expect(seen.map((atUs) => atUs > 0)).toEqual([false, true]);
   });
 
   it('gets its members though authentication came on after it had been turned off', async () => {

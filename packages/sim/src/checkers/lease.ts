@@ -42,6 +42,8 @@ export interface LeaseEvidence {
   readonly leaderOverlapUs: number;
   /** Since when no fault has been active and the cluster was able to expire leases; undefined: L2 is not judged. */
   readonly calmSinceUs?: number | undefined;
+  /** When a leader last took up a keepalive from another member, whoever waited for its answer; 0: never. */
+  readonly keepAlivePassedOnUs: number;
   /** When the run ended. */
   readonly endUs: number;
   /** Longest time between two looks for expired leases, and the time for one batch to commit. */
@@ -66,7 +68,7 @@ export function checkLeases(evidence: LeaseEvidence): readonly Violation[] {
     const ending = endings.get(id);
     if (ending !== undefined) checkEnding(evidence, story, ending, findings);
   }
-  const attempts = attemptsOf(evidence.operations);
+  const attempts = attemptsOf(evidence);
   for (const lease of evidence.left) checkNotImmortal(evidence, lease, attempts, findings);
   checkRemaining(evidence, findings);
   checkTold(evidence, stories, findings);
@@ -160,13 +162,17 @@ function checkNotEarly(
   );
 }
 
-/** By lease: the last moment at which any client asked to keep it alive, answered or not. */
-function attemptsOf(operations: readonly Operation[]): ReadonlyMap<bigint, number> {
+/** By lease: the last moment at which a client's wish to keep it alive, answered or not, may have reached a leader. */
+function attemptsOf({
+  operations,
+  keepAlivePassedOnUs,
+}: LeaseEvidence): ReadonlyMap<bigint, number> {
   const attempts = new Map<bigint, number>();
   for (const { request, outcome, returnedUs } of operations) {
     if (request.kind !== 'leaseKeepAlive') continue;
-    // Without an answer it may have arrived at any time since, so it bounds nothing.
-    const atUs = outcome.kind === 'unknown' ? Infinity : returnedUs;
+    // A member takes up nothing of which the client has heard no more, but what it passed on before may arrive late.
+    const isUnknown = outcome.kind === 'unknown';
+    const atUs = isUnknown ? Math.max(returnedUs, keepAlivePassedOnUs) : returnedUs;
     attempts.set(request.id, Math.max(attempts.get(request.id) ?? 0, atUs));
   }
   return attempts;

@@ -110,6 +110,7 @@ export function judge(run: RunEvidence): Judgement {
       maxDriftPpm: MAX_PLANNED_DRIFT_PPM,
       leaderOverlapUs: 2 * plan.knobs.electionTimeoutMs * 1000,
       calmSinceUs,
+      keepAlivePassedOnUs: cluster.keepAlivePassedOnUs,
       endUs: world.nowUs,
       scanSlackUs: EXPIRY_SLACK_US,
     }),

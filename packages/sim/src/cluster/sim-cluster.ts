@@ -1,5 +1,6 @@
 /** The members of one simulated cluster, the network between them and what can be asked of them all. */
 import { must } from '@etcd-ts/base';
+import type { MethodName } from '@etcd-ts/protocol';
 import type { EtcdNodeOptions, Logger } from '@etcd-ts/server';
 import type { DiskTimes } from '../disk/sim-disk.ts';
 import { CALM_WEATHER, Network } from '../network/network.ts';
@@ -11,6 +12,8 @@ import { SimProcess } from '../world/process.ts';
 import type { World } from '../world/world.ts';
 import { Ghost } from './ghost.ts';
 import { dataDirOf, SimMember, type SimMemberParts } from './sim-member.ts';
+
+const KEEP_ALIVE: MethodName = 'etcdserverpb.Lease/LeaseKeepAlive';
 
 /** How a cluster is made. */
 export interface SimClusterOptions {
@@ -31,6 +34,8 @@ export class SimCluster {
   readonly knobs: Knobs;
   /** All machines that there ever were; the retired ones are no members. */
   readonly members: SimMember[];
+  /** When a leader last took up a keepalive from another member; 0: never. */
+  keepAlivePassedOnUs = 0;
   readonly #parts: SimMemberParts;
   /** How many members founded the cluster. */
   readonly #founders: number;
@@ -48,6 +53,9 @@ export class SimCluster {
       (kind, ...values) => world.trace(kind, ...values),
     );
     this.#directory.onSend = (message) => this.ghost.sent(message);
+    this.#directory.onCall = (method) => {
+      if (method === KEEP_ALIVE) this.keepAlivePassedOnUs = this.world.nowUs;
+    };
     this.#directory.onArrive = (messages) => this.ghost.arrived(messages);
     this.#founders = options.members;
     this.#parts = {

@@ -33,6 +33,8 @@ export class PeerDirectory {
   onSend: ((message: Message) => void) | undefined;
   /** Sees messages as they arrive; for reports. */
   onArrive: ((messages: readonly Message[]) => void) | undefined;
+  /** Sees which method a member is asked for by another one, as it takes the call up; for checkers. */
+  onCall: ((method: string) => void) | undefined;
 
   /** @internal */
   listen(address: string, transport: SimPeerTransport): void {
@@ -241,6 +243,7 @@ export class SimPeerTransport implements PeerTransport {
           peer.#answer(this, 'call', () => reject(unavailable(false)));
           return;
         }
+        this.#options.directory.onCall?.(method);
         const forget = peer.#options.process.onKill(() => {
           this.#options.process.schedule(1_000, 'reset', () => reject(unavailable(true)));
         });
