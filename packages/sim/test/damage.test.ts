@@ -75,3 +75,48 @@ describe('a log whose disk has gone bad', () => {
     expect(seen.get('fewer entries') ?? 0).toBeGreaterThan(0);
   });
 });
+
+describe('a log whose last write lost the size of its file', () => {
+  /** The power goes: this sector is kept of what was not synced, with the size or without it. */
+  const losePower = (image: DiskImage, sector: number, keepsSize: boolean): void => {
+    const path = [...image.directories.get(directory)!.visible.keys()].find((name) =>
+      name.endsWith('.wal'),
+    );
+    const inode = image.inode(`${directory}/${path}`)!;
+    inode.durable.set(sector, inode.cached.get(sector)!);
+    inode.cached.clear();
+    if (keepsSize) inode.durableSize = inode.size;
+    inode.size = inode.durableSize;
+    image.locks.clear();
+  };
+
+  it('takes nothing for damage of what that write has left behind the end of the file', async () => {
+    const world = new World({ seed: 1 });
+    await drive(world, async () => {
+      const image = new DiskImage();
+      const open = async () => {
+        const process = new SimProcess(world, 'p');
+        const times = { meanSyncUs: 10, meanReadUs: 1 };
+        const random = world.random('disk');
+        const disk = new SimDisk({ image, process, random, times, losePower: () => undefined });
+        const { wal, recovered } = await openWal({ disk, directory, metadata });
+        return { wal, recovered, process };
+      };
+      for (const [sector, keepsSize] of [
+        [0, false],
+        [1, true],
+      ] as const) {
+        const { wal, process } = await open();
+        const data = utf8(`${sector}`.repeat(800));
+        const written: Entry = { index: 1, term: 1, payload: { kind: 'command', data } };
+        wal.write({ entries: [written] }, false, () => undefined);
+        await new Promise<void>((resolve) => process.soon('written', resolve));
+        losePower(image, sector, keepsSize);
+        process.kill();
+      }
+      const { recovered } = await open();
+      expect(recovered?.entries).toEqual([]);
+      expect(recovered?.repaired?.reason).toMatch('unfinished write');
+    });
+  });
+});

@@ -1,7 +1,7 @@
 /** Opening a log: for writing, and for reading alone. */
 import { assert } from '@etcd-ts/base';
 import type { RecoveredLog, WalMetadata } from './contents.ts';
-import type { DirectoryLock, Disk, DiskFile } from './disk.ts';
+import { type DirectoryLock, type Disk, type DiskFile, SECTOR_BYTES } from './disk.ts';
 import { DiskError } from './disk-error.ts';
 import { LogTerms } from './log-terms.ts';
 import { LogWriter, type WriterOptions } from './log-writer.ts';
@@ -184,6 +184,8 @@ async function secureTail(
       file.write(at, part.subarray(0, count));
       at += count;
     }
+    // Who cuts a file short leaves zeros there.
+    if (repaired === undefined) await fillLastSector(file);
     await file.sync();
     await disk.syncDirectory(directory);
     return { file, sizeBytes: await file.size() };
@@ -191,6 +193,16 @@ async function secureTail(
     await file.close();
     throw error;
   }
+}
+
+/**
+ * A power loss may keep a sector and lose the size that came with it: what is behind the end of the file is then not read,
+ * and is there all the same when a longer one has that sector lost.
+ */
+async function fillLastSector(file: DiskFile): Promise<void> {
+  const sizeBytes = await file.size();
+  const zeros = new Uint8Array((SECTOR_BYTES - (sizeBytes % SECTOR_BYTES)) % SECTOR_BYTES);
+  if (zeros.length > 0) file.write(sizeBytes, zeros);
 }
 
 function checkOwner(file: string, owner: WalMetadata, expected: WalMetadata | undefined): void {
