@@ -113,8 +113,8 @@ export const MUTANTS: readonly Mutant[] = [
     LEASES,
     [
       'a member goes on as leader after another was elected',
-      '    this.#demote();\n    if (!isLeader) return;',
-      '    if (!isLeader) return;\n    this.#demote();',
+      "    this.#demote('NOT_LEADER');\n    if (!isLeader) return;",
+      "    if (!isLeader) return;\n    this.#demote('NOT_LEADER');",
     ],
     [
       'a batch that the log did not take is never proposed again',
@@ -123,11 +123,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     ['nobody who waits hears of a revoke', '    this.#revocations.get(id)?.resolve();\n', ''],
     ['batches overlap', 'if (!this.#isProposing) void this.#work();', 'void this.#work();'],
-    [
-      'stop leaves the timer',
-      '    this.#demote();\n    for (const { reject',
-      '    for (const { reject',
-    ],
+    ['stop leaves the timer', "    this.#demote('STOPPED');\n", ''],
   ),
   ...mutants(
     'services/lease.ts',
@@ -135,7 +131,7 @@ export const MUTANTS: readonly Mutant[] = [
     ['the TTL floor is one election timeout', '1.5 * electionTimeoutMs', '1.0 * electionTimeoutMs'],
     [
       'a keepalive past the time does not wait for the revoke',
-      '    await keeper.revokedOf(id);\n',
+      '    await keeper.revokedOf(id, signal);\n',
       '',
     ],
     [

@@ -1,3 +1,4 @@
+import { deferred } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 
 /** Why a signal was aborted, as the error that its caller gets. */
@@ -12,4 +13,24 @@ export function abortError(signal: AbortSignal, mayHaveApplied: boolean): EtcdEr
     mayHaveApplied,
     cause: reason,
   });
+}
+
+/** The promise, or the signal's error, whichever is first. To be used where abandoning the work behind it does no harm. */
+export function abandon(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.reject(abortError(signal, false));
+  const result = deferred<void>();
+  const abort = (): void => result.reject(abortError(signal, false));
+  signal.addEventListener('abort', abort, { once: true });
+  const settled = (): void => signal.removeEventListener('abort', abort);
+  promise.then(
+    () => {
+      settled();
+      result.resolve();
+    },
+    (error: unknown) => {
+      settled();
+      result.reject(error);
+    },
+  );
+  return result.promise;
 }

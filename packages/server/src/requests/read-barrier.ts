@@ -10,7 +10,7 @@ import { EtcdError } from '@etcd-ts/protocol';
 import type { LogIndex, NodeId, Outcome } from '@etcd-ts/raft';
 import type { Consensus } from '../consensus/consensus.ts';
 import type { ServerLimits } from '../limits.ts';
-import { abortError } from './abort.ts';
+import { abandon, abortError } from './abort.ts';
 import type { Deadlines, Expiring } from './deadlines.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -208,23 +208,4 @@ export class ReadBarrier {
     this.#parts.failed?.();
     round.gate.reject(error);
   }
-}
-
-/** The promise, or the signal's error, whichever is first. */
-function abandon(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  const result = deferred<void>();
-  const abort = (): void => result.reject(abortError(signal, false));
-  signal.addEventListener('abort', abort, { once: true });
-  const settled = (): void => signal.removeEventListener('abort', abort);
-  promise.then(
-    () => {
-      settled();
-      result.resolve();
-    },
-    (error: unknown) => {
-      settled();
-      result.reject(error);
-    },
-  );
-  return result.promise;
 }

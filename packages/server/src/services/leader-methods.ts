@@ -47,7 +47,7 @@ export class LeaderMethods {
   /** Registers how this member does it as the leader. Returns how any member gets it done. */
   register<Method extends MethodName>(
     method: Method,
-    work: (request: RequestOf<Method>) => Promise<ResponseOf<Method>>,
+    work: (request: RequestOf<Method>, signal?: AbortSignal) => Promise<ResponseOf<Method>>,
   ): LeaderMethod<Method> {
     const { request: requests, response: responses } = RPC_TABLE[method];
     this.#answers.set(method, async (bytes) =>
@@ -55,7 +55,7 @@ export class LeaderMethods {
     );
     return (request, signal) =>
       this.#run(method, signal, async () => {
-        if (this.#node.status().isLeader) return work(request);
+        if (this.#node.status().isLeader) return work(request, signal);
         const bytes = requests.encode(request);
         return responses.decode(await this.#node.callLeader(method, bytes, signal));
       });

@@ -13,6 +13,7 @@ import type { Timer } from '../clock.ts';
 import { LeaseClock } from '../lease/lease-clock.ts';
 import type { Lease, LeaseObserver } from '../lease/lessor.ts';
 import type { NodePort, NodeStatus } from '../node-port.ts';
+import { abandon } from '../requests/abort.ts';
 
 /** Leases whose remaining time is noted in one entry (etcd maxLeaseCheckpointBatchSize). */
 const MAX_CHECKPOINTS_PER_BATCH = 1_000;
@@ -54,12 +55,17 @@ export class LeaseKeeper implements LeaseObserver {
     return this.#leadership?.clock;
   }
 
-  /** Resolves when the lease is gone; at once when there is none. Rejects with STOPPED. */
-  revokedOf(id: bigint): Promise<void> {
+  /**
+   * Resolves when the lease is gone; at once when there is none.
+   *
+   * @throws EtcdError NOT_LEADER when this leadership ends before: the next one gives the lease new time. STOPPED; the
+   *   signal's reason.
+   */
+  revokedOf(id: bigint, signal?: AbortSignal): Promise<void> {
     if (!this.#node.state.lessor.exists(id)) return Promise.resolve();
     const waiting = this.#revocations.get(id) ?? deferred<void>();
     this.#revocations.set(id, waiting);
-    return waiting.promise;
+    return signal === undefined ? waiting.promise : abandon(waiting.promise, signal);
   }
 
   granted({ grantedTtlSeconds }: Lease): void {
@@ -87,17 +93,12 @@ export class LeaseKeeper implements LeaseObserver {
   /** Ends: nothing is proposed any more. */
   stop(): void {
     for (const stop of this.#stopListening) stop();
-    this.#demote();
-    for (const { reject, promise } of this.#revocations.values()) {
-      promise.catch(() => undefined);
-      reject(new EtcdError('STOPPED'));
-    }
-    this.#revocations.clear();
+    this.#demote('STOPPED');
   }
 
   #follow({ isLeader, term }: NodeStatus): void {
     if (isLeader && this.#leadership?.term === term) return;
-    this.#demote();
+    this.#demote('NOT_LEADER');
     if (!isLeader) return;
     const { clock, limits, state } = this.#node;
     const lessorClock = new LeaseClock(state.lessor, {
@@ -110,7 +111,12 @@ export class LeaseKeeper implements LeaseObserver {
     this.#arm();
   }
 
-  #demote(): void {
+  #demote(code: 'NOT_LEADER' | 'STOPPED'): void {
+    for (const { reject, promise } of this.#revocations.values()) {
+      promise.catch(() => undefined);
+      reject(new EtcdError(code));
+    }
+    this.#revocations.clear();
     this.#leadership?.clock.close();
     this.#leadership = undefined;
     this.#timer?.cancel();

@@ -48,11 +48,14 @@ export interface LeaseParts {
 /** The handlers of etcdserverpb.Lease. */
 export function leaseHandlers(parts: LeaseParts): Handlers {
   const { node, keeper, leader, identity } = parts;
-  const keepAlive = leader.register('etcdserverpb.Lease/LeaseKeepAlive', async ({ ID }) => ({
-    header: undefined,
-    ID,
-    TTL: await renew(node, keeper, ID),
-  }));
+  const keepAlive = leader.register(
+    'etcdserverpb.Lease/LeaseKeepAlive',
+    async ({ ID }, signal) => ({
+      header: undefined,
+      ID,
+      TTL: await renew(parts, ID, signal),
+    }),
+  );
   const timeToLive = leader.register('etcdserverpb.Lease/LeaseTimeToLive', (request) =>
     timeToLiveHere(node, keeper, request),
   );
@@ -147,14 +150,18 @@ async function grant(
  * @throws EtcdError NOT_LEADER when this member stopped leading meanwhile; TIMEOUT when it cannot prove in time that it
  *   leads.
  */
-async function renew(node: NodePort, keeper: LeaseKeeper, id: bigint): Promise<number> {
+async function renew(
+  { node, keeper }: Pick<LeaseParts, 'node' | 'keeper'>,
+  id: bigint,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   await proveLeadership(node);
   const { clock } = keeper;
   if (clock === undefined) throw new EtcdError('NOT_LEADER');
   const renewal = clock.renew(id, node.clock.monotonicMs());
   if (renewal.outcome === 'absent') return 0;
   if (renewal.outcome === 'expired') {
-    await keeper.revokedOf(id);
+    await keeper.revokedOf(id, signal);
     return 0;
   }
   if (renewal.outdated !== undefined) {

@@ -1,7 +1,7 @@
-import { fromUtf8, memberId, utf8 } from '@etcd-ts/base';
+import { fromUtf8, memberId, must, utf8 } from '@etcd-ts/base';
 import {
   EtcdError,
-  type LeaseKeepAliveResponse,
+  LeaseKeepAliveResponse,
   LeaseTimeToLiveRequest,
   RangeRequest,
 } from '@etcd-ts/protocol';
@@ -18,6 +18,7 @@ import { turns } from './manual-clock.ts';
 import { SURROUNDINGS } from './surroundings.ts';
 
 const NO_LEADER = memberId(0n);
+const NOBODY = { via: 'in-process', address: '' } as const;
 
 async function keepAlive({ channel }: Harness, ID: bigint): Promise<LeaseKeepAliveResponse> {
   const call = channel.stream('etcdserverpb.Lease/LeaseKeepAlive');
@@ -346,6 +347,57 @@ describe('keeping alive', () => {
     release();
     await turns(20);
     expect(answer).toMatchObject({ TTL: 0 });
+  });
+
+  /** A lease whose time is over and whose revoke does not come through, and a renewal that waits for it. */
+  async function stuck(signal?: AbortSignal) {
+    const h = await harness();
+    await h.grant(7n, 5);
+    h.node.beforeApply = () => new Promise(() => undefined);
+    await h.node.time.advance(5_000);
+    const heard: unknown[] = [];
+    const handler = must(h.services.handlers['etcdserverpb.Lease/LeaseKeepAlive'], 'handler');
+    const requests = (async function* () {
+      yield await Promise.resolve({ ID: 7n });
+    })();
+    const call = handler(
+      requests,
+      { signal: signal ?? new AbortController().signal, metadata: new Map(), peer: NOBODY },
+      {
+        send: ({ TTL }) => heard.push(TTL) > 0,
+        drained: () => Promise.resolve(),
+      },
+    );
+    call.catch((error: unknown) => heard.push(EtcdError.from(error).code));
+    await turns(20);
+    expect(heard).toEqual([]);
+    return { ...h, heard };
+  }
+
+  test('a revoke that a change of leader overtook is not waited for: the next leader is asked', async () => {
+    const { node, heard } = await stuck();
+    const answer = LeaseKeepAliveResponse.fromPartial({ ID: 7n, TTL: 5 });
+    node.leader = () => Promise.resolve(LeaseKeepAliveResponse.encode(answer));
+    node.setStatus({ isLeader: false, leader: memberId(0xb2n), term: 3 });
+    await turns();
+    await node.time.advance(100);
+    expect(heard).toEqual([5]);
+  });
+
+  test('a member that leads again renews what it could not revoke before', async () => {
+    const { node, heard } = await stuck();
+    node.setStatus({ term: 3 });
+    await turns();
+    await node.time.advance(100);
+    expect(heard).toEqual([5]);
+  });
+
+  test('a revoke is not waited for any more when the stream has ended', async () => {
+    const ended = new AbortController();
+    const { heard } = await stuck(ended.signal);
+    ended.abort(new EtcdError('CANCELED'));
+    await turns();
+    expect(heard).toEqual(['CANCELED']);
   });
 
   test('the header is taken before the renewal', async () => {
