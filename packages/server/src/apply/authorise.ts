@@ -58,6 +58,11 @@ export class Authoriser {
     return this.#auth.checkRange(this.#caller, 'read', key, rangeEnd);
   }
 
+  /** The right to read every one of these keys. */
+  readEach(keys: readonly Uint8Array[]): AuthProblem | undefined {
+    return firstProblem(keys, (key) => this.read({ key, rangeEnd: EMPTY_BYTES }));
+  }
+
   put({ key, lease, prevKv }: PutRequest): AuthProblem | undefined {
     return (
       this.#write({ key, rangeEnd: EMPTY_BYTES }) ??

@@ -19,13 +19,12 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from '@etcd-ts/protocol';
-import type { Authoriser } from '../apply/authorise.ts';
 import type { Command, CommandResult } from '../apply/command.ts';
 import { putCostBytes, txnCostBytes } from '../apply/quota.ts';
 import { storeError } from '../apply/store-error.ts';
 import { countTxn } from '../metrics/count-applied.ts';
 import type { NodePort } from '../node-port.ts';
-import { demand, type Identity } from './auth/identity.ts';
+import type { Identity, Judgement } from './auth/identity.ts';
 import type { CompactionDriver } from './compaction-driver.ts';
 import { headerAt, stamp } from './header.ts';
 import { LargeRanges } from './large-ranges.ts';
@@ -50,9 +49,8 @@ export function kvHandlers(parts: KvParts): Handlers {
     'etcdserverpb.KV/RangeStream': async (requests, context, responses) => {
       for await (const request of requests) {
         refuse(checkRange(request));
-        const caller = identity.isRequired ? await identity.callerOf(context) : undefined;
         if (!request.serializable) await node.readBarrier();
-        if (identity.isRequired) demand(identity.authoriser(caller).read(request));
+        await identity.demandOf(context, (caller) => caller.read(request));
         await timedRange(node, () =>
           streamRange(node, request, { large, signal: context.signal, responses }),
         );
@@ -80,10 +78,9 @@ async function range(
   context: CallContext,
 ): Promise<RangeResponse> {
   refuse(checkRange(request));
-  const caller = identity.isRequired ? await identity.callerOf(context) : undefined;
   if (!request.serializable) await node.readBarrier();
-  // After the barrier, since rights may have been withdrawn before the read.
-  if (identity.isRequired) demand(identity.authoriser(caller).read(request));
+  // After the barrier, since rights may have been given or withdrawn before the read.
+  if (identity.isRequired) await identity.demandOf(context, (caller) => caller.read(request));
   const parts = partsFor(request, context);
   const read = (): Promise<RangeResponse> =>
     parts === undefined
@@ -115,10 +112,10 @@ async function makeRoom(
   { quota, identity }: KvParts,
   costBytes: number,
   context: CallContext,
-  judge: (caller: Authoriser) => Parameters<typeof demand>[0],
+  judge: Judgement,
 ): Promise<void> {
   if (quota.fits(costBytes)) return;
-  if (identity.isRequired) demand(judge(identity.authoriser(await identity.callerOf(context))));
+  await identity.demandOf(context, judge);
   throw await quota.refuse(costBytes);
 }
 
@@ -145,10 +142,9 @@ async function txn(
   const ranges = rangesOf(request);
   if (ranges !== undefined) {
     // Without any range the compares alone are the read, and nothing said that they may be stale.
-    const caller = identity.isRequired ? await identity.callerOf(context) : undefined;
     const mayBeStale = ranges.length > 0 && ranges.every((one) => one.serializable);
     if (!mayBeStale) await node.readBarrier();
-    if (identity.isRequired) demand(identity.authoriser(caller).txn(request));
+    if (identity.isRequired) await identity.demandOf(context, (caller) => caller.txn(request));
     const response = await readTxn(node, request, { large, context });
     countTxn(node.metrics, request, response);
     return stamp(node, response);

@@ -69,20 +69,20 @@ export function leaseHandlers(parts: LeaseParts): Handlers {
       for await (const request of requests) {
         // Taken before the renewal, so that it never exceeds the revision of a later revoke.
         const header = headerNow(node);
-        if (identity.isRequired) {
-          const caller = identity.authoriser(await identity.callerOf(context));
-          demand(caller.user() ?? caller.writeLease(request.ID));
-        }
+        await identity.demandOf(
+          context,
+          (caller) => caller.user() ?? caller.writeLease(request.ID),
+        );
         const { TTL } = await keepAlive(request, context.signal);
         if (context.signal.aborted) return;
         if (!responses.send({ header, ID: request.ID, TTL })) await responses.drained();
       }
     },
     'etcdserverpb.Lease/LeaseTimeToLive': async (request, context) => {
-      const caller = identity.isRequired ? await identity.callerOf(context) : undefined;
+      await identity.demandOf(context, (caller) => caller.user());
       const answer = await timeToLive(request, context.signal);
-      // Judged by the keys that are told, whatever this member knows of them.
-      if (identity.isRequired) judgeKeys(identity.authoriser(caller), answer.keys);
+      // Judged by the keys that are told, whatever this member knows of them, and by the rights as of now.
+      await identity.demandOf(context, (caller) => caller.user() ?? caller.readEach(answer.keys));
       return { ...answer, header: headerNow(node) };
     },
     'etcdserverpb.Lease/LeaseLeases': async (_, context) => {
@@ -117,11 +117,6 @@ async function judgeLeases(
       if (judged % KEYS_PER_STEP === 0) await afterStep();
     }
   }
-}
-
-function judgeKeys(caller: Authoriser, keys: readonly Uint8Array[]): void {
-  demand(caller.user());
-  for (const key of keys) demand(caller.read({ key, rangeEnd: EMPTY_BYTES }));
 }
 
 async function grant(

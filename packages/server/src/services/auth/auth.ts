@@ -5,7 +5,7 @@
  * it.
  */
 import { fromLatin1, toLatin1 } from '@etcd-ts/base';
-import { EtcdError, type Handlers, type ResponseHeader } from '@etcd-ts/protocol';
+import { type CallContext, EtcdError, type Handlers, type ResponseHeader } from '@etcd-ts/protocol';
 import type { AuthCommand } from '../../apply/auth-command.ts';
 import type { PasswordHasher } from '../../auth/password-hasher.ts';
 import { simpleTokenPrefix } from '../../auth/simple-tokens.ts';
@@ -33,10 +33,18 @@ export function authHandlers(parts: AuthParts): Handlers {
 
 type Change = (
   change: AuthCommand,
-  context: Parameters<Identity['callerOf']>[0],
+  context: CallContext,
 ) => Promise<{
   header: ResponseHeader;
 }>;
+
+/** Waits for all changes of before the call; whoever was an administrator until one of them learns nothing. */
+function forRoot({ node, identity }: AuthParts): (context: CallContext) => Promise<void> {
+  return async (context) => {
+    await node.readBarrier();
+    await identity.demandOf(context, (caller) => caller.root());
+  };
+}
 
 /** Proposes a change in the caller's name; judged when it is applied. */
 function changer({ node, identity }: AuthParts): Change {
@@ -50,11 +58,12 @@ function changer({ node, identity }: AuthParts): Change {
 function switchHandlers(parts: AuthParts): Handlers {
   const { node } = parts;
   const change = changer(parts);
+  const allowed = forRoot(parts);
   return {
     'etcdserverpb.Auth/AuthEnable': (_, context) => change({ op: 'enable' }, context),
     'etcdserverpb.Auth/AuthDisable': (_, context) => change({ op: 'disable' }, context),
-    'etcdserverpb.Auth/AuthStatus': async () => {
-      await node.readBarrier();
+    'etcdserverpb.Auth/AuthStatus': async (_, context) => {
+      await allowed(context);
       const { enabled, revision } = node.state.auth;
       return { header: headerNow(node), enabled, authRevision: revision };
     },
@@ -68,6 +77,7 @@ function switchHandlers(parts: AuthParts): Handlers {
 function userHandlers(parts: AuthParts): Handlers {
   const { node, identity } = parts;
   const change = changer(parts);
+  const allowed = forRoot(parts);
   const hashOf = async (password: string): Promise<Uint8Array> =>
     fromLatin1(await hasherOf(parts).hash(password));
   return {
@@ -87,8 +97,8 @@ function userHandlers(parts: AuthParts): Handlers {
       if (user === undefined) throw new EtcdError('USER_NOT_FOUND');
       return { header: headerNow(node), roles: [...user.roles] };
     },
-    'etcdserverpb.Auth/UserList': async () => {
-      await node.readBarrier();
+    'etcdserverpb.Auth/UserList': async (_, context) => {
+      await allowed(context);
       return { header: headerNow(node), users: node.state.auth.users().map(({ name }) => name) };
     },
     'etcdserverpb.Auth/UserDelete': ({ name }, context) =>
@@ -107,6 +117,7 @@ function userHandlers(parts: AuthParts): Handlers {
 function roleHandlers(parts: AuthParts): Handlers {
   const { node, identity } = parts;
   const change = changer(parts);
+  const allowed = forRoot(parts);
   return {
     'etcdserverpb.Auth/RoleAdd': ({ name }, context) =>
       change({ op: 'addRole', role: name }, context),
@@ -123,8 +134,8 @@ function roleHandlers(parts: AuthParts): Handlers {
       const perm = role.permissions.map((one) => ({ ...one }));
       return { header: headerNow(node), perm };
     },
-    'etcdserverpb.Auth/RoleList': async () => {
-      await node.readBarrier();
+    'etcdserverpb.Auth/RoleList': async (_, context) => {
+      await allowed(context);
       return { header: headerNow(node), roles: node.state.auth.roles().map(({ name }) => name) };
     },
     'etcdserverpb.Auth/RoleDelete': ({ role }, context) =>

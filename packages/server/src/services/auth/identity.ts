@@ -9,6 +9,7 @@
  * - A simple token follows the rights of its user at once; a signed one is void after any change of users and roles.
  */
 import { type CallContext, EtcdError } from '@etcd-ts/protocol';
+import type { AuthProblem } from '../../auth/auth-state.ts';
 import { SimpleTokens } from '../../auth/simple-tokens.ts';
 import type { SignedTokens } from '../../auth/token-provider.ts';
 import type { Caller } from '../../apply/command.ts';
@@ -88,6 +89,18 @@ export class Identity {
     return new Authoriser(auth, lessor, caller);
   }
 
+  /**
+   * Judges the caller by the users and roles as they are now; whoever waits for others first, asks afterwards. Passes
+   * over everybody while auth is off.
+   *
+   * @throws EtcdError as {@link callerOf}; the problem.
+   */
+  async demandOf(context: CallContext, judge: Judgement): Promise<void> {
+    if (!this.isRequired) return;
+    const caller = await this.callerOf(context);
+    if (this.isRequired) demand(judge(this.authoriser(caller)));
+  }
+
   /** A token that another member gave may be ahead of what is applied here. */
   async #userOf(token: string): Promise<string | undefined> {
     const known = this.simpleTokens.userOf(token);
@@ -104,7 +117,10 @@ export class Identity {
   }
 }
 
+/** What is asked of a caller. Undefined: it may. */
+export type Judgement = (caller: Authoriser) => AuthProblem | undefined;
+
 /** Lets a call go on, or throws what is wrong with it. */
-export function demand(problem: ReturnType<Authoriser['user']>): void {
+export function demand(problem: AuthProblem | undefined): void {
   if (problem !== undefined) throw new EtcdError(problem);
 }
