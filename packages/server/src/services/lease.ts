@@ -124,10 +124,14 @@ async function grant(
   request: LeaseGrantRequest,
   { signal, metadata, peer }: CallContext,
 ): Promise<LeaseGrantResponse> {
-  const { node, quota, ids } = parts;
+  const { node, quota, ids, identity } = parts;
   // Not the raw request: id and TTL are chosen here.
   const context: CallContext = { signal, metadata, peer };
-  if (!quota.fits(LEASE_COST_BYTES)) throw await quota.refuse(LEASE_COST_BYTES);
+  if (!quota.fits(LEASE_COST_BYTES)) {
+    // Locks and elections ask for leases in the name of whoever called them: nobody at all may stop all writes.
+    await identity.demandOf(context, (caller) => caller.user());
+    throw await quota.refuse(LEASE_COST_BYTES);
+  }
   const TTL = Math.max(request.TTL, minLeaseTtlSeconds(node.limits.electionTimeoutMs));
   for (let tries = 1; ; tries++) {
     const ID = request.ID === 0n ? ids.next() : request.ID;

@@ -1,6 +1,6 @@
 /** What etcd's published security advisories are about must not work here. */
 import { utf8 } from '@etcd-ts/base';
-import { WatchCreateRequest } from '@etcd-ts/protocol';
+import { EtcdError, WatchCreateRequest } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
 import { frameHeader, FrameReader, MAX_FRAME_BYTES } from '../../src/peers/frame.ts';
 import { events, failure, harness, op } from '../services/harness.ts';
@@ -112,5 +112,19 @@ describe('nobody stops all writes who may not write', () => {
     expect(h.node.state.alarms.isEmpty).toBe(true);
     expect(await failure(alice.put('a', { value }))).toBe('NO_SPACE');
     expect(h.node.state.alarms.isEmpty).toBe(false);
+  });
+
+  test('a lock or an election of nobody, for which a lease would have to be made, raises none either', async () => {
+    const h = await secured([[WRITE, 'a', SINGLE]], {}, { quotaBackendBytes: 1 });
+    const lock = { name: utf8('a'), lease: 0n };
+    const messageOf = async (call: Promise<unknown>): Promise<string> => {
+      const error: unknown = await call.catch((reason: unknown) => reason);
+      return EtcdError.from(error).message;
+    };
+    const campaign = { ...lock, value: utf8('v') };
+    const text = new EtcdError('USER_EMPTY').message;
+    expect(await messageOf(h.nobody.call('v3lockpb.Lock/Lock', lock))).toBe(text);
+    expect(await messageOf(h.nobody.call('v3electionpb.Election/Campaign', campaign))).toBe(text);
+    expect(h.node.state.alarms.isEmpty).toBe(true);
   });
 });
