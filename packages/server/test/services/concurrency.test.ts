@@ -167,6 +167,17 @@ describe('Election', () => {
     expect((await h.range('e/a')).count).toBe(1);
   });
 
+  test('whoever proclaims without its lease gets one of a minute: the key does not stay for ever', async () => {
+    const h = await withLeases();
+    const { leader } = await campaign(h, 10n);
+    const value = utf8('x');
+    const forgetful = { ...leader!, lease: 0n };
+    await h.channel.unary('v3electionpb.Election/Proclaim', { leader: forgetful, value });
+    const [kv] = (await h.range('e/a')).kvs;
+    expect(h.node.state.lessor.get(kv!.lease)?.grantedTtlSeconds).toBe(60);
+    expect(kv!.lease).not.toBe(10n);
+  });
+
   test('without a leader, or without saying who, calls fail with their texts', async () => {
     const h = await withLeases();
     const nobody = h.channel.unary('v3electionpb.Election/Leader', { name: utf8('e') });

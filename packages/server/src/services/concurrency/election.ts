@@ -40,8 +40,11 @@ export function electionHandlers(parts: RecipeParts): Handlers {
       withUnknownErrors(() => campaign(new Caller(parts, context), request)),
     'v3electionpb.Election/Proclaim': ({ leader, value }, context) =>
       withUnknownErrors(async () => {
-        const header = await proclaim(new Caller(parts, context), given(leader), value);
-        return { header };
+        const caller = new Caller(parts, context);
+        const key = given(leader);
+        // As in etcd: a key without a lease would stay for ever.
+        const lease = await caller.leaseOf(key.lease);
+        return { header: await proclaim(caller, { ...key, lease }, value) };
       }),
     'v3electionpb.Election/Leader': ({ name }, context) =>
       withUnknownErrors(async () => {
