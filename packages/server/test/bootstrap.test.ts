@@ -124,6 +124,7 @@ describe('URLs', () => {
     ['ftp://h:1', 'URL scheme must be http, https, unix, or unixs: ftp://h:1'],
     ['http://h', 'URL address does not have the form "host:port": http://h'],
     ['http://h:1/x', 'URL must not contain a path: http://h:1/x'],
+    ['http://h:1/', 'URL must not contain a path: http://h:1/'],
   ])('%s is refused', (url, problem) => {
     expect(urlProblem(url)).toBe(problem);
   });

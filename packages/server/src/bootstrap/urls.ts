@@ -18,11 +18,10 @@ export function urlProblem(text: string): string | undefined {
     return `URL scheme must be http, https, unix, or unixs: ${text}`;
   }
   if (url.protocol === 'unix:' || url.protocol === 'unixs:') return undefined;
-  if (!/^https?:\/\/(\[[^\]]+\]|[^:/?#]+):\d+(\/|$)/.test(text.trim())) {
-    return `URL address does not have the form "host:port": ${text}`;
-  }
-  if (url.pathname !== '/' && url.pathname !== '') return `URL must not contain a path: ${text}`;
-  return undefined;
+  const [, , path] = /^https?:\/\/(\[[^\]]+\]|[^:/?#]+):\d+(\/.*|$)/.exec(text.trim()) ?? [];
+  if (path === undefined) return `URL address does not have the form "host:port": ${text}`;
+  // Nor the slash alone: the same address in two writings would be two.
+  return path === '' ? undefined : `URL must not contain a path: ${text}`;
 }
 
 /** Where a socket is: host and port, or the path of a Unix socket. */
