@@ -85,9 +85,13 @@ export class Authoriser {
 
   /** The right to write every key on a lease. */
   writeLease(id: bigint): AuthProblem | undefined {
-    return firstProblem(this.#lessor.keysOf(id), (key) =>
-      this.#write({ key: fromLatin1(key), rangeEnd: EMPTY_BYTES }),
-    );
+    const mayWriteAll = this.root() === undefined;
+    // In no order: whatever is wrong with the caller is wrong with every key, and else all are as forbidden.
+    for (const key of this.#lessor.eachKeyOf(id)) {
+      const problem = this.#write({ key: fromLatin1(key), rangeEnd: EMPTY_BYTES });
+      if (problem !== undefined || mayWriteAll) return problem;
+    }
+    return undefined;
   }
 
   #write({ key, rangeEnd }: Keys): AuthProblem | undefined {

@@ -35,6 +35,8 @@ export class ReplicatedAuth {
   apply(command: AuthCommand): AuthChange | EtcdError {
     const result = this.#change(command);
     if (typeof result === 'string') return new EtcdError(result);
+    // A login changes nothing that is kept, and the record grows with the users.
+    if (command.op === 'authenticate') return result;
     const { enabled, revision } = this.state;
     const record = encodeAuthRecord({
       enabled,
