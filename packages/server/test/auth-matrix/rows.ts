@@ -68,6 +68,7 @@ const [a, a1, b, z] = ['a', 'a1', 'b', 'z'].map((text) => utf8(text)) as [
   Uint8Array,
 ];
 const FROM_KEY = new Uint8Array([0]);
+const NO_LEASE = 77_777n;
 const put = (key: Uint8Array, more = {}) => ({
   request: { $case: 'requestPut', value: { key, ...more } },
 });
@@ -146,12 +147,14 @@ const data: readonly Row[] = [
     'etcdserverpb.Lease/LeaseKeepAlive',
     ['of keys within the right', (c) => ({ ID: openLease(c) }), able()],
     ['of keys beyond the right', { ID: CLOSED_LEASE }, root()],
+    ['of no keys', { ID: NO_LEASE }, anybody()],
   ),
   ...rows('etcdserverpb.Lease/LeaseLeases', ['', {}, root()]),
   ...rows(
     'etcdserverpb.Lease/LeaseRevoke',
     ['of keys within the right', (c) => ({ ID: openLease(c) }), able()],
     ['of keys beyond the right', { ID: CLOSED_LEASE }, root()],
+    ['of no keys', { ID: NO_LEASE }, anybody('5 etcdserver: requested lease not found')],
   ),
 ];
 

@@ -114,6 +114,15 @@ describe('nobody stops all writes who may not write', () => {
     expect(h.node.state.alarms.isEmpty).toBe(false);
   });
 
+  test('a lock or an election of nobody makes no lease', async () => {
+    const h = await secured([[WRITE, 'a', SINGLE]]);
+    const lock = { name: utf8('a'), lease: 0n };
+    await h.nobody.call('v3lockpb.Lock/Lock', lock).catch(() => undefined);
+    const campaign = { ...lock, value: utf8('v') };
+    await h.nobody.call('v3electionpb.Election/Campaign', campaign).catch(() => undefined);
+    expect(h.node.state.lessor.size).toBe(0);
+  });
+
   test('a lock or an election of nobody, for which a lease would have to be made, raises none either', async () => {
     const h = await secured([[WRITE, 'a', SINGLE]], {}, { quotaBackendBytes: 1 });
     const lock = { name: utf8('a'), lease: 0n };

@@ -78,6 +78,7 @@ test('a refused change leaves the revision', () => {
   expect(auth.grantPermission('r', permission(PERMISSION_READ, 'k'))).toBe('ROLE_NOT_FOUND');
   expect(auth.grantPermission('r', permission(PERMISSION_READ, ''))).toBe('INVALID_AUTH_MGMT');
   expect(auth.grantPermission('r', permission(0, 'b', 'a'))).toBe('INVALID_AUTH_MGMT');
+  expect(auth.grantPermission('r', permission(0, 'b', 'b'))).toBe('INVALID_AUTH_MGMT');
   expect(auth.revokePermission('r', utf8('k'), EMPTY_BYTES)).toBe('ROLE_NOT_FOUND');
   expect(auth.revision).toBe(1);
 });

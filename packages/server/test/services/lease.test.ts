@@ -440,6 +440,9 @@ describe('keeping alive', () => {
     for (const resolve of held) resolve();
     expect(await answer).toMatchObject({ TTL: 3_600 });
     expect(h.node.state.lessor.get(7n)?.checkpointedTtlSeconds).toBe(0);
+    const before = h.node.proposed.length;
+    expect(await keepAlive(h, 7n)).toMatchObject({ TTL: 3_600 });
+    expect(h.node.proposed).toHaveLength(before);
   });
 
   test('what is left is looked up when the revokes before it have come through', async () => {

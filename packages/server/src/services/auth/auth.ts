@@ -187,7 +187,17 @@ async function authenticate(
       user: name,
       prefix: simpleTokenPrefix(random),
     };
-    const { token } = expectKind(await node.propose({ kind: 'auth', change }), 'auth');
-    if (!isOutdated()) return token;
+    const token = await tokenOf(node, change);
+    if (token !== undefined && !isOutdated()) return token;
+  }
+}
+
+/** Makes a token; undefined when the user is gone since, which is nothing to be told to whoever asks. */
+async function tokenOf(node: NodePort, change: AuthCommand): Promise<string | undefined> {
+  try {
+    return expectKind(await node.propose({ kind: 'auth', change }), 'auth').token;
+  } catch (error) {
+    if (EtcdError.is(error) && error.code === 'USER_NOT_FOUND') return undefined;
+    throw error;
   }
 }
