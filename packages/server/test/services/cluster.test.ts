@@ -1,6 +1,7 @@
 import { memberId } from '@etcd-ts/base';
 import { EtcdError } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
+import type { ServerLimits } from '../../src/limits.ts';
 import { Services } from '../../src/services/services.ts';
 import { InProcessChannel } from '../../src/listeners/in-process.ts';
 import { FakeNode } from './fake-node.ts';
@@ -10,14 +11,17 @@ import { SURROUNDINGS } from './surroundings.ts';
 
 const NEW_URL = 'http://127.0.0.1:9380';
 
-/** A cluster of started voters 1 … n; this member is the first, all others have long been connected. */
-async function cluster(voters: number): Promise<Harness> {
-  const h = await harness();
+/** A cluster of voters 1 … n; this member is the first, all others have long been connected. */
+async function cluster(
+  voters: number,
+  { started = voters, ...limits }: Partial<ServerLimits> & { readonly started?: number } = {},
+): Promise<Harness> {
+  const h = await harness(limits);
   const ids = [h.node.memberId, ...Array.from({ length: voters - 1 }, (_, i) => BigInt(i + 2))];
   h.node.state.bootstrap(
-    ids.map((id) => ({
+    ids.map((id, i) => ({
       id,
-      name: `m${id}`,
+      name: i < started ? `m${id}` : '',
       peerUrls: [`http://peer-${id}:2380`],
       clientUrls: [],
       isLearner: false,
@@ -180,6 +184,8 @@ describe('removing', () => {
     expect((await remove(h, 2n)).members).toHaveLength(2);
     h.node.leader = () => Promise.reject(new EtcdError('UNAVAILABLE', { message: 'lost' }));
     expect(await failure(remove(h, 3n))).toBe('TIMEOUT_DUE_TO_CONNECTION_LOST');
+    // One that was removed before says nothing of how this request ended.
+    expect(await failure(remove(h, 2n))).toBe('TIMEOUT_DUE_TO_CONNECTION_LOST');
   });
 
   test('a learner may always go', async () => {
@@ -204,6 +210,21 @@ describe('updating', () => {
     expect(await failure(update(h, 2n, ['http://peer-3:2380']))).toBe('PEER_URL_EXIST');
     expect((await update(h, 2n, ['http://peer-2:2380'])).members).toHaveLength(3);
   });
+
+  test('leaves a learner a learner', async () => {
+    const h = await cluster(3);
+    const { member } = await add(h, [NEW_URL], true);
+    const { members } = await update(h, member!.ID, ['http://127.0.0.1:9381']);
+    expect(members.find(({ ID }) => ID === member!.ID)?.isLearner).toBe(true);
+  });
+
+  test('of a member that is gone by the time it comes through brings nobody back', async () => {
+    const h = await cluster(3);
+    const update = { op: 'update', node: memberId(99n) } as const;
+    const change = { steps: [update], transition: 'auto', context: new Uint8Array(0) } as const;
+    await h.node.changeMembers(change);
+    expect(h.node.state.membership.members()).toHaveLength(3);
+  });
 });
 
 describe('promoting', () => {
@@ -219,6 +240,33 @@ describe('promoting', () => {
     const { members } = await promote(h, id);
     expect(members.find(({ ID }) => ID === id)?.isLearner).toBe(false);
   });
+
+  test('is judged by what the leader knows once it has proved to be one', async () => {
+    const h = await cluster(3);
+    const { member } = await add(h, [NEW_URL], true);
+    h.node.beforeBarrier = () => {
+      const matchIndex = h.node.status().committedIndex;
+      h.node.followers = [{ id: memberId(member!.ID), matchIndex, active: true }];
+      return Promise.resolve();
+    };
+    expect((await promote(h, member!.ID)).members.every(({ isLearner }) => !isLearner)).toBe(true);
+  });
+
+  test.each([
+    [3, 1, true, 'MEMBER_NOT_ENOUGH_STARTED'],
+    [3, 1, false, 'promoted'],
+    [2, 1, true, 'promoted'],
+  ])(
+    'beside %d voters of whom %d has started, strictly: %s, it is %s',
+    async (voters, started, strictReconfigCheck, outcome) => {
+      const h = await cluster(voters, { started, strictReconfigCheck });
+      const { member } = await add(h, [NEW_URL], true);
+      const matchIndex = h.node.status().committedIndex;
+      h.node.followers = [{ id: memberId(member!.ID), matchIndex, active: true }];
+      const call = promote(h, member!.ID);
+      expect(outcome === 'promoted' ? (await call) && outcome : await failure(call)).toBe(outcome);
+    },
+  );
 
   test('an unknown member is not found, a voter is no learner', async () => {
     const h = await cluster(3);

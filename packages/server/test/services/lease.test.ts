@@ -11,6 +11,7 @@ import { limitsOf } from '../../src/limits.ts';
 import { type EtcdNodeOptions, resolveOptions } from '../../src/options.ts';
 import { MAX_LEASE_TTL_SECONDS } from '../../src/lease/lessor.ts';
 import { InProcessChannel } from '../../src/listeners/in-process.ts';
+import { LeaseIds } from '../../src/services/lease-ids.ts';
 import { Services } from '../../src/services/services.ts';
 import { FakeNode } from './fake-node.ts';
 import { events, failure, type Harness, harness } from './harness.ts';
@@ -58,6 +59,17 @@ describe('granting', () => {
     const { grant } = await harness();
     expect((await grant(-7n, 10)).ID).toBe(-7n);
     expect(await failure(grant(-7n, 10))).toBe('LEASE_EXIST');
+  });
+
+  test('an id of the server that is taken gives way to the next, a few times', async () => {
+    const { grant, node } = await harness();
+    const ids = new LeaseIds(node.memberId, node.clock);
+    const taken = Array.from({ length: 5 }, () => ids.next());
+    const free = ids.next();
+    for (const id of taken) await grant(id, 10);
+    // Three are tried for one request.
+    expect(await failure(grant(0n, 10))).toBe('LEASE_EXIST');
+    expect((await grant(0n, 10)).ID).toBe(free);
   });
 
   test('id 0 lets the server choose: positive, and never the same', async () => {

@@ -72,6 +72,16 @@ describe('alarms', () => {
     expect((await alarm(h, GET, 1n, NONE)).alarms).toHaveLength(3);
   });
 
+  test('are listed with all that were raised anywhere before', async () => {
+    const h = await harness();
+    const raised = { memberID: 8n, alarm: NOSPACE };
+    h.node.beforeBarrier = () => {
+      h.node.apply({ kind: 'alarm', request: { action: ACTIVATE, ...raised } });
+      return Promise.resolve();
+    };
+    expect((await alarm(h, GET, 0n, NONE)).alarms).toEqual([raised]);
+  });
+
   test('CORRUPT blocks every change with DataLoss; ranges and read-only txns still answer', async () => {
     const h = await harness();
     await h.grant(7n, 10);
@@ -268,6 +278,15 @@ describe('downgrade', () => {
     expect(await failure(ask(await harness(), VALIDATE, '3.5'))).toBe(
       'CLUSTER_VERSION_UNAVAILABLE',
     );
+  });
+
+  test('is judged by what was decided anywhere before', async () => {
+    const h = await harness();
+    h.node.beforeBarrier = () => {
+      h.node.apply({ kind: 'setClusterVersion', version: '3.6' });
+      return Promise.resolve();
+    };
+    expect((await ask(h, VALIDATE, '3.5')).version).toBe('3.6');
   });
 
   test('is begun once, shows in Status, and is called off', async () => {
