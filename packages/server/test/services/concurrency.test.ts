@@ -1,4 +1,5 @@
 import { fromUtf8, utf8 } from '@etcd-ts/base';
+import { memoryBackend, restoreSnapshot, snapshotStore } from '@etcd-ts/mvcc';
 import { EtcdError, type LeaderResponse } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
 import { failure, type Harness, harness } from './harness.ts';
@@ -120,6 +121,24 @@ describe('Lock', () => {
     await turns(20);
     expect(fromUtf8(waiting.done?.key ?? new Uint8Array(0))).toBe('l/b');
   });
+
+  test('is still handed on at a member that a snapshot takes past the unlock', async () => {
+    const [h, ahead] = [await withLeases(), await withLeases()];
+    const waits = async (one: Harness) => {
+      const held = await lock(one, 10n);
+      const waiting = watchCall(lock(one, 11n));
+      await turns(20);
+      expect(waiting.done).toBeUndefined();
+      return { held, waiting };
+    };
+    const { waiting } = await waits(h);
+    await unlock(ahead, (await waits(ahead)).held.key);
+    const backend = memoryBackend();
+    await restoreSnapshot(backend, snapshotStore(ahead.node.state.store).chunks);
+    await h.node.state.replace(backend);
+    await turns(20);
+    expect(fromUtf8(waiting.done?.key ?? new Uint8Array(0))).toBe('l/b');
+  });
 });
 
 describe('Election', () => {
@@ -141,6 +160,20 @@ describe('Election', () => {
     expect(second.done?.leader?.lease).toBe(11n);
     const { kv } = await h.channel.unary('v3electionpb.Election/Leader', { name: utf8('e') });
     expect(fromUtf8(kv?.value ?? new Uint8Array(0))).toBe('two');
+  });
+
+  test('whoever gives up campaigning leaves the queue', async () => {
+    const h = await withLeases();
+    const { leader } = await campaign(h, 10n, 'one');
+    const leaving = new AbortController();
+    const second = watchCall(campaign(h, 11n, 'two', leaving.signal));
+    const third = watchCall(campaign(h, 12n, 'three'));
+    await turns(20);
+    leaving.abort();
+    expect((await settle(second)).failed?.code).toBe('CANCELED');
+    expect((await h.range('e/b')).count).toBe(0);
+    await h.channel.unary('v3electionpb.Election/Resign', { leader });
+    expect((await settle(third)).done?.leader?.lease).toBe(12n);
   });
 
   test('to campaign again with another value proclaims it', async () => {
