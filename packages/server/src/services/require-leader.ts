@@ -36,9 +36,13 @@ export async function whileLed(
     leaderless = reject;
   });
   const follow = ({ leader }: NodeStatus): void => {
-    timer?.cancel();
-    timer = undefined;
-    if (leader !== 0n) return;
+    if (leader !== 0n) {
+      timer?.cancel();
+      timer = undefined;
+      return;
+    }
+    // Elections that nobody wins are news as well: they give no time anew.
+    if (timer !== undefined) return;
     const graceMs = STREAM_GRACE_ELECTION_TIMEOUTS * node.limits.electionTimeoutMs;
     timer = node.clock.after(graceMs, () => {
       const error = new EtcdError('NO_LEADER');

@@ -44,6 +44,21 @@ describe('hasleader', () => {
     await turns();
     expect(h.node.state.store.hub.counts.synced).toBe(0);
   });
+
+  test('ends a stream in that time however many elections are held in it that nobody wins', async () => {
+    const h = await harness();
+    const call = h.channel.stream('etcdserverpb.Watch/Watch', { metadata: HAS_LEADER });
+    const ended = failure(call.responses[Symbol.asyncIterator]().next());
+    await turns();
+    h.node.setStatus({ leader: NO_LEADER, isLeader: false });
+    for (const term of [3, 4]) {
+      await h.node.time.advance(1_200);
+      h.node.setStatus({ term });
+    }
+    await h.node.time.advance(600);
+    expect(h.node.time.pendingTimers).toBe(0);
+    expect(await ended).toBe('NO_LEADER');
+  });
 });
 
 describe('a learner', () => {
