@@ -1,12 +1,13 @@
 /** How a member's compactions go on in the background. */
-import { concatBytes, utf8 } from '@etcd-ts/base';
-import type { Backend } from '@etcd-ts/mvcc';
+import { concatBytes, type Deferred, deferred, utf8 } from '@etcd-ts/base';
+import { type Backend, checkpointStore } from '@etcd-ts/mvcc';
 import { MemoryDisk } from '@etcd-ts/wal';
 import { afterEach, expect, test } from 'vitest';
 import { memoryLevelBackends } from '../src/node/level-backends.ts';
 import { CompactionDriver } from '../src/services/compaction-driver.ts';
 import { Cluster } from './support/cluster.ts';
 import { FakeNode } from './services/fake-node.ts';
+import { turns } from './services/manual-clock.ts';
 
 let cluster: Cluster | undefined;
 
@@ -88,4 +89,61 @@ test('a compaction keeps its pace: as many revisions a step as milliseconds have
   expect(Math.max(...steps)).toBeLessThanOrEqual(2_000);
   expect(steps.reduce((sum, entries) => sum + entries, 0)).toBeLessThanOrEqual(51 * 100);
   expect(state.store.isCompacting).toBe(true);
+});
+
+test('a compaction that waits for index pages lets them be written, however long that takes', async () => {
+  const node = await FakeNode.start();
+  const { store } = node.state;
+  const driver = new CompactionDriver(node);
+  const value = new Uint8Array(0);
+  const request = { value, lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
+  const put = (): void => void node.apply({ kind: 'put', request: { ...request, key: utf8('a') } });
+  const pages = { stepRevisions: 1, pageEntriesMax: 3 };
+  put();
+  await checkpointStore(store, pages);
+  for (let i = 0; i < 10; i++) put();
+  node.apply({ kind: 'compact', request: { revision: store.revision, physical: false } });
+  const othersHadTheirTurn = deferred<void>();
+  const writing = checkpointStore(store, { ...pages, aTurn: () => othersHadTheirTurn.promise });
+  await turns();
+  await node.time.advance(11_000);
+  othersHadTheirTurn.resolve();
+  await writing;
+  await node.time.advance(1_000);
+  driver.stop();
+  expect([store.isCompacting, store.droppedCount]).toEqual([false, 10]);
+});
+
+test('a compaction that comes while the first index pages are written, of what they do not tell, goes on', async () => {
+  const inner = memoryLevelBackends();
+  let syncing: Deferred<void> | undefined;
+  let hasStarted = false;
+  const open = async (name: string): Promise<Backend> => {
+    const backend = await inner.open(name);
+    return {
+      get: (key) => backend.get(key),
+      write: (operations) => backend.write(operations),
+      iterate: (start, end) => backend.iterate(start, end),
+      sizeBytes: () => backend.sizeBytes(),
+      compactRange: (start, end) => backend.compactRange(start, end),
+      close: () => backend.close(),
+      sync: () => {
+        if (!hasStarted || syncing !== undefined) return backend.sync();
+        syncing = deferred();
+        return syncing.promise;
+      },
+    };
+  };
+  cluster = new Cluster(['a'], { snapshotCount: 20 });
+  cluster.addMachine('a', { disk: new MemoryDisk(), backends: { ...inner, open } });
+  const client = (await cluster.start('a')).client();
+  hasStarted = true;
+  for (let i = 0; i < 20; i++) await client.put('key', '');
+  await cluster.when(() => syncing);
+  const { revision } = await client.put('key', '');
+  const compacted = client.compact(revision, { physical: true });
+  // Applied behind the compaction.
+  await client.put('key', '');
+  syncing?.resolve();
+  await expect(compacted).resolves.toBeDefined();
 });

@@ -109,7 +109,9 @@ export class CompactionDriver {
     }
     const isHeld = store.isCompactionHeld;
     if (!hasMore && !isHeld) return this.#ended();
-    this.#heldMs = isHeld ? this.#heldMs + HELD_PAUSE_MS : 0;
+    // Index pages are written by a read as well, which must not be broken off by whoever waits for them.
+    const isHeldByReads = isHeld && !store.wantsCheckpoint;
+    this.#heldMs = isHeldByReads ? this.#heldMs + HELD_PAUSE_MS : 0;
     if (this.#heldMs > MAX_HELD_MS) {
       const isHopeless = this.#heldMs > MAX_HELD_BY_SNAPSHOTS_MS;
       const reads = store.cancelReads(isHopeless ? 'all' : 'reads');

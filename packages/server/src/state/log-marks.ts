@@ -21,6 +21,8 @@ export interface LogMarksParts {
   readonly log: Logger;
   readonly snapshotCount: number;
   readonly catchUpEntries: number;
+  /** The state was made durable, and index pages were written with it. */
+  readonly checkpointed: () => void;
 }
 
 /** Sets the marks behind which the log may be dropped. */
@@ -59,6 +61,7 @@ export class LogMarks {
     const isDurable = await flusher.checkpoint();
     this.#busy = false;
     if (!isDurable) return;
+    this.#parts.checkpointed();
     // A snapshot that was installed meanwhile is the newer mark.
     if (databases.currentName !== database || mark.index <= this.#marked) return;
     this.#marked = mark.index;

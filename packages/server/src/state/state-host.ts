@@ -86,6 +86,7 @@ export class StateHost implements ConsensusHost {
       log: parts.log,
       snapshotCount: options.snapshotCount,
       catchUpEntries: options.snapshotCatchUpEntries,
+      checkpointed: () => this.#letCompact(),
     });
     state.observe({ compacted: () => this.#letCompact() });
     // A compaction that the last stop interrupted goes on.
@@ -169,7 +170,10 @@ export class StateHost implements ConsensusHost {
     this.#parts.stopped(reason);
   }
 
-  /** A compaction may have to wait until what it drops is in the database's index. */
+  /**
+   * A compaction may have to wait until what it drops is in the database's index. One that came while the first pages of
+   * it were written finds out when they are there.
+   */
   #letCompact(): void {
     if (this.#parts.state.store.wantsCheckpoint) void this.flusher.checkpoint();
   }
