@@ -90,7 +90,8 @@ export class IndexCheckpoint {
     const through = this.#through;
     const isWanted = state.compactRevision > since && through > since;
     if (through - since < stepRevisions && !isWanted) return;
-    const generation = (before?.generation ?? 0) + (isStale ? 1 : 0);
+    // Pages that could not be used are not written over either: their head counts until there is a new one.
+    const generation = (before?.generation ?? state.lostGeneration) + (isStale ? 1 : 0);
     const first = isStale ? 0 : before.pages;
     const from = { main: since + 1, sub: 0 };
     const written = await this.#writePages(from, generation, first, options);

@@ -50,7 +50,7 @@ export async function openStore(
   const head = readIndexHead(backend);
   const state =
     (head === undefined ? undefined : await loadIndexed(backend, options, head)) ??
-    (await loadRecords(backend, options));
+    (await loadRecords(backend, options, head));
   return new MvccStore(state, options.hub);
 }
 
@@ -75,8 +75,14 @@ async function loadIndexed(
   return state;
 }
 
-async function loadRecords(backend: Backend, options: OpenStoreOptions): Promise<StoreState> {
+/** Loads records alone, of which there may be pages that cannot be used. */
+async function loadRecords(
+  backend: Backend,
+  options: OpenStoreOptions,
+  head: IndexHead | undefined,
+): Promise<StoreState> {
   const state = emptyState(backend, options);
+  state.lostGeneration = head?.generation ?? 0;
   const loader = await loaderOf(backend, state);
   await forEachEntry(backend, RECORDS_START, RECORDS_END, (entry) => loader.record(entry));
   loader.end();

@@ -57,6 +57,8 @@ export class StoreState {
   applied: AppliedPosition = { index: 0, term: 0 };
   /** The index pages in the backend; undefined when there are none that can be used. */
   indexHead: IndexHead | undefined;
+  /** The generation of pages in the backend that could not be used; 0: there were none. */
+  lostGeneration = 0;
   /** The revision through which the pages are known to survive a power cut; -1: none. */
   durableIndexThrough = -1;
   /** Bytes of all records with their names. */

@@ -199,6 +199,26 @@ describe('index pages', () => {
     }
   });
 
+  test('that could not be read are not written over: a crash in the middle of new ones is harmless', async () => {
+    const { backend, medium } = await filled(150);
+    const page = medium.batches.flat().find(({ key }) => key.length > 1 && key[0] === INDEX);
+    await backend.write([{ key: page?.key ?? new Uint8Array(0), value: undefined }]);
+    const store = await openStore(backend, OPTIONS);
+    for (let i = 0; i < 9; i++) store.put(put(i % 3, 1));
+    store.compact(store.revision);
+    while (store.compactStep(100));
+    store.setApplied(2, 1);
+    await flushStore(store);
+    const first = medium.batches.length;
+    await checkpointStore(store, SMALL);
+    expect(medium.batches.length).toBeGreaterThan(first + 1);
+    for (let count = first; count <= medium.batches.length; count++) {
+      const reopened = await openStore(await medium.after(count), OPTIONS);
+      reopened.check();
+      expect(await factsOf(reopened)).toEqual(await factsOf(store));
+    }
+  });
+
   test('that tell mostly of what was compacted are written anew, and the old ones go', async () => {
     const medium = new Medium();
     const backend = medium.open();
