@@ -182,8 +182,13 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     [
       'progress comes to busy watchers too',
-      'const revision = entry.isIdle\n',
-      'const revision = entry\n',
+      'const isTold = entry.isIdle && !this.#isFull;',
+      'const isTold = !this.#isFull;',
+    ],
+    [
+      'progress waits for a client that does not read',
+      'const isTold = entry.isIdle && !this.#isFull;',
+      'const isTold = entry.isIdle;',
     ],
     [
       'a cancel is not answered',
@@ -202,8 +207,13 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     [
       'a snapshot makes watchers begin anew',
-      'this.#register(entry, nextRevision);',
+      'this.#register(entry, isSynced ? 0 : nextRevision);',
       'this.#register(entry, 0);',
+    ],
+    [
+      'a snapshot that brings nothing withholds progress',
+      'this.#register(entry, isSynced ? 0 : nextRevision);',
+      'this.#register(entry, nextRevision);',
     ],
     [
       'an empty key watches everything',

@@ -1,7 +1,7 @@
 import { utf8 } from '@etcd-ts/base';
 import type { WatchResponse } from '@etcd-ts/protocol';
 import { describe, expect, test } from 'vitest';
-import { memoryBackend } from '@etcd-ts/mvcc';
+import { memoryBackend, restoreSnapshot, snapshotStore } from '@etcd-ts/mvcc';
 import { WatchStream } from '../../src/services/watch/watch-stream.ts';
 import { CatchUp } from '../../src/services/watch/catch-up.ts';
 import { events, harness } from './harness.ts';
@@ -407,6 +407,26 @@ describe('slow clients', () => {
     expect(node.state.store.hub.counts).toEqual({ synced: 1, behind: 0, parked: 0 });
     stream.close();
   });
+
+  test('are told of no progress meanwhile, which would wait for them without end', async () => {
+    const { node } = await harness({ watchProgressNotifyIntervalMs: 1_000 });
+    const { state, responses } = stalled();
+    const catchUp = new CatchUp(node);
+    const refusal = () => Promise.resolve(undefined);
+    const stream = new WatchStream({ node, catchUp, responses, refusal });
+    const create = { key: utf8('a'), rangeEnd: new Uint8Array(0), startRevision: 0 };
+    const value = { ...createRequest(create), progressNotify: true };
+    void stream.handle({ requestUnion: { $case: 'createRequest', value } });
+    await turns();
+    for (let i = 0; i < 5; i++) await node.time.advance(1_100);
+    expect(state.heard.map(({ created }) => created)).toEqual([true]);
+    state.isFull = false;
+    for (const resume of state.waiting) resume();
+    await turns();
+    await node.time.advance(1_100);
+    expect(state.heard.map(({ created }) => created)).toEqual([true, false]);
+    stream.close();
+  });
 });
 
 test('a snapshot that replaces the state lets every watcher go on where it stood', async () => {
@@ -421,12 +441,27 @@ test('a snapshot that replaces the state lets every watcher go on where it stood
   const ahead = await harness();
   for (let i = 0; i < 3; i++) await ahead.put('a');
   const backend = memoryBackend();
-  const { snapshotStore, restoreSnapshot } = await import('@etcd-ts/mvcc');
   await restoreSnapshot(backend, snapshotStore(ahead.node.state.store).chunks);
   await node.state.replace(backend);
   expect(events(await client.next())).toEqual(['put a@3', 'put a@4']);
   await put('a');
   expect(events(await client.next())).toEqual(['put a@5']);
+});
+
+test('a snapshot at the revision that a watcher has reached leaves it synced: progress is told', async () => {
+  const { node, put, watch } = await harness();
+  const client = watch();
+  client.create('a');
+  await put('a');
+  await client.until();
+  const ahead = await harness();
+  await ahead.put('a');
+  await ahead.grant(7n, 60);
+  const backend = memoryBackend();
+  await restoreSnapshot(backend, snapshotStore(ahead.node.state.store).chunks);
+  await node.state.replace(backend);
+  client.progress();
+  expect(await client.until()).toMatchObject([{ watchId: -1n, header: { revision: 2 } }]);
 });
 
 function putRequest(key: string, value = '') {

@@ -232,9 +232,9 @@ export class WatchStream {
     for (const entry of this.#entries.values()) {
       if (!entry.request.progressNotify || entry.watcher === undefined) continue;
       isWanted = true;
-      const revision = entry.isIdle
-        ? this.#node.state.store.hub.progress([entry.watcher])
-        : undefined;
+      // A client that does not read would have one more waiting for it with every interval.
+      const isTold = entry.isIdle && !this.#isFull;
+      const revision = isTold ? this.#node.state.store.hub.progress([entry.watcher]) : undefined;
       entry.isIdle = true;
       if (revision === undefined) continue;
       this.#send({ header: headerAt(this.#node, revision), watchId: entry.id });
@@ -245,11 +245,14 @@ export class WatchStream {
   /** A snapshot replaced the store: every watcher goes on in the new one, from where it stood. */
   #moveToNewStore(): void {
     for (const entry of this.#parked) this.#unpark(entry);
+    const { revision } = this.#node.state.store;
     for (const entry of this.#entries.values()) {
       if (entry.watcher === undefined) continue;
-      const { nextRevision } = entry.watcher;
+      const { nextRevision, startRevision } = entry.watcher;
       entry.watcher.cancel();
-      this.#register(entry, nextRevision);
+      // One that has seen everything does not wait for a revision in the future, as a client's start there does.
+      const isSynced = nextRevision > revision && startRevision <= revision;
+      this.#register(entry, isSynced ? 0 : nextRevision);
     }
     this.#catchUp.wake();
   }
