@@ -209,7 +209,11 @@ export class WatchCoalescer {
     if (watchId === NO_WATCHER && !canceled) return this.#progressed(header);
     const upstream = this.#byId.get(watchId === NO_WATCHER ? (oldest ?? watchId) : watchId);
     if (upstream === undefined) return;
-    if (canceled) return this.#end(upstream, response);
+    if (canceled) {
+      // One that a compaction ended stays with the cluster, which tells of no progress until it is cancelled.
+      if (watchId !== NO_WATCHER) this.#cancel(watchId);
+      return this.#end(upstream, response);
+    }
     if (created) return this.#made(upstream, header);
     const { broadcast } = upstream;
     const others = broadcast.receivers.size - 1;
@@ -259,7 +263,11 @@ export class WatchCoalescer {
 
   #drop(upstream: Upstream): void {
     this.#remove(upstream);
-    const requestUnion = { $case: 'cancelRequest', value: { watchId: upstream.id } } as const;
+    this.#cancel(upstream.id);
+  }
+
+  #cancel(watchId: bigint): void {
+    const requestUnion = { $case: 'cancelRequest', value: { watchId } } as const;
     this.#opened?.call.send(WatchRequest.fromPartial({ requestUnion }));
   }
 

@@ -216,6 +216,21 @@ describe('watches that share a stream', () => {
     expect(answers).toBe(1);
   });
 
+  test('a watcher that a compaction ended is cancelled at the cluster, which tells of no progress before', async () => {
+    const [gone, refused] = [join('gone', 2), join('refused')];
+    streams[0]!.answer(created(1n, 10), compacted(1n), refusal('no rights'));
+    await turns();
+    expect([gone.heard, refused.heard]).toEqual([['made', 'ended 5 '], ['ended 0 no rights']]);
+    const cancelled = streams[0]!.sent.flatMap(({ requestUnion }) =>
+      requestUnion?.$case === 'cancelRequest' ? [requestUnion.value.watchId] : [],
+    );
+    expect(cancelled).toEqual([1n]);
+    // What the cluster says to that concerns nobody.
+    streams[0]!.answer(WatchResponse.fromPartial({ watchId: 1n, canceled: true }));
+    await turns();
+    expect(gone.heard).toHaveLength(2);
+  });
+
   test('how many share a watcher of another one goes up and down', async () => {
     const all = [join('a'), join('b')];
     streams[0]!.answer(created(1n, 10), created(2n, 10));

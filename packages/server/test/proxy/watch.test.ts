@@ -166,6 +166,20 @@ test('progress is answered once for the stream, and not at all without watchers'
   watching.call.cancel();
 });
 
+test('progress is answered although a compaction has ended the watcher of somebody else', async () => {
+  await node.client().compact(await put('k'));
+  const [other, watching] = [new Watching(), new Watching()];
+  other.create('k', { startRevision: 1 });
+  expect(await other.next()).toMatchObject({ created: true });
+  expect(await other.next()).toMatchObject({ canceled: true });
+  watching.create('another');
+  expect(await watching.next()).toMatchObject({ created: true });
+  watching.progress();
+  expect(await watching.next()).toMatchObject({ watchId: -1n, canceled: false });
+  other.call.cancel();
+  watching.call.cancel();
+});
+
 test('watchers of one range share one of the cluster, also those that began in the past', async () => {
   const start = await put('k');
   for (let i = 0; i < 10; i++) await put('k');
