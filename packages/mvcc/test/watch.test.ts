@@ -369,6 +369,7 @@ describe('a slow sink', () => {
 
   test('is served soon, however many others are far behind it and join all the time', () => {
     for (let i = 0; i < 3_000; i++) store.put(put('a'));
+    start(new Sink(), 'a', 'b', 2);
     const near = new Sink();
     const watcher = start(near, 'a', 'b', store.revision - 1);
     for (let i = 0; i < 20 && watcher.state === 'behind'; i++) {
@@ -440,6 +441,20 @@ describe('a compaction', () => {
     catchUp();
     expect(sink.batches).toEqual([{ events: [], revision: 0, compactRevision: 4 }]);
     expect(watcher.state).toBe('ended');
+  });
+
+  test('leaves a watcher alone that was quiet below it, also when its sink then has no room', () => {
+    const sink = new Sink();
+    const watcher = start(sink, 'a');
+    for (let i = 0; i < 5; i++) store.put(put('b'));
+    store.compact(store.revision);
+    sink.hasRoom = false;
+    store.put(put('a'));
+    expect([watcher.state, watcher.nextRevision]).toEqual(['parked', 7]);
+    sink.hasRoom = true;
+    watcher.resume();
+    catchUp();
+    expect(sink.events).toEqual(['a@7']);
   });
 
   test('leaves a synced watcher alone', () => {

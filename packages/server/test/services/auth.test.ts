@@ -294,9 +294,9 @@ describe('keys', () => {
 });
 
 describe('watches', () => {
-  async function watchReason(h: AuthHarness, user: User, rangeEnd: Uint8Array) {
+  async function watchReason(h: AuthHarness, user: User, rangeEnd: Uint8Array, key = 'a') {
     const call = h.channel.stream('etcdserverpb.Watch/Watch', user.options);
-    const value = WatchCreateRequest.fromPartial({ key: utf8('a'), rangeEnd });
+    const value = WatchCreateRequest.fromPartial({ key: utf8(key), rangeEnd });
     call.send({ requestUnion: { $case: 'createRequest', value } });
     for await (const { cancelReason, canceled, watchId } of call.responses) {
       return { cancelReason, canceled, watchId };
@@ -341,6 +341,13 @@ describe('watches', () => {
     const alice = await h.login('alice');
     expect(await watchReason(h, alice, SINGLE)).toMatchObject({ canceled: false });
     expect(await watchReason(h, alice, FROM_KEY)).toMatchObject({ canceled: true });
+  });
+
+  test('of no key need the right to that of one zero byte, which is what they watch', async () => {
+    const h = await secured([[READ, '\0', SINGLE]]);
+    const alice = await h.login('alice');
+    expect(await watchReason(h, alice, SINGLE, '')).toMatchObject({ canceled: false });
+    expect(await watchReason(h, alice, FROM_KEY, '')).toMatchObject({ canceled: true });
   });
 });
 

@@ -366,6 +366,26 @@ describe('progress', () => {
   });
 });
 
+test('streams that began at different moments are not told of progress in chorus', async () => {
+  const { watch, node } = await harness({ watchProgressNotifyIntervalMs: 1_000 });
+  const clients = [watch(), watch()];
+  for (const client of clients) {
+    client.create('a', { progressNotify: true });
+    await client.until();
+    await node.time.advance(60);
+  }
+  const told = async () => {
+    const heard = await Promise.all(clients.map((client) => client.until()));
+    return heard.map(({ length }) => length);
+  };
+  await node.time.advance(900);
+  expect(await told()).toEqual([1, 0]);
+  await node.time.advance(99);
+  expect(await told()).toEqual([0, 0]);
+  await node.time.advance(1);
+  expect(await told()).toEqual([0, 1]);
+});
+
 describe('slow clients', () => {
   function stalled() {
     const state = { isFull: true, heard: [] as WatchResponse[], waiting: [] as (() => void)[] };
@@ -408,6 +428,25 @@ describe('slow clients', () => {
     stream.close();
   });
 
+  test('are not listened to either, until they have read', async () => {
+    const { node } = await harness();
+    const { state, responses } = stalled();
+    const catchUp = new CatchUp(node);
+    const refusal = () => Promise.resolve(undefined);
+    const stream = new WatchStream({ node, catchUp, responses, refusal });
+    const create = { key: utf8('a'), rangeEnd: new Uint8Array(0), startRevision: 0 };
+    let hasHandled = false;
+    const handling = stream
+      .handle({ requestUnion: { $case: 'createRequest', value: createRequest(create) } })
+      .then(() => (hasHandled = true));
+    await turns();
+    expect([state.heard.length, hasHandled]).toEqual([1, false]);
+    state.isFull = false;
+    for (const resume of state.waiting) resume();
+    await handling;
+    stream.close();
+  });
+
   test('are told of no progress meanwhile, which would wait for them without end', async () => {
     const { node } = await harness({ watchProgressNotifyIntervalMs: 1_000 });
     const { state, responses } = stalled();
@@ -427,6 +466,28 @@ describe('slow clients', () => {
     expect(state.heard.map(({ created }) => created)).toEqual([true, false]);
     stream.close();
   });
+});
+
+test('a stream that ended leaves nothing behind: no watcher, timer or listener', async () => {
+  const { node, watch } = await harness();
+  const observe = node.state.observe.bind(node.state);
+  let listeners = 0;
+  node.state.observe = (listener) => {
+    const stop = observe(listener);
+    listeners += 1;
+    return () => {
+      listeners -= 1;
+      stop();
+    };
+  };
+  const client = watch();
+  client.create('a', { progressNotify: true });
+  await client.next();
+  expect([listeners, node.time.pendingTimers]).toEqual([1, 1]);
+  client.call.cancel();
+  await turns();
+  expect([listeners, node.time.pendingTimers]).toEqual([0, 0]);
+  expect(node.state.store.hub.counts.synced).toBe(0);
 });
 
 test('a snapshot that replaces the state lets every watcher go on where it stood', async () => {
