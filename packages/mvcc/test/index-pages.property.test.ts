@@ -1,5 +1,5 @@
 /** A store that is loaded by its index pages, against one that is loaded by its records alone. */
-import { utf8 } from '@etcd-ts/base';
+import { deferred, utf8 } from '@etcd-ts/base';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -146,10 +146,7 @@ test('both hold the same after any history, any crash, and whatever is written t
         for (const each of history) await perform(store, each);
         const count = medium.synced + (cut % (medium.batches.length - medium.synced + 1));
         const indexed = await openStore(await medium.after(count), OPTIONS);
-        const plain = await openStore(
-          await medium.after(count, (key) => key[0] !== INDEX),
-          OPTIONS,
-        );
+        const plain = await openStore(await medium.after(count, isRecord), OPTIONS);
         expect(await factsOf(indexed)).toEqual(await factsOf(plain));
         for (const each of more) {
           await perform(indexed, each);
@@ -171,6 +168,24 @@ async function filled(keys: number): Promise<{ backend: Backend; medium: Medium 
   store.setApplied(1, 1);
   await checkpointStore(store, SMALL);
   return { backend, medium };
+}
+
+/** What a load without pages reads. */
+function isRecord(key: Uint8Array): boolean {
+  return key[0] !== INDEX;
+}
+
+/** A store whose keys were all deleted, but for one that came after; without pages. */
+async function deleted(): Promise<{ medium: Medium; store: MvccStore }> {
+  const medium = new Medium();
+  const store = await openStore(medium.open(), OPTIONS);
+  for (let i = 0; i < 5; i++) store.put(put(i, 1));
+  for (let i = 0; i < 5; i++) {
+    store.deleteRange({ key: utf8(`key-${i}`), rangeEnd: new Uint8Array(0), prevKv: false });
+  }
+  store.put(put(5, 1));
+  store.setApplied(1, 1);
+  return { medium, store };
 }
 
 describe('index pages', () => {
@@ -197,6 +212,38 @@ describe('index pages', () => {
       await damaged.write([{ key, value: bytes }]);
       expect((await openStore(damaged, OPTIONS)).stateHash()).toBe(sound.stateHash());
     }
+  });
+
+  test('that a compaction did not wait for do not count: they know nothing of what it dropped', async () => {
+    const { medium, store } = await deleted();
+    const [hasPage, goesOn] = [deferred<void>(), deferred<void>()];
+    const aTurn = () => {
+      hasPage.resolve();
+      return goesOn.promise;
+    };
+    const writing = checkpointStore(store, { ...SMALL, aTurn });
+    await hasPage.promise;
+    store.compact(store.revision);
+    store.cancelReads();
+    while (store.compactStep(100));
+    goesOn.resolve();
+    await writing;
+    await flushStore(store);
+    const reopened = await openStore(await medium.after(Infinity), OPTIONS);
+    const plain = await openStore(await medium.after(Infinity, isRecord), OPTIONS);
+    expect(reopened.keyCount).toBe(1);
+    expect(await factsOf(reopened)).toEqual(await factsOf(plain));
+  });
+
+  test('leave out what a compaction has begun to drop: its key is forgotten already', async () => {
+    const { medium, store } = await deleted();
+    store.compact(store.revision);
+    expect(store.compactStep(1)).toBe(true);
+    await checkpointStore(store, SMALL);
+    const reopened = await openStore(await medium.after(Infinity), OPTIONS);
+    const plain = await openStore(await medium.after(Infinity, isRecord), OPTIONS);
+    expect(reopened.keyCount).toBe(1);
+    expect(await factsOf(reopened)).toEqual(await factsOf(plain));
   });
 
   test('that could not be read are not written over: a crash in the middle of new ones is harmless', async () => {

@@ -1,6 +1,6 @@
 /** How a member's compactions go on in the background. */
 import { concatBytes, type Deferred, deferred, utf8 } from '@etcd-ts/base';
-import { type Backend, checkpointStore } from '@etcd-ts/mvcc';
+import { type Backend, checkpointStore, flushStore } from '@etcd-ts/mvcc';
 import { MemoryDisk } from '@etcd-ts/wal';
 import { afterEach, expect, test } from 'vitest';
 import { memoryLevelBackends } from '../src/node/level-backends.ts';
@@ -89,6 +89,51 @@ test('a compaction keeps its pace: as many revisions a step as milliseconds have
   expect(Math.max(...steps)).toBeLessThanOrEqual(2_000);
   expect(steps.reduce((sum, entries) => sum + entries, 0)).toBeLessThanOrEqual(51 * 100);
   expect(state.store.isCompacting).toBe(true);
+});
+
+test('a read that holds a compaction up for ten seconds is broken off, a snapshot is not yet', async () => {
+  const node = await FakeNode.start();
+  const { store } = node.state;
+  const driver = new CompactionDriver(node);
+  const value = new Uint8Array(0);
+  const request = { value, lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
+  const put = (): void => void node.apply({ kind: 'put', request: { ...request, key: utf8('a') } });
+  put();
+  const read = store.hashKv(0);
+  const snapshot = store.snapshot();
+  put();
+  put();
+  // The reads need what is below it.
+  store.compact(2);
+  node.apply({ kind: 'compact', request: { revision: 4, physical: false } });
+  await turns();
+  await node.time.advance(9_900);
+  read.check();
+  await node.time.advance(200);
+  expect(() => read.check()).toThrow('compacted');
+  expect([store.openReadCount, store.isCompactionHeld]).toEqual([1, true]);
+  snapshot.close();
+  await node.time.advance(100);
+  expect(store.isCompacting).toBe(false);
+  driver.stop();
+});
+
+test('a compaction waits while much is still to be written, and goes on behind that', async () => {
+  const node = await FakeNode.start();
+  const { store } = node.state;
+  const driver = new CompactionDriver(node);
+  const value = new Uint8Array(store.writeBehind.dirtyBytesMax / 2);
+  const request = { value, lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
+  for (let i = 0; i < 2; i++)
+    node.apply({ kind: 'put', request: { ...request, key: utf8('a'), value: value.subarray(i) } });
+  node.apply({ kind: 'compact', request: { revision: 3, physical: false } });
+  await turns();
+  await node.time.advance(1_000);
+  expect(store.droppedCount).toBe(0);
+  await flushStore(store);
+  await node.time.advance(100);
+  expect([store.droppedCount, store.isCompacting]).toEqual([1, false]);
+  driver.stop();
 });
 
 test('a compaction that waits for index pages lets them be written, however long that takes', async () => {
