@@ -107,6 +107,18 @@ describe('a healed cluster', { timeout: 60_000 }, () => {
     });
   });
 
+  it('keeps its sound members until a new one has heard from them', async () => {
+    const { violations, coverage } = await runPlan(
+      quietPlan(8_000, [
+        { atMs: 1_500, forMs: 100, kind: 'replace', target: 3, asLearner: false },
+        { atMs: 1_500, forMs: 4_000, kind: 'isolate', target: 3 },
+        { atMs: 3_000, forMs: 100, kind: 'replace', target: 2, asLearner: false },
+      ]),
+    );
+    expect(violations).toEqual([]);
+    expect(coverage).toMatchObject({ 'members replaced': 1 });
+  });
+
   it('keeps its sound members while the disk of another one has gone bad', async () => {
     const { violations, coverage } = await runPlan(
       quietPlan(8_000, [

@@ -77,11 +77,11 @@ export class SimMember {
   readonly crashes: Map<CrashPoint, number> = new Map();
   /** A sector of its log has gone bad since it was last replaced. */
   isRotten = false;
-  /** Its database is gone, and it has not had its state from the others since: they have to be there. */
-  hasLostDatabase = false;
-  /** What it has lost the others have: nobody takes one of them away. */
+  /** Its database is gone, or it is new, and it has not run since: the others have to be there. */
+  lacksDatabase = false;
+  /** What it lacks the others have: nobody takes one of them away. */
   get needsTheOthers(): boolean {
-    return this.isRotten || this.hasLostDatabase;
+    return this.isRotten || this.lacksDatabase;
   }
   /** It has refused what its disk holds and is to get another one; nobody starts it with this one. */
   isCondemned = false;
@@ -177,7 +177,7 @@ export class SimMember {
   /** A new disk, with nothing on it. */
   wipe(): void {
     this.isRotten = false;
-    this.hasLostDatabase = false;
+    this.lacksDatabase = false;
     this.isCondemned = false;
     this.isForeign = false;
     this.onCorrupt = undefined;
@@ -230,6 +230,8 @@ export class SimMember {
   rejoin(): void {
     this.isRetired = false;
     this.isJoining = true;
+    this.lacksDatabase = true;
+    this.onceRunning(() => (this.lacksDatabase = false));
     this.start();
   }
 

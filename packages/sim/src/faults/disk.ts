@@ -153,11 +153,11 @@ function beginLostDatabase({ cluster, atlas, count }: Scene, target: number): Un
   member.kill();
   member.databases.databases.clear();
   count('databases lost');
-  member.hasLostDatabase = true;
+  member.lacksDatabase = true;
   // The others may be out of reach: it tries until it has its state again.
   const pardon = excuse(cluster, member);
   member.onceRunning(() => {
-    member.hasLostDatabase = false;
+    member.lacksDatabase = false;
     pardon();
   });
   return () => startAgain(member);
