@@ -506,9 +506,9 @@ const watch: readonly Mutant[] = [
   {
     name: 'after a snapshot watchers go on from its head',
     area: 'watch',
-    file: 'mvcc/src/watch-hub.ts',
-    find: '      watcher.next = watcher.nextRevision;\n      this.#synced.delete(watcher);',
-    replace: '      watcher.next = state.revision + 1;\n      this.#synced.delete(watcher);',
+    file: 'server/src/services/watch/watch-stream.ts',
+    find: 'this.#register(entry, isSynced ? 0 : nextRevision);',
+    replace: 'this.#register(entry, 0);',
     profile: 'edges',
   },
   {
