@@ -107,6 +107,20 @@ describe('a healed cluster', { timeout: 60_000 }, () => {
     });
   });
 
+  it("expects a refusal of another member's disk, also after one that is there no more", async () => {
+    const foreignDisk = { kind: 'foreignDisk', target: 2, of: 3 } as const;
+    const { violations, coverage } = await runPlan(
+      quietPlan(9_000, [
+        { atMs: 1_500, forMs: 4_500, ...foreignDisk },
+        { atMs: 2_000, forMs: 100, kind: 'replace', target: 2, asLearner: false },
+        // The first one ends before this one's member has started.
+        { atMs: 5_999, forMs: 2_000, ...foreignDisk },
+      ]),
+    );
+    expect(violations).toEqual([]);
+    expect(coverage).toMatchObject({ 'fault foreign disks mounted': 2, 'members replaced': 1 });
+  });
+
   it('keeps its sound members until a new one has heard from them', async () => {
     const { violations, coverage } = await runPlan(
       quietPlan(8_000, [

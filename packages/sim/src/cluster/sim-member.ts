@@ -210,9 +210,9 @@ export class SimMember {
     this.mount(foreign);
     this.isForeign = true;
     return () => {
-      this.isForeign = false;
-      // It was given a new one meanwhile.
+      // It was given a new one meanwhile, which may be foreign too.
       if (this.disk !== foreign.disk) return;
+      this.isForeign = false;
       this.kill();
       this.mount({ disk, databases });
     };
