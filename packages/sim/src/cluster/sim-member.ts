@@ -28,6 +28,7 @@ import { SimProcess } from '../world/process.ts';
 import type { World } from '../world/world.ts';
 import type { CrashPoint, PassPoint, PlannedCrash } from './crash-points.ts';
 import type { Ghost, State } from './ghost.ts';
+import { passAtSteps } from './pass-at-steps.ts';
 
 /** What a member needs of its cluster. */
 export interface SimMemberParts {
@@ -415,29 +416,6 @@ export class SimMember {
 
 /** Why a member does not start whose log has gone bad. */
 const DAMAGE_CODES: ReadonlySet<string> = new Set(['CORRUPT_DATA', 'IO']);
-
-/** Lets a state pass a point before and after each entry, and each step of a compaction. */
-function passAtSteps(state: State, pass: PassPoint): void {
-  const apply = state.apply.bind(state);
-  state.apply = (entry) => {
-    pass('apply');
-    const result = apply(entry);
-    pass('applied');
-    return result;
-  };
-  const passAtCompaction = (): void => {
-    const { store } = state;
-    const compactStep = store.compactStep.bind(store);
-    store.compactStep = (entriesMax) => {
-      pass('compact');
-      const isMore = compactStep(entriesMax);
-      pass('compacted');
-      return isMore;
-    };
-  };
-  passAtCompaction();
-  state.observe({ replaced: passAtCompaction });
-}
 
 /** Where the member of a machine keeps its data. */
 export function dataDirOf(number: number): string {
