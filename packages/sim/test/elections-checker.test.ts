@@ -13,7 +13,7 @@ const judge = (
     firstFaultUs: 20 * SECOND,
     electionTimeoutUs: SECOND,
     calmSinceUs: 40 * SECOND,
-    mayBeHandedOver: false,
+    mayEndOnce: false,
     ...more,
   }).map(({ invariant }) => invariant);
 
@@ -43,12 +43,12 @@ describe('the checker of elections', () => {
   });
 
   it('lets leadership be handed over late, once (LV2)', () => {
-    const mayBeHandedOver = true;
-    expect(judge([[7, 41 * SECOND]], { mayBeHandedOver })).toEqual([]);
+    const mayEndOnce = true;
+    expect(judge([[7, 41 * SECOND]], { mayEndOnce })).toEqual([]);
     const twice = [
       [7, 41 * SECOND],
       [8, 43 * SECOND],
     ] as const;
-    expect(judge(twice, { mayBeHandedOver })).toEqual(['LV2']);
+    expect(judge(twice, { mayEndOnce })).toEqual(['LV2']);
   });
 });

@@ -52,6 +52,12 @@ describe('a healed cluster', { timeout: 60_000 }, () => {
     expect(found((await runPlan(plan, { watch })).violations)).toEqual(['LV2']);
   });
 
+  it('may lose a leader once whose tick was set while timers were late (LV2)', async () => {
+    const late = { kind: 'lateTimers', target: 'leader', meanMs: 10_000 } as const;
+    const { violations } = await runPlan(quietPlan(4_000, [{ atMs: 3_000, forMs: 990, ...late }]));
+    expect(violations).toEqual([]);
+  });
+
   it('is known by when its leader last took up a keepalive from another member (L2)', async () => {
     const seen: number[] = [];
     await runPlan(quietPlan(3_000), {

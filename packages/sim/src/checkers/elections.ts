@@ -15,8 +15,8 @@ export interface ElectionEvidence {
   readonly electionTimeoutUs: number;
   /** Since when all is well; undefined: it never was. */
   readonly calmSinceUs: number | undefined;
-  /** How many may come though all is well: a transfer of leadership may have been asked for before. */
-  readonly mayBeHandedOver: boolean;
+  /** Whether a leadership may end though all is well, for what was begun before: a transfer, say. */
+  readonly mayEndOnce: boolean;
 }
 
 /** By then whoever stood beside the first leader has lost, or taken its place: so many election timeouts. */
@@ -33,9 +33,9 @@ export function checkElections(evidence: ElectionEvidence): readonly Violation[]
     const since = `somebody had led since ${firstLeaderUs} us and nothing had gone wrong`;
     findings.add('LV2', `term ${term} began at ${atUs} us, when ${since}`, [], atUs);
   }
-  const { calmSinceUs = Infinity, mayBeHandedOver } = evidence;
+  const { calmSinceUs = Infinity, mayEndOnce } = evidence;
   const late = electionsIn(evidence, calmSinceUs, Infinity);
-  const excess = late[mayBeHandedOver ? 1 : 0];
+  const excess = late[mayEndOnce ? 1 : 0];
   if (excess !== undefined) {
     const terms = late.map(([term]) => term).join(', ');
     findings.add('LV2', `terms ${terms} began since all was well`, [], excess[1]);

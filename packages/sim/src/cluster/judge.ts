@@ -41,12 +41,16 @@ const MAX_PLANNED_DRIFT_PPM = 50_000;
 /** The leader looks for expired leases so often, and one batch takes its time to commit. */
 const EXPIRY_SLACK_US = 2_000_000;
 
-/** Faults in which a leader hands over; whoever is asked to stand may hear of it late. */
-const HANDING_OVER: ReadonlySet<PlannedFault['kind']> = new Set([
+/**
+ * Faults that may cost a leadership when they are over: whoever is asked to stand may hear of it late, and a leader's tick
+ * that was set while timers were late may come long after.
+ */
+const DEPOSING_LATE: ReadonlySet<PlannedFault['kind']> = new Set([
   'transfer',
   'stop',
   'replace',
   'grow',
+  'lateTimers',
 ]);
 
 /** What a run left behind. */
@@ -89,7 +93,7 @@ export function judge(run: RunEvidence): Judgement {
       firstFaultUs: firstFaultUs(plan, hasScenario),
       electionTimeoutUs: plan.knobs.electionTimeoutMs * 1000,
       calmSinceUs,
-      mayBeHandedOver: hasScenario || plan.faults.some(({ kind }) => HANDING_OVER.has(kind)),
+      mayEndOnce: hasScenario || plan.faults.some(({ kind }) => DEPOSING_LATE.has(kind)),
     }),
     ...answers.violations,
     ...checkHeaderRevisions(operations),
