@@ -175,6 +175,19 @@ describe('the judges of a run', { timeout: 60_000 }, () => {
     expect(coverage['fault old disks put back']).toBe(1);
   });
 
+  it('never see an old disk on which a vote is missing that its member would give itself', async () => {
+    const { violations, coverage } = await runPlan(
+      quietPlan(6_000, [
+        { kind: 'oldDisk', target: 2, atMs: 2_000, forMs: 2_000 },
+        { kind: 'transfer', target: 3, atMs: 2_500, forMs: 0 },
+        { kind: 'transfer', target: 1, atMs: 3_200, forMs: 0 },
+      ]),
+    );
+    expect(violations).toEqual([]);
+    expect(coverage).toMatchObject({ 'fault fault oldDisk': 1 });
+    expect(coverage['fault old disks put back']).toBeUndefined();
+  });
+
   it('are not called for an operator who takes the one member away that has what another has lost', async () => {
     const plan = quietPlan(9_000);
     const small = {

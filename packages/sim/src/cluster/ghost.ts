@@ -243,6 +243,11 @@ export class Ghost {
     if (!this.elections.has(term)) this.elections.set(term, this.#nowUs());
   }
 
+  /** Whether a member is known to have voted in a term, for itself or another one. */
+  hasVoted(member: bigint, term: number): boolean {
+    return this.#grants.has(`${member} ${term}`);
+  }
+
   #granted(voter: bigint, term: number, to: bigint): void {
     const key = `${voter} ${term}`;
     const granted = this.#grants.get(key);

@@ -54,6 +54,8 @@ export class FaultAtlas {
     if (2 * others.length <= present.length) return false;
     for (let voted = kept.hardState.term; voted <= term; voted++) {
       if (ghost.claims.candidatesOf(voted) > 1) return false;
+      // It may stand itself in a term that it has forgotten.
+      if (voted > kept.hardState.term && ghost.hasVoted(member.id, voted)) return false;
     }
     return true;
   }
