@@ -1,4 +1,4 @@
-import type { ConfigChange, ConfState, LogIndex, NodeId, Token } from './entry.ts';
+import type { ConfigChange, ConfState, LogIndex, NodeId, Term, Token } from './entry.ts';
 import type { Message } from './message.ts';
 
 /** One step of time. All the core's durations are counted in these. */
@@ -29,6 +29,11 @@ export interface ChangeConfigInput {
   readonly type: 'changeConfig';
   readonly token: Token;
   readonly change: ConfigChange;
+  /**
+   * Only the leader of this term may take it, for it was judged by what that one had applied: nobody else does, and nobody
+   * hands it on (`notLeader`). Left out: any leader may.
+   */
+  readonly inTerm?: Term;
 }
 
 /** Asks for a read index: a linearizable read may be served once that index is applied (thesis §6.4). */

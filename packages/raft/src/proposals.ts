@@ -9,7 +9,7 @@ import {
   type Token,
 } from './entry.ts';
 import { payloadBytes } from './log.ts';
-import type { Proposal } from './input.ts';
+import type { ChangeConfigInput, Proposal } from './input.ts';
 import { forwardLater } from './forward.ts';
 import { appendChange, whyNotChange } from './membership.ts';
 import { appendPayloads, broadcastAppend } from './replication.ts';
@@ -82,8 +82,17 @@ export function handlePropose(raft: RaftState, proposals: readonly Proposal[]): 
 }
 
 /** A caller proposes a membership change. */
-export function handleChangeConfig(raft: RaftState, token: Token, payload: ConfigPayload): void {
-  if (raft.role !== 'leader') {
+export function handleChangeConfig(
+  raft: RaftState,
+  { token, change, inTerm }: ChangeConfigInput,
+): void {
+  const payload: ConfigPayload = { kind: 'config', change };
+  const isLeader = raft.role === 'leader';
+  if (inTerm !== undefined && (!isLeader || raft.term !== inTerm)) {
+    refuse(raft, token, { reason: 'notLeader' });
+    return;
+  }
+  if (!isLeader) {
     forwardLater(raft, token, payload);
     return;
   }

@@ -28,7 +28,7 @@ export function stepInput(raft: RaftState, input: Input): void {
       handlePropose(raft, input.proposals);
       return;
     case 'changeConfig':
-      handleChangeConfig(raft, input.token, { kind: 'config', change: input.change });
+      handleChangeConfig(raft, input);
       return;
     case 'read':
       handleRead(raft, input.token);

@@ -53,6 +53,23 @@ describe('§4.1 single-server changes', () => {
     expect(cluster.node(4).core.confState.voters).toEqual([1n, 2n, 3n, 4n]);
   });
 
+  test('a change for the leader of a term is taken by that one alone, and handed on by nobody', () => {
+    const cluster = grown();
+    const [first, second] = [cluster.node(1), cluster.node(2)];
+    const { term } = first.core.status();
+    const wanted = changeOf('auto', ['addVoter', 4]);
+    const refused = { kind: 'refused', reason: 'notLeader', leader: 1n };
+    cluster.settle();
+    second.step({ type: 'changeConfig', token: 2, change: wanted, inTerm: term });
+    expect(second.outcome(2)).toEqual(refused);
+    expect(only(second.outgoing, 'forward')).toEqual([]);
+    first.step({ type: 'changeConfig', token: 3, change: wanted, inTerm: term - 1 });
+    expect(first.outcome(3)).toEqual(refused);
+    first.step({ type: 'changeConfig', token: 4, change: wanted, inTerm: term });
+    cluster.settle();
+    expect(first.outcome(4)?.kind).toBe('committed');
+  });
+
   test('a change is in force when it is applied, not before', () => {
     const node = leader();
     receive(node, appendResponse({ index: 1 }));

@@ -76,10 +76,11 @@ export interface NodePort {
   ): Promise<Uint8Array>;
 
   /**
-   * Replicates a membership change; resolves when it is applied here. Never tried again by itself: the caller decides,
-   * with the newest membership before its eyes.
+   * Replicates a membership change; resolves when it is applied here. Taken by the leader alone, in the term of the call:
+   * what the caller knows of the membership may be old anywhere else. Never tried again by itself: the caller decides, with
+   * the newest membership before its eyes.
    *
-   * @throws EtcdError NO_LEADER, TOO_MANY_REQUESTS (another change is under way), MEMBER_NOT_FOUND,
+   * @throws EtcdError NOT_LEADER, NO_LEADER, TOO_MANY_REQUESTS (another change is under way), MEMBER_NOT_FOUND,
    *   FAILED_PRECONDITION (illegal), TIMEOUT…, STOPPED.
    */
   changeMembers(change: ConfigChange, signal?: AbortSignal): Promise<void>;

@@ -55,6 +55,18 @@ test('a change that is not over in time may have been made', async () => {
   expect(await late).toMatchObject({ code: 'TIMEOUT', mayHaveApplied: true });
 });
 
+test('a change is for the term in which this node leads, and for no other node', async () => {
+  const { changes, consensus } = make();
+  consensus.term = 7;
+  changes.change(CHANGE).catch(() => undefined);
+  consensus.role = 'follower';
+  expect(await failure(changes.change(CHANGE))).toMatchObject({
+    code: 'NOT_LEADER',
+    mayHaveApplied: false,
+  });
+  expect(consensus.changeTerms).toEqual([7]);
+});
+
 test('a caller who leaves is told so at once, and what the engine says later is passed over', async () => {
   const { changes, clock, consensus } = make();
   const abort = new AbortController();

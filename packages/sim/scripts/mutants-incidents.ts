@@ -79,4 +79,19 @@ export const INCIDENTS: readonly Mutant[] = [
     replace: 'const missing = missingSnapshot ?? unusable;',
     plan: 'log-begins-late-and-the-database-is-gone',
   },
+  {
+    name: 'a change of members is handed on to another leader than the one that judged it',
+    area: 'incident',
+    file: 'raft/src/proposals.ts',
+    find: 'if (inTerm !== undefined && (!isLeader || raft.term !== inTerm)) {',
+    replace: 'if (inTerm !== undefined && inTerm > raft.term) {',
+    also: [
+      {
+        file: 'server/src/requests/config-changes.ts',
+        find: "if (role !== 'leader') {",
+        replace: "if (role !== 'leader' && term < 0) {",
+      },
+    ],
+    plan: 'change-judged-by-a-deposed-leader',
+  },
 ];

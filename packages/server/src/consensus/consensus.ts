@@ -75,8 +75,8 @@ export interface Consensus {
   progress(): readonly FollowerProgress[];
   /** Replicates a command. All that is proposed in one turn goes down as one batch. */
   propose(token: Token, data: Uint8Array): void;
-  /** Replicates a membership change. */
-  changeConfig(token: Token, change: ConfigChange): void;
+  /** Replicates a membership change, if this node leads in that term: it is refused with `notLeader` otherwise. */
+  changeConfig(token: Token, change: ConfigChange, inTerm: Term): void;
   /** Asks for an index from which on a local read is linearizable. All of one turn share one round. */
   readIndex(token: Token): void;
   /** Hands leadership over. */

@@ -24,6 +24,7 @@ import type {
   SendSnapshotEffect,
   SnapshotMessage,
   SnapshotMeta,
+  Term,
   Token,
 } from '@etcd-ts/raft';
 import type { Wal } from '@etcd-ts/wal';
@@ -127,8 +128,8 @@ export class RaftConsensus implements Consensus {
     this.#schedule();
   }
 
-  changeConfig(token: Token, change: ConfigChange): void {
-    this.#input({ type: 'changeConfig', token, change });
+  changeConfig(token: Token, change: ConfigChange, inTerm: Term): void {
+    this.#input({ type: 'changeConfig', token, change, inTerm });
   }
 
   readIndex(token: Token): void {

@@ -107,7 +107,7 @@ export class SingleWriterConsensus implements Consensus {
     this.#schedule();
   }
 
-  changeConfig(token: Token, _change: ConfigChange): void {
+  changeConfig(token: Token, _change: ConfigChange, _inTerm: Term): void {
     this.#refuse(token, 'changeIllegal', 'the single-writer engine has one member for ever');
   }
 

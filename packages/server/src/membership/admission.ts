@@ -2,8 +2,8 @@
  * Which changes of the membership are let into the log (etcd server/etcdserver/api/membership/cluster.go,
  * ValidateConfigurationChange and IsReadyTo…, server.go, may…Member).
  *
- * Judged by the leader, with the membership as of everything it has applied; Raft then takes one change at a time. So
- * what was let in is still right when it is applied.
+ * Judged by the leader, with the membership as of everything it has applied; Raft then takes one change at a time, and from
+ * that leader in that term alone. So what was let in is still right when it is applied.
  *
  * What always holds, unless the strict check is switched off: no change that is let in leaves fewer started voters than a quorum of the new membership, and none
  * that touches voters is let in while the leader does not reach a quorum of them.

@@ -17,7 +17,7 @@ export const MAX_PENDING_CHANGES = 64;
 
 /** What the changes are made of. */
 export interface ConfigChangeParts {
-  readonly consensus: Pick<Consensus, 'changeConfig' | 'transferLeadership'>;
+  readonly consensus: Pick<Consensus, 'changeConfig' | 'status' | 'transferLeadership'>;
   readonly deadlines: Deadlines;
   readonly tokens: Tokens;
   readonly limits: ServerLimits;
@@ -56,8 +56,13 @@ export class ConfigChanges {
   /** See NodePort.changeMembers. */
   change(change: ConfigChange, signal?: AbortSignal): Promise<void> {
     const { consensus, limits } = this.#parts;
+    // What it was judged by is right only as long as this node leads.
+    const { role, term } = consensus.status();
+    if (role !== 'leader') {
+      return Promise.reject(new EtcdError('NOT_LEADER', { mayHaveApplied: false }));
+    }
     return this.#begin('change', limits.requestTimeoutMs, signal, (token) =>
-      consensus.changeConfig(token, change),
+      consensus.changeConfig(token, change, term),
     );
   }
 

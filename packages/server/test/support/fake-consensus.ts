@@ -1,18 +1,20 @@
-import type { ConfigChange, NodeId } from '@etcd-ts/raft';
+import type { ConfigChange, NodeId, Role } from '@etcd-ts/raft';
 import type { ConsensusStatus } from '../../src/consensus/consensus.ts';
 
 /** An engine that only writes down what it is asked. */
 export class FakeConsensus {
+  role: Role = 'leader';
   leader: NodeId = 1n;
   term = 2;
   committedIndex = 0;
   readonly proposed: { readonly token: number; readonly data: Uint8Array }[] = [];
   readonly reads: number[] = [];
   readonly changed: number[] = [];
+  readonly changeTerms: number[] = [];
 
   status(): ConsensusStatus {
     return {
-      role: 'leader',
+      role: this.role,
       leader: this.leader,
       term: this.term,
       committedIndex: this.committedIndex,
@@ -29,8 +31,9 @@ export class FakeConsensus {
     this.reads.push(token);
   }
 
-  changeConfig(token: number, _change: ConfigChange): void {
+  changeConfig(token: number, _change: ConfigChange, inTerm: number): void {
     this.changed.push(token);
+    this.changeTerms.push(inTerm);
   }
 
   transferLeadership(token: number): void {
