@@ -77,6 +77,5 @@ function isUnasked(caller: Operation['caller'], stays: readonly Stay[]): boolean
 /** Such a call needs the right to whatever hangs on the lease, which is not looked at. */
 function isUnderLease(request: OperationRequest): boolean {
   if (request.kind === 'put') return request.request.lease !== 0n;
-  if (request.kind !== 'txn') return false;
-  return [...request.request.success, ...request.request.failure].some(namesLease);
+  return request.kind === 'txn' && namesLease(request.request);
 }

@@ -4,7 +4,7 @@
  *
  * A put under a lease, and a lease's revocation, need the right to write all that hangs on it, which is not looked at.
  */
-import type { RequestOp } from '@etcd-ts/mvcc';
+import type { TxnRequest } from '@etcd-ts/mvcc';
 import type { ErrorCode } from '@etcd-ts/protocol';
 import type { GhostCommand, GhostEntry } from '../cluster/ghost.ts';
 import { DONE } from '../history/verdict.ts';
@@ -49,18 +49,17 @@ function hasOtherReasons(command: GhostCommand, verdict: string): boolean {
       return verdict === 'PERMISSION_DENIED';
     case 'put':
       return verdict === 'PERMISSION_DENIED' && command.request.lease !== 0n;
-    case 'txn': {
-      const { success, failure } = command.request;
-      return verdict === 'PERMISSION_DENIED' && [...success, ...failure].some(namesLease);
-    }
+    case 'txn':
+      return verdict === 'PERMISSION_DENIED' && namesLease(command.request);
     default:
       return false;
   }
 }
 
-/** Whether an operation of a transaction puts something under a lease. */
-export function namesLease({ request }: RequestOp): boolean {
-  if (request?.$case === 'requestPut') return request.value.lease !== 0n;
-  if (request?.$case !== 'requestTxn') return false;
-  return [...request.value.success, ...request.value.failure].some(namesLease);
+/** Whether a transaction may put something under a lease. */
+export function namesLease({ success, failure }: Pick<TxnRequest, 'success' | 'failure'>): boolean {
+  return [...success, ...failure].some(({ request }) => {
+    if (request?.$case === 'requestPut') return request.value.lease !== 0n;
+    return request?.$case === 'requestTxn' && namesLease(request.value);
+  });
 }

@@ -42,7 +42,7 @@ export function staysOf(eras: readonly Era[], standings: readonly Standing[]): r
 }
 
 /** Whether the token still stands for its user. */
-export function hasToken({ state }: Stay, caller: TokenCaller): boolean {
+export function hasToken({ state }: Pick<Stay, 'state'>, caller: TokenCaller): boolean {
   return caller !== undefined && state.isGood(caller.user, caller.token);
 }
 

@@ -91,12 +91,11 @@ function checkOpened(
   if (stays.some((stay, i) => isLetIn(watch, stay, stays.slice(0, i + 1)))) return;
   const hadTheRight = stays.some(({ state }) => state.isOn && hasRight(state, watch));
   const hadItOnce = eras.some(
-    ({ fromUs, state }) =>
-      fromUs <= atUs &&
-      state.isOn &&
-      watch.caller !== undefined &&
-      state.isGood(watch.caller.user, watch.caller.token) &&
-      hasRight(state, watch),
+    (era) =>
+      era.fromUs <= atUs &&
+      era.state.isOn &&
+      hasToken(era, watch.caller) &&
+      hasRight(era.state, watch),
   );
   add(
     hadTheRight ? 'AU4' : hadItOnce ? 'AU2' : 'AU1',
