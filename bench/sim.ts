@@ -20,14 +20,15 @@ import { makeHistory } from '../packages/sim/test/fixtures/history-maker.ts';
 import { median } from './beside/median.ts';
 
 /**
- * Seeds that are run before the measurement, and in each part of it. A campaign has thousands of the default profile, and
- * gets quicker over its first 800: so many kinds of runs take the optimising compiler that long.
+ * Seeds that are run before the measurement, and in each part of it. A campaign has thousands: it gets quicker over its
+ * first 800 of the default profile, and its first 100 of the busy one, for so many kinds of runs take the optimising
+ * compiler that long.
  */
 const PROFILES: Readonly<Record<string, readonly [warmUpSeeds: number, seeds: number]>> = {
   default: [800, 40],
   crash: [80, 10],
-  busy: [20, 3],
-  light: [60, 15],
+  busy: [100, 5],
+  light: [100, 15],
 };
 
 /** Parts of a measurement, of which the median counts: what else is on the machine comes and goes. */

@@ -276,9 +276,11 @@ export class ReplicatedState {
       auth: auth.checksum,
       versions: versions.checksum,
       confState: confChecksum,
+      text: '',
     };
-    const text = Object.values(rest).join('-');
-    this.#rest = { ...rest, text };
+    const text = `${rest.lessor}-${rest.membership}-${rest.alarms}-${rest.auth}-${rest.versions}-${rest.confState}`;
+    rest.text = text;
+    this.#rest = rest;
     return text;
   }
 

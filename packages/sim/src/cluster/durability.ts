@@ -39,9 +39,10 @@ async function look(
   const { ghost, members, world } = cluster;
   const holders = new Set<bigint>();
   for (const member of members) {
-    if (member.id !== 0n && (await holds(member, index, term))) holders.add(member.id);
+    if (member.id === 0n || !(await holds(member, index, term))) continue;
+    holders.add(member.id);
+    if (configs.some((config) => hasQuorum(config, (voter) => holders.has(voter)))) return;
   }
-  if (configs.some((config) => hasQuorum(config, (voter) => holders.has(voter)))) return;
   ghost.findings.add(
     'R8',
     `entry ${index} of term ${term} is applied, but durable only on ${[...holders].join(', ') || 'no disk'}`,

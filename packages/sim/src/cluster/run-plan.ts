@@ -4,6 +4,7 @@
  */
 import type { Logger } from '@etcd-ts/server';
 import type { Violation } from '../checkers/violation.ts';
+import type { SectorArena } from '../disk/sector-arena.ts';
 import { operationsAround } from '../history/describe.ts';
 import { HistoryRecorder } from '../history/recorder.ts';
 import { type Plan } from '../plan/plan.ts';
@@ -30,6 +31,8 @@ export interface RunOptions {
   readonly watch?: ((run: Run) => void) | undefined;
   /** Runs beside the planned clients; the safety phase lasts until it has settled. */
   readonly scenario?: ((run: Run) => Promise<void>) | undefined;
+  /** Memory for the disks. Whoever takes it back afterwards has looked at them for the last time. */
+  readonly arena?: SectorArena | undefined;
 }
 
 /** A run under way, for whoever looks on. */
@@ -75,6 +78,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     network: plan.network,
     diskTimes: plan.disk,
     log: options.log,
+    arena: options.arena,
   });
   const recorder = new HistoryRecorder(() => world.nowUs);
   const whereabouts = new Whereabouts(cluster.ghost, () => world.nowUs);

@@ -2,6 +2,7 @@
 import { must } from '@etcd-ts/base';
 import type { MethodName } from '@etcd-ts/protocol';
 import type { EtcdNodeOptions, Logger } from '@etcd-ts/server';
+import type { SectorArena } from '../disk/sector-arena.ts';
 import type { DiskTimes } from '../disk/sim-disk.ts';
 import { CALM_WEATHER, Network } from '../network/network.ts';
 import { SimChannel } from '../network/sim-channel.ts';
@@ -23,6 +24,8 @@ export interface SimClusterOptions {
   readonly network: PlannedNetwork;
   readonly diskTimes: DiskTimes;
   readonly log?: ((member: number) => Logger) | undefined;
+  /** Memory for the disks. */
+  readonly arena?: SectorArena | undefined;
 }
 
 /** A cluster of real servers in the simulated world. */
@@ -65,6 +68,7 @@ export class SimCluster {
       ghost: this.ghost,
       diskTimes: options.diskTimes,
       log: options.log,
+      arena: options.arena,
       options: (member: SimMember): EtcdNodeOptions => this.#nodeOptions(member, knobs),
     };
     this.members = Array.from(

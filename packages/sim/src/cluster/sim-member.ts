@@ -17,6 +17,7 @@ import {
 import { hasWal, readWal, type RecoveredLog, WalError } from '@etcd-ts/wal';
 import { DatabasesImage, SimBackends } from '../disk/sim-backends.ts';
 import { DiskImage } from '../disk/disk-image.ts';
+import type { SectorArena } from '../disk/sector-arena.ts';
 import { PLAIN_HASHER } from './auth-switch.ts';
 import { type DiskView, StillDisk } from '../disk/still-disk.ts';
 import { type DiskTimes, SimDisk } from '../disk/sim-disk.ts';
@@ -39,6 +40,7 @@ export interface SimMemberParts {
   readonly diskTimes: DiskTimes;
   readonly options: (member: SimMember) => EtcdNodeOptions;
   readonly log?: ((member: number) => Logger) | undefined;
+  readonly arena?: SectorArena | undefined;
 }
 
 /** What a machine keeps. */
@@ -57,7 +59,7 @@ export class SimMember {
   readonly number: number;
   readonly peerUrl: string;
   readonly clientUrl: string;
-  disk: DiskImage = new DiskImage();
+  disk: DiskImage;
   databases: DatabasesImage = new DatabasesImage();
   readonly clock: MachineClock;
   readonly #parts: SimMemberParts;
@@ -114,6 +116,7 @@ export class SimMember {
   constructor(number: number, parts: SimMemberParts) {
     this.number = number;
     this.#parts = parts;
+    this.disk = new DiskImage(parts.arena);
     this.peerUrl = `http://10.0.0.${number}:2380`;
     this.clientUrl = `http://10.0.0.${number}:2379`;
     const startUs = parts.world.random(`clock/m${number}`).below(1_000_000_000);
@@ -183,7 +186,7 @@ export class SimMember {
     this.isForeign = false;
     this.onCorrupt = undefined;
     this.#parts.ghost.promises.forget(this.number);
-    this.disk = new DiskImage();
+    this.disk = new DiskImage(this.#parts.arena);
     this.databases = new DatabasesImage();
   }
 

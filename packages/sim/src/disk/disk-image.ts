@@ -12,6 +12,7 @@
 import { must } from '@etcd-ts/base';
 import { SECTOR_BYTES } from '@etcd-ts/wal';
 import type { RandomStream } from '../world/random.ts';
+import type { SectorArena } from './sector-arena.ts';
 
 /** Stands for every sector of zeros that was written; files are filled with them ahead of their use. */
 export const ZERO_SECTOR: Uint8Array = new Uint8Array(SECTOR_BYTES);
@@ -19,6 +20,8 @@ export const ZERO_SECTOR: Uint8Array = new Uint8Array(SECTOR_BYTES);
 const FIRST_SLAB_SECTORS = 4;
 /** Sectors of the largest pieces. */
 const SLAB_SECTORS_MAX = 64;
+
+const NO_SLAB: Uint8Array = new Uint8Array(0);
 
 /** A file's content, wherever its name is. Sectors that are not there are zeros; none ever changes once it is made. */
 export class Inode {
@@ -33,8 +36,14 @@ export class Inode {
   size = 0;
   /** Sectors from here on hold nothing but zeros, wherever one looks. */
   contentEnd = 0;
-  #slab: Uint8Array = new Uint8Array(0);
+  readonly #arena: SectorArena | undefined;
+  #slab: Uint8Array = NO_SLAB;
   #slabEnd = 0;
+
+  /** @param arena Where new sectors come from, as long as it has any; absent: of the file's own memory. */
+  constructor(arena?: SectorArena) {
+    this.#arena = arena;
+  }
 
   /** The sector as the cache shows it. */
   sector(number: number): Uint8Array | undefined {
@@ -64,9 +73,8 @@ export class Inode {
       this.cached.set(number, ZERO_SECTOR);
       return;
     }
-    const sector = this.#newSector();
-    const before = this.sector(number);
-    if (before !== undefined && before !== ZERO_SECTOR) sector.set(before);
+    const sector = this.#arena?.take() ?? this.#newSector();
+    if (bytes.length < SECTOR_BYTES) sector.set(this.sector(number) ?? ZERO_SECTOR);
     sector.set(bytes, offset);
     this.cached.set(number, sector);
     this.contentEnd = Math.max(this.contentEnd, number + 1);
@@ -218,6 +226,8 @@ export class Directory {
 
 /** A machine's disk. Survives its processes. */
 export class DiskImage {
+  /** Memory of its files' sectors. */
+  readonly arena: SectorArena | undefined;
   readonly directories: Map<string, Directory> = new Map();
   readonly locks: Set<string> = new Set();
   /** Bytes that may still be allocated; lowered by a fault. */
@@ -234,6 +244,10 @@ export class DiskImage {
   liesAboutSyncs = false;
   /** Operations until the machine loses power in the middle of one; undefined: never. */
   operationsToCrash: number | undefined;
+
+  constructor(arena?: SectorArena) {
+    this.arena = arena;
+  }
 
   directoryOf(path: string): Directory | undefined {
     return this.directories.get(parentOf(path));
@@ -258,13 +272,13 @@ export class DiskImage {
 
   /** A copy, as the cache shows it, with what lies below one directory under the name of another. */
   copy(from: string, to: string): DiskImage {
-    const copy = new DiskImage();
+    const copy = new DiskImage(this.arena);
     for (const [path, directory] of this.directories) {
       const target = new Directory();
       const isBelow = path === from || path.startsWith(`${from}/`);
       copy.directories.set(isBelow ? `${to}${path.slice(from.length)}` : path, target);
       for (const [name, inode] of directory.visible) {
-        const file = new Inode();
+        const file = new Inode(this.arena);
         for (const number of new Set([...inode.durable.keys(), ...inode.cached.keys()])) {
           const sector = inode.sector(number);
           if (sector !== undefined) file.cached.set(number, sector);

@@ -83,7 +83,7 @@ export class SimDisk implements Disk {
     if (mode === 'create') {
       if (inode !== undefined) throw new DiskError({ code: 'EEXIST', operation: 'open', path });
       this.#options.pass?.('create');
-      inode = new Inode();
+      inode = new Inode(this.#options.image.arena);
       if (this.#options.process.isAlive) directory.change([[name, inode]]);
       this.#options.pass?.('created');
     }

@@ -1,8 +1,12 @@
 import { type RunOptions, type RunResult, runPlan } from '../cluster/run-plan.ts';
+import { SectorArena } from '../disk/sector-arena.ts';
 import type { Plan } from '../plan/plan.ts';
 import { installTraps } from '../world/node/traps.ts';
 
 let hasTraps = false;
+
+/** One run after the other has it. */
+const arena = new SectorArena();
 
 /**
  * Leaves the traps where they are between the runs of a process that does nothing else: putting them in place and away
@@ -23,12 +27,22 @@ export async function runOnce(plan: Plan, options: RunOptions = {}): Promise<Run
   keepTraps();
   let error: unknown;
   try {
-    return await withoutStacks(() => runPlan(plan, options));
+    return await withoutStacks(() => inArena(plan, options));
   } catch (thrown) {
     error = thrown;
   }
   const again = await errorOf(plan, options);
   return brokenOff(plan, again ?? `${textOf(error)}, and did not when it was run again`);
+}
+
+/** Runs a plan on disks whose memory the next run gets; unless someone looks on, who may look at them later. */
+async function inArena(plan: Plan, options: RunOptions): Promise<RunResult> {
+  if (options.watch !== undefined) return runPlan(plan, options);
+  try {
+    return await runPlan(plan, { ...options, arena });
+  } finally {
+    arena.recycle();
+  }
 }
 
 async function withoutStacks<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -40,10 +40,8 @@ export function cancelMessage(watchId: bigint): WatchRequest {
 /** A response as a history holds it. */
 export function watchResponseOf(response: WatchResponse): Omit<WatchResponseRecord, 'at' | 'atUs'> {
   const { created, canceled, compactRevision, cancelReason } = response;
-  const events: Event[] = [];
-  for (const { type, kv, prevKv } of response.events) {
-    if (kv !== undefined) events.push({ type, kv, prevKv });
-  }
+  // The client's own copies: nobody else has them.
+  const events = response.events.filter(hasKeyValue);
   return {
     headerRevision: response.header?.revision ?? 0,
     created,
@@ -52,4 +50,8 @@ export function watchResponseOf(response: WatchResponse): Omit<WatchResponseReco
     cancelReason,
     events,
   };
+}
+
+function hasKeyValue(event: WatchResponse['events'][number]): event is Event {
+  return event.kv !== undefined;
 }
