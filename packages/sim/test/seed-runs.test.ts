@@ -14,3 +14,12 @@ describe('the command with several processes', { timeout: 60_000 }, () => {
     expect(status).toBe(0);
   });
 });
+
+describe('the command', { timeout: 60_000 }, () => {
+  it('counts the run in which its time ended', () => {
+    const args = ['scripts/sim.mjs', '--seeds', '100000', '--minutes', '0.00001', '--hashes'];
+    const { status, stdout } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
+    expect(stdout.match(/^\d+ [0-9a-f]{16}$/gm)).toHaveLength(1);
+    expect(status).toBe(0);
+  });
+});

@@ -48,13 +48,13 @@ async function runSeeds(options: CommandOptions): Promise<number> {
   let failures = 0;
   try {
     for await (const { result, again } of runs) {
-      if (progress.elapsedMs > options.minutes * 60_000) break;
-      if (runs.cpuMs > options.cpuMinutes * 60_000) break;
       progress.add(result);
       if (options.hashes) console.log(`${result.plan.seed} ${result.digest}`);
-      if (!(await isFailed(result, again, options))) continue;
-      failures++;
-      if (!options.keepGoing) break;
+      if (await isFailed(result, again, options)) failures++;
+      if (failures > 0 && !options.keepGoing) break;
+      // The run in which the time ended counts, whatever it found.
+      if (progress.elapsedMs > options.minutes * 60_000) break;
+      if (runs.cpuMs > options.cpuMinutes * 60_000) break;
     }
   } finally {
     runs.close();
