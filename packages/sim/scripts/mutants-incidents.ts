@@ -94,4 +94,33 @@ export const INCIDENTS: readonly Mutant[] = [
     ],
     plan: 'change-judged-by-a-deposed-leader',
   },
+  {
+    name: 'a log that has failed rejects when it is closed, and nobody looks at it',
+    area: 'incident',
+    file: 'wal/src/log-writer.ts',
+    find: 'if (this.#failure === undefined) await this.#closeWhole();',
+    replace: `if (this.#failure !== undefined) throw this.#failure;
+      await this.#closeWhole();`,
+    also: [
+      {
+        file: 'server/src/bootstrap/storage.ts',
+        find: 'if (!isRevoked) throw error;',
+        replace: 'if (error !== undefined || isRevoked) throw error;',
+      },
+      {
+        file: 'server/src/etcd-node.ts',
+        find: "this.#env.log.error('the member could not give up all that it held', { error });",
+        replace: 'throw error;',
+      },
+    ],
+    plan: 'rejection-of-a-log-that-failed',
+  },
+  {
+    name: 'what is behind the end of the file in its last sector stays when a log is opened',
+    area: 'incident',
+    file: 'wal/src/open-wal.ts',
+    find: 'if (repaired === undefined) await fillLastSector(file);',
+    replace: 'if (repaired === undefined && at < 0) await fillLastSector(file);',
+    plan: 'content-behind-the-end-of-the-file',
+  },
 ];

@@ -80,6 +80,7 @@ export const INVARIANTS = {
   LV2: 'elections end',
   LV3: 'what may grow is bounded, and nothing waits when all is at rest',
   P1: 'a member runs until it is stopped',
+  P2: 'a node that has ended has let go of its directory and of its databases',
 } as const;
 
 /** An invariant's id. */

@@ -249,7 +249,9 @@ export class SimMember {
       if (this.excuses === 0) throw error;
       this.#parts.world.trace('stopped badly', this.number);
     }
-    if (this.process === process) this.#end();
+    if (this.process !== process) return;
+    if (process?.isAlive === true) this.#judgeHoldings();
+    this.#end();
   }
 
   #door: MemberDoor | undefined;
@@ -302,6 +304,15 @@ export class SimMember {
     return (await hasWal(disk, directory)) ? readWal({ disk, directory }) : undefined;
   }
 
+  /** Its node has ended, or did not come to be, in a process that goes on: another one could be started in it. */
+  #judgeHoldings(): void {
+    const open = [...this.databases.databases].filter(([, { isOpen }]) => isOpen);
+    const held = [...this.disk.locks, ...open.map(([name]) => `database ${name}`)];
+    if (held.length === 0) return;
+    const message = `member ${this.number} has ended, and holds ${held.join(', ')}`;
+    this.#parts.ghost.findings.add('P2', message, [], this.#parts.world.nowUs);
+  }
+
   /** The numbers of the segments that its log has now. */
   segments(): readonly number[] {
     const directory = this.disk.directories.get(`${dataDirOf(this.number)}/member/wal`);
@@ -327,6 +338,7 @@ export class SimMember {
   /** It ended by itself, or did not start. */
   #failed(process: SimProcess, reason: Error): void {
     this.lastFailure = reason;
+    this.#judgeHoldings();
     if (this.isForeign && reason instanceof StartError) {
       this.#parts.world.trace('refused', this.number);
       this.counts.refusedDisks++;
