@@ -123,4 +123,12 @@ export const INCIDENTS: readonly Mutant[] = [
     replace: 'if (repaired === undefined && at < 0) await fillLastSector(file);',
     plan: 'content-behind-the-end-of-the-file',
   },
+  {
+    name: 'stopping ends at the first step that fails',
+    area: 'incident',
+    file: 'base/src/end-all.ts',
+    find: 'failure ??= { error };',
+    replace: 'throw error;',
+    plan: 'directory-kept-by-a-node-that-stopped',
+  },
 ];

@@ -250,7 +250,8 @@ export class SimMember {
       this.#parts.world.trace('stopped badly', this.number);
     }
     if (this.process !== process) return;
-    if (process?.isAlive === true) this.#judgeHoldings();
+    // Where no node had come to be yet, the process ends in the middle of its start.
+    if (node !== undefined && process?.isAlive === true) this.#judgeHoldings();
     this.#end();
   }
 
