@@ -1,3 +1,4 @@
+import { assert } from '@etcd-ts/base';
 import { type RunOptions, type RunResult, runPlan } from '../cluster/run-plan.ts';
 import { SectorArena } from '../disk/sector-arena.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -5,8 +6,9 @@ import { installTraps } from '../world/node/traps.ts';
 
 let hasTraps = false;
 
-/** One run after the other has it. */
+/** One run after the other has it, never two at once. */
 const arena = new SectorArena();
+let isArenaInUse = false;
 
 /**
  * Leaves the traps where they are between the runs of a process that does nothing else: putting them in place and away
@@ -38,10 +40,13 @@ export async function runOnce(plan: Plan, options: RunOptions = {}): Promise<Run
 /** Runs a plan on disks whose memory the next run gets; unless someone looks on, who may look at them later. */
 async function inArena(plan: Plan, options: RunOptions): Promise<RunResult> {
   if (options.watch !== undefined) return runPlan(plan, options);
+  assert(!isArenaInUse, 'runs of one process follow one another');
+  isArenaInUse = true;
   try {
     return await runPlan(plan, { ...options, arena });
   } finally {
     arena.recycle();
+    isArenaInUse = false;
   }
 }
 
