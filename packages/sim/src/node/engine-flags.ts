@@ -6,7 +6,7 @@
  * behind, and the collector's helpers wait for one another; small young generations copy what would have died a moment
  * later, and large ones leave the processor's cache; and each full collection takes the machine code of closures with it
  * that only live as long as a run, to be made again in the hundred runs that follow. So full collections are rare, and a
- * process grows to some 500 MB between them. Code that runs for the first time is compiled at once,
+ * process grows to 600 to 900 MB between them. Code that runs for the first time is compiled at once,
  * plainly: a run has more code that runs a few times than an interpreter should read.
  */
 export const ENGINE_FLAGS: readonly string[] = [
