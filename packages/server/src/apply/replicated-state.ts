@@ -269,18 +269,23 @@ export class ReplicatedState {
     ) {
       return known.text;
     }
-    const rest = {
+    const text = [
+      lessor.checksum,
+      membership.checksum,
+      alarms.checksum,
+      auth.checksum,
+      versions.checksum,
+      confChecksum,
+    ].join('-');
+    this.#rest = {
       lessor: lessor.checksum,
       membership: membership.checksum,
       alarms: alarms.checksum,
       auth: auth.checksum,
       versions: versions.checksum,
       confState: confChecksum,
-      text: '',
+      text,
     };
-    const text = `${rest.lessor}-${rest.membership}-${rest.alarms}-${rest.auth}-${rest.versions}-${rest.confState}`;
-    rest.text = text;
-    this.#rest = rest;
     return text;
   }
 

@@ -44,9 +44,9 @@ export interface KvParts {
 export function kvHandlers(parts: KvParts): Handlers {
   const { node, compaction, identity } = parts;
   const large = new LargeRanges();
-  const partsOfReads = { ...parts, large };
+  const partsWithLarge = { ...parts, large };
   return {
-    'etcdserverpb.KV/Range': (request, context) => range(partsOfReads, request, context),
+    'etcdserverpb.KV/Range': (request, context) => range(partsWithLarge, request, context),
     'etcdserverpb.KV/RangeStream': async (requests, context, responses) => {
       for await (const request of requests) {
         refuse(checkRange(request));
@@ -63,7 +63,7 @@ export function kvHandlers(parts: KvParts): Handlers {
       const result = await propose(parts, { kind: 'deleteRange', request }, context);
       return stamp(node, expectKind(result, 'deleteRange').response);
     },
-    'etcdserverpb.KV/Txn': (request, context) => txn(partsOfReads, request, context),
+    'etcdserverpb.KV/Txn': (request, context) => txn(partsWithLarge, request, context),
     'etcdserverpb.KV/Compact': async (request, context) => {
       const result = await propose(parts, { kind: 'compact', request }, context);
       const { revision } = expectKind(result, 'compact');

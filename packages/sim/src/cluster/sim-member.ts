@@ -40,6 +40,7 @@ export interface SimMemberParts {
   readonly diskTimes: DiskTimes;
   readonly options: (member: SimMember) => EtcdNodeOptions;
   readonly log?: ((member: number) => Logger) | undefined;
+  /** Memory for the disks. */
   readonly arena?: SectorArena | undefined;
 }
 
