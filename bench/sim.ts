@@ -2,7 +2,8 @@
  * `npm run bench -- sim [WHAT ...]`: how fast the simulator is, in processor time, which a busy machine changes least.
  *
  * WHAT is a profile (default, crash, busy, light) or `judge`; without it all of them. Each is measured in a process of its
- * own, as `npm run sim -- --profile NAME` runs it: code that has seen every kind of run before is slower at each of them.
+ * own, as `npm run sim -- --profile NAME` runs it, on the same Node: code that has seen every kind of run before is slower
+ * at each of them.
  *
  * Prints, for each profile, the median of five parts: simulated seconds per second of one core, with each part's, seeds of
  * 30 simulated seconds per second, microseconds per event; and how long the judgement of 100,000 operations takes. Every
@@ -14,6 +15,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { must } from '@etcd-ts/base';
 import { checkStrictSerializability, generatePlan } from '@etcd-ts/sim';
+import { simulationNode } from '../scripts/engine/engine.mjs';
 import { ENGINE_FLAGS } from '../packages/sim/src/node/engine-flags.ts';
 import { runOnce } from '../packages/sim/src/node/run-once.ts';
 import { makeHistory } from '../packages/sim/test/fixtures/history-maker.ts';
@@ -115,9 +117,10 @@ if (process.execArgv.includes(must(ENGINE_FLAGS[0], 'flag'))) {
   else await measure(only, ...seeds);
 } else {
   const script = fileURLToPath(import.meta.url);
+  const node = simulationNode();
   for (const what of asked.length === 0 ? all : asked) {
     const args = [...ENGINE_FLAGS, ...process.execArgv, script, what];
-    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+    const { status } = spawnSync(node, args, { stdio: 'inherit' });
     if (status !== 0) process.exit(status ?? 1);
   }
 }

@@ -5,7 +5,7 @@ import { digest, isDone, markDone, root, run } from './lib.mjs';
 
 const PNPM_VERSION = '12.21.0';
 
-const manifests = ['packages', '.'].flatMap((folder) =>
+const manifests = ['packages', 'scripts', '.'].flatMap((folder) =>
   readdirSync(join(root, folder), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => join(root, folder, entry.name, 'package.json')),

@@ -20,6 +20,7 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { readCommandLine, wholeNumber } from '../../../tools/command-line/command-line.ts';
+import { simulationNode } from '../../../scripts/engine/engine.mjs';
 import { ENGINE_FLAGS } from '../src/node/engine-flags.ts';
 import { MUTANTS } from './mutant-list.ts';
 import type { Mutant } from './mutant.ts';
@@ -100,7 +101,7 @@ function judge(copy: string, mutant: Mutant): Verdict {
     const main = join(copy, 'packages', 'sim', 'src', 'node', 'main.ts');
     const engine = [...ENGINE_FLAGS, '--import', 'tsx', '--conditions=@etcd-ts/source'];
     const args = [...engine, main, ...workFor(mutant), '--out', join(copy, 'plans')];
-    const run = spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8' });
+    const run = spawnSync(simulationNode(), args, { cwd: copy, encoding: 'utf8' });
     const text = `${run.stdout}${run.stderr}`;
     const violation = /violates (\w+): /.exec(text)?.[1];
     const killedBy = violation ?? (run.status === 0 ? null : 'the run broke off');

@@ -12,7 +12,10 @@ import { type CommandOptions, readCommandLine, USAGE } from './options.ts';
 import { printLogs } from './print-logs.ts';
 import { Progress } from './progress.ts';
 import { runOnce } from './run-once.ts';
-import { SeedRuns } from './seed-runs.ts';
+import { ownCpuMs, SeedRuns } from './seed-runs.ts';
+
+/** As a shell says it of a program that SIGINT ended. */
+const INTERRUPTED_EXIT_CODE = 130;
 
 /** Runs the command; gives the exit code. */
 async function main(args: readonly string[]): Promise<number> {
@@ -32,7 +35,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function runOnePlan(file: string, options: CommandOptions): Promise<number> {
-  const progress = new Progress();
+  const progress = new Progress(ownCpuMs);
   const result = await runHere(parsePlan(readFileSync(file, 'utf8')), options);
   const again = options.twice ? await runOnce(result.plan) : undefined;
   const isFailure = await isFailed(result, again, options);
@@ -43,9 +46,14 @@ async function runOnePlan(file: string, options: CommandOptions): Promise<number
 }
 
 async function runSeeds(options: CommandOptions): Promise<number> {
-  const progress = new Progress();
   const runs = new SeedRuns(options, (plan) => runHere(plan, options));
+  const progress = new Progress(() => runs.cpuMs);
   let failures = 0;
+  let isInterrupted = false;
+  // Whoever asks twice does not want the summary either.
+  process.once('SIGINT', () => {
+    isInterrupted = true;
+  });
   try {
     for await (const { result, again } of runs) {
       progress.add(result);
@@ -55,11 +63,13 @@ async function runSeeds(options: CommandOptions): Promise<number> {
       // The run in which the time ended counts, whatever it found.
       if (progress.elapsedMs > options.minutes * 60_000) break;
       if (runs.cpuMs > options.cpuMinutes * 60_000) break;
+      if (isInterrupted) break;
     }
   } finally {
     runs.close();
   }
   progress.finish(failures);
+  if (isInterrupted) return INTERRUPTED_EXIT_CODE;
   return failures === 0 ? 0 : 1;
 }
 

@@ -16,6 +16,12 @@ export interface SeedRun {
   readonly again: RunResult | undefined;
 }
 
+/** Processor time that this process has used so far. */
+export function ownCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** The seeds that a command asked for. */
 export class SeedRuns {
   readonly #options: CommandOptions;
@@ -39,8 +45,7 @@ export class SeedRuns {
 
   /** Processor time used so far, by everybody. */
   get cpuMs(): number {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000 + (this.#workers?.cpuMs ?? 0);
+    return ownCpuMs() + (this.#workers?.cpuMs ?? 0);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<SeedRun> {

@@ -4,6 +4,9 @@ import { generatePlan } from '../plan/generate.ts';
 import { runOnce } from './run-once.ts';
 import type { WorkerAnswer, WorkerTask } from './workers.ts';
 
+// A terminal interrupts all processes of a command; the one that this works for says when it is over.
+process.on('SIGINT', () => undefined);
+
 let last: Promise<void> = Promise.resolve();
 
 process.on('message', ({ seed, profile }: WorkerTask) => {

@@ -1,0 +1,2 @@
+/** See engine.mjs. */
+export function simulationNode(): string;

