@@ -15,7 +15,7 @@ import type { BackendOperation } from './backend.ts';
 import { META_APPLIED, metaName, positionBytes } from './meta-table.ts';
 import { DropList } from './drop-list.ts';
 import { RecordNames } from './record-names.ts';
-import { RecordSlabs } from './record-slabs.ts';
+import { type RecordRoom, RecordSlabs, SlabSource } from './record-slabs.ts';
 
 /** Where applied state stands in the log. */
 export interface AppliedPosition {
@@ -45,11 +45,18 @@ class Generation {
   readonly subs: number[] = [];
   /** The slot, or its complement for a delete. */
   readonly slots: number[] = [];
-  readonly records: RecordSlabs = new RecordSlabs();
+  readonly records: RecordSlabs;
   /** Records to be deleted. */
   readonly drops: DropList = new DropList();
   readonly metas = new Map<string, Uint8Array | undefined>();
   bytes = 0;
+  readonly #names: RecordNames;
+
+  /** Generations that share slabs and names differ in what they hold, not in where. */
+  constructor(slabs: SlabSource, names: RecordNames) {
+    this.records = new RecordSlabs(slabs);
+    this.#names = names;
+  }
 
   get isEmpty(): boolean {
     return this.records.length === 0 && this.drops.length === 0 && this.metas.size === 0;
@@ -72,7 +79,7 @@ class Generation {
 
   /** Made one by one as they are gone through, so that a large batch leaves no mountain of objects. */
   *operations(applied: AppliedPosition): Generator<BackendOperation> {
-    const names = new RecordNames();
+    const names = this.#names;
     for (let i = 0; i < this.mains.length; i++) {
       const isDelete = (this.slots[i] as number) < 0;
       const key = names.make(this.mains[i] as number, this.subs[i] as number, isDelete);
@@ -89,7 +96,9 @@ class Generation {
 /** See the file's head. */
 export class WriteBehind {
   readonly dirtyBytesMax: number;
-  #current: Generation = new Generation();
+  readonly #slabs: SlabSource = new SlabSource();
+  readonly #names: RecordNames = new RecordNames();
+  #current: Generation = new Generation(this.#slabs, this.#names);
   #onItsWay: { readonly generation: Generation; readonly batch: FlushBatch } | undefined;
   #isPositionDirty = false;
 
@@ -123,7 +132,7 @@ export class WriteBehind {
     slot: number,
     isDelete: boolean,
     bytes: number,
-  ): { readonly slab: Uint8Array; readonly start: number } {
+  ): RecordRoom {
     const current = this.#current;
     current.mains.push(ref.main);
     current.subs.push(ref.sub);
@@ -159,7 +168,7 @@ export class WriteBehind {
     const operations = generation.operations(applied);
     const batch: FlushBatch = { operations, applied, bytes: generation.bytes };
     this.#onItsWay = { generation, batch };
-    this.#current = new Generation();
+    this.#current = new Generation(this.#slabs, this.#names);
     this.#isPositionDirty = false;
     return batch;
   }

@@ -32,8 +32,10 @@ function mix(t: number, b: number, c: number, d: number): number {
   return (b ^ c ^ d) + 0xca62c1d6;
 }
 
+/** The message schedule of the block that is being compressed. */
+const w = new Int32Array(80);
+
 function compress(state: Digest, data: DataView, offset: number): Digest {
-  const w = new Int32Array(80);
   for (let t = 0; t < 16; t++) w[t] = data.getInt32(offset + t * 4);
   for (let t = 16; t < 80; t++) {
     const word = (back: number): number => w[t - back] as number;

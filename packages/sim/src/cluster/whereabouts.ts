@@ -2,14 +2,21 @@
  * How far each member had come at which time: what it answers from its own state is judged by the states that it went
  * through, however far it lags behind the others.
  */
+import { must } from '@etcd-ts/base';
 import type { Standing } from '../checkers/stays.ts';
 import type { Ghost } from './ghost.ts';
+
+/** The standings of one member in the order of time, the i-th of each list together: there is one for every entry. */
+interface Way {
+  readonly atUs: number[];
+  readonly indexes: number[];
+  readonly beganAt: number[];
+}
 
 /** Writes down where the members of a run are. */
 export class Whereabouts {
   readonly #nowUs: () => number;
-  /** By member, in the order of time. */
-  readonly #standings = new Map<number, Standing[]>();
+  readonly #ways = new Map<number, Way>();
 
   /** Looks on from now on. */
   constructor(ghost: Ghost, nowUs: () => number) {
@@ -22,26 +29,35 @@ export class Whereabouts {
 
   /** Where a member was between two moments: also where it stood when the first one came. */
   between(member: number, fromUs: number, toUs: number): readonly Standing[] {
-    const standings = this.#standings.get(member) ?? [];
-    const first = firstFrom(standings, fromUs);
-    const end = firstFrom(standings, toUs + 1);
-    return standings.slice(Math.max(0, first - 1), end);
+    const way = this.#ways.get(member);
+    if (way === undefined) return [];
+    const { atUs, indexes, beganAt } = way;
+    const first = Math.max(0, firstFrom(atUs, fromUs) - 1);
+    return atUs.slice(first, firstFrom(atUs, toUs + 1)).map((at, i) => ({
+      atUs: at,
+      index: must(indexes[first + i], 'index'),
+      beganAt: must(beganAt[first + i], 'beginning'),
+    }));
   }
 
   #note(member: number, index: number, began?: number): void {
-    const standings = this.#standings.get(member) ?? [];
-    this.#standings.set(member, standings);
-    const beganAt = began ?? standings.at(-1)?.beganAt ?? 0;
-    standings.push({ atUs: this.#nowUs(), index, beganAt });
+    let way = this.#ways.get(member);
+    if (way === undefined) {
+      way = { atUs: [], indexes: [], beganAt: [] };
+      this.#ways.set(member, way);
+    }
+    way.beganAt.push(began ?? way.beganAt.at(-1) ?? 0);
+    way.indexes.push(index);
+    way.atUs.push(this.#nowUs());
   }
 }
 
-/** The position of the first one at a time or later. */
-function firstFrom(standings: readonly Standing[], atUs: number): number {
-  let [low, high] = [0, standings.length];
+/** The position of the first time that is this one or later. */
+function firstFrom(timesUs: readonly number[], atUs: number): number {
+  let [low, high] = [0, timesUs.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((standings[middle]?.atUs ?? Infinity) < atUs) low = middle + 1;
+    if ((timesUs[middle] ?? Infinity) < atUs) low = middle + 1;
     else high = middle;
   }
   return low;

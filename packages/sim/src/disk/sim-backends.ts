@@ -2,7 +2,7 @@
  * The databases of one machine: batches are atomic and in order, become visible when their write completes, and survive
  * a killed process; a power loss keeps the synced ones and any number of those that followed, in order.
  */
-import { assert, fromLatin1, toLatin1 } from '@etcd-ts/base';
+import { assert, EMPTY_BYTES, fromLatin1, must, toLatin1 } from '@etcd-ts/base';
 import {
   type Backend,
   type BackendEntry,
@@ -14,15 +14,18 @@ import type { BackendStore } from '@etcd-ts/server';
 import type { SimProcess } from '../world/process.ts';
 import type { RandomStream } from '../world/random.ts';
 import type { PassPoint } from '../cluster/crash-points.ts';
+import { type PackedValue, PackedValues, valueOf } from './packed-values.ts';
 import type { DiskTimes } from './sim-disk.ts';
 
-type Content = Map<string, Uint8Array>;
-
 /** An operation as the medium keeps it: the key as text, made once. */
-interface Change {
+interface Change extends PackedValue {
   readonly key: string;
-  readonly value: Uint8Array | undefined;
+  /** The value is nothing. */
+  readonly isDelete: boolean;
 }
+
+/** The last put of each key. */
+type Content = Map<string, Change>;
 
 /** Synced batches that the image carries along before it folds them into what is durable. */
 const MAX_UNFOLDED_BATCHES = 1_024;
@@ -30,6 +33,7 @@ const MAX_UNFOLDED_BATCHES = 1_024;
 /** One database on the medium. */
 export class DatabaseImage {
   readonly visible: Content = new Map();
+  readonly #values: PackedValues = new PackedValues();
   /** What survives a power loss, but for {@link #batches}: nobody asks for it before there is one. */
   readonly #durable: Content = new Map();
   /** Batches since `#durable` was brought up to date, the synced ones first. */
@@ -38,7 +42,21 @@ export class DatabaseImage {
   isOpen = false;
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.visible.get(toLatin1(key))?.slice();
+    const put = this.visible.get(toLatin1(key));
+    return put && valueOf(put);
+  }
+
+  /** What the operations ask for, as it is kept: their arrays are their owner's. */
+  changesOf(operations: Iterable<BackendOperation>): readonly Change[] {
+    const values = this.#values;
+    const changes: Change[] = [];
+    for (const { key, value } of operations) {
+      const start = values.add(value ?? EMPTY_BYTES);
+      const end = start + (value?.length ?? 0);
+      const isDelete = value === undefined;
+      changes.push({ key: toLatin1(key), isDelete, slab: values.slab, start, end });
+    }
+    return changes;
   }
 
   apply(batch: readonly Change[]): void {
@@ -53,7 +71,7 @@ export class DatabaseImage {
 
   copy(): DatabaseImage {
     const copy = new DatabaseImage();
-    copy.apply(Array.from(this.visible, ([key, value]) => ({ key, value })));
+    copy.apply([...this.visible.values()]);
     copy.sync();
     return copy;
   }
@@ -62,7 +80,7 @@ export class DatabaseImage {
     const unsyncedCount = this.#batches.length - this.#syncedCount;
     this.#fold(this.#syncedCount + random.below(unsyncedCount + 1));
     this.visible.clear();
-    for (const [key, value] of this.#durable) this.visible.set(key, value);
+    for (const [key, put] of this.#durable) this.visible.set(key, put);
     this.isOpen = false;
   }
 
@@ -163,10 +181,7 @@ class SimBackend implements Backend {
 
   write(operations: Iterable<BackendOperation>): Promise<void> {
     this.#assertOpen();
-    const batch: Change[] = [];
-    for (const { key, value } of operations) {
-      batch.push({ key: toLatin1(key), value: value?.slice() });
-    }
+    const batch = this.#image.changesOf(operations);
     this.#onTheWay.push(batch);
     this.#lastWrite = this.#lastWrite.then(async () => {
       await elapse(this.#options, 'batch', this.#options.times.meanReadUs);
@@ -194,18 +209,18 @@ class SimBackend implements Backend {
     this.#assertOpen();
     const [from, to] = [toLatin1(start), toLatin1(end)];
     const keys = [...this.#image.visible.keys()].filter((key) => key >= from && key < to).sort();
-    const values = new Map(keys.map((key) => [key, this.#image.visible.get(key)] as const));
+    const puts = keys.map((key) => must(this.#image.visible.get(key), 'put'));
     let at = 0;
     return {
       nextPage: async (entriesMax) => {
         await elapse(this.#options, 'page', this.#options.times.meanReadUs);
         const page: BackendEntry[] = [];
         let bytes = 0;
-        while (at < keys.length && page.length < entriesMax && bytes < PAGE_BYTES_MAX) {
-          const key = keys[at++] as string;
-          const value = values.get(key) as Uint8Array;
-          page.push([fromLatin1(key), value.slice()]);
-          bytes += key.length + value.length;
+        while (at < puts.length && page.length < entriesMax && bytes < PAGE_BYTES_MAX) {
+          const put = puts[at++] as Change;
+          const value = valueOf(put);
+          page.push([fromLatin1(put.key), value]);
+          bytes += put.key.length + value.length;
         }
         return page;
       },
@@ -215,7 +230,8 @@ class SimBackend implements Backend {
 
   async sizeBytes(): Promise<number> {
     let bytes = 0;
-    for (const [key, value] of this.#image.visible) bytes += key.length + value.length;
+    for (const { key, start, end } of this.#image.visible.values())
+      bytes += key.length + end - start;
     return bytes;
   }
 
@@ -251,8 +267,8 @@ function elapse(options: SimBackendsOptions, kind: string, meanUs: number): Prom
 }
 
 function applyBatch(content: Content, batch: readonly Change[]): void {
-  for (const { key, value } of batch) {
-    if (value === undefined) content.delete(key);
-    else content.set(key, value);
+  for (const change of batch) {
+    if (change.isDelete) content.delete(change.key);
+    else content.set(change.key, change);
   }
 }

@@ -1,10 +1,10 @@
 /** What a client asks for with one call, by its plan and by what it has seen. */
-import { EMPTY_BYTES, utf8 } from '@etcd-ts/base';
+import { EMPTY_BYTES } from '@etcd-ts/base';
 import type { RangeRequest, RequestOp, TxnRequest } from '@etcd-ts/mvcc';
 import type { OperationRequest } from '../history/operation.ts';
 import type { PlannedStep } from '../plan/plan.ts';
 import { compareCreate, compareMod, putOp, rangeOp } from './txn-parts.ts';
-import { rangeRequest } from './wire.ts';
+import { keyBytes, rangeRequest } from './wire.ts';
 
 /** Every data key begins with it. */
 export const KEY_PREFIX = 'key/';
@@ -65,7 +65,7 @@ export function requestOf(known: Known, step: RequestStep): OperationRequest | u
     case 'list': {
       const revision = step.back > 0 ? Math.max(1, known.revision - step.back) : 0;
       const { limit, stale: serializable } = step;
-      const more = { rangeEnd: utf8(KEY_PREFIX_END), limit, revision, serializable };
+      const more = { rangeEnd: keyBytes(KEY_PREFIX_END), limit, revision, serializable };
       const shape = shapeOf(step.shape ?? 0, known.revision);
       return { kind: 'range', request: rangeRequest(KEY_PREFIX, { ...more, ...shape }) };
     }
@@ -74,12 +74,12 @@ export function requestOf(known: Known, step: RequestStep): OperationRequest | u
     case 'delete':
       return {
         kind: 'deleteRange',
-        request: { key: utf8(keyName(step.key)), rangeEnd: EMPTY_BYTES, prevKv: true },
+        request: { key: keyBytes(keyName(step.key)), rangeEnd: EMPTY_BYTES, prevKv: true },
       };
     case 'deleteAll':
       return {
         kind: 'deleteRange',
-        request: { key: utf8(KEY_PREFIX), rangeEnd: utf8(KEY_PREFIX_END), prevKv: false },
+        request: { key: keyBytes(KEY_PREFIX), rangeEnd: keyBytes(KEY_PREFIX_END), prevKv: false },
       };
     case 'swap':
       return { kind: 'txn', request: swap(known, keyName(step.key)) };
@@ -141,7 +141,7 @@ function ofLease(
 function put(known: Known, key: string, lease: bigint): OperationRequest {
   const value = known.uniqueValue();
   const flags = { prevKv: value.at(-1) !== 0x30, ignoreValue: false, ignoreLease: false };
-  return { kind: 'put', request: { key: utf8(key), value, lease, ...flags } };
+  return { kind: 'put', request: { key: keyBytes(key), value, lease, ...flags } };
 }
 
 function swap(known: Known, key: string): TxnRequest {
@@ -154,7 +154,7 @@ function swap(known: Known, key: string): TxnRequest {
 
 function txn(known: Known, keys: readonly string[], nested: boolean): TxnRequest {
   const puts = keys.map((key) => putOp(key, known.uniqueValue()));
-  const all = rangeOp(KEY_PREFIX, { rangeEnd: utf8(KEY_PREFIX_END) });
+  const all = rangeOp(KEY_PREFIX, { rangeEnd: keyBytes(KEY_PREFIX_END) });
   const [first = KEY_PREFIX] = keys;
   const inner: RequestOp = {
     request: {

@@ -108,10 +108,26 @@ async function keepAlive(
   throw new Error('the stream ended without an answer');
 }
 
+/** Keys that clients name again and again. */
+const keys = new Map<string, Uint8Array>();
+/** Beyond it the keys of earlier runs are forgotten. */
+const MAX_KEYS = 1_000;
+
+/** The bytes of a key's name, the same array for the same name: never to be written to, as all of a request. */
+export function keyBytes(name: string): Uint8Array {
+  let bytes = keys.get(name);
+  if (bytes === undefined) {
+    if (keys.size >= MAX_KEYS) keys.clear();
+    bytes = utf8(name);
+    keys.set(name, bytes);
+  }
+  return bytes;
+}
+
 /** A range request with everything at its default. */
 export function rangeRequest(key: string, more: Partial<RangeRequest> = {}): RangeRequest {
   return {
-    key: utf8(key),
+    key: keyBytes(key),
     rangeEnd: EMPTY_BYTES,
     limit: 0,
     revision: 0,
