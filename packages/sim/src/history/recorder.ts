@@ -1,6 +1,7 @@
 /** Writes down what clients do, as they do it. */
 import { assert, must } from '@etcd-ts/base';
 import type { Operation, OperationOutcome, OperationRequest } from './operation.ts';
+import { SharedKeyValues } from './shared-key-values.ts';
 import type { WatchRecord, WatchResponseRecord } from './watch-record.ts';
 
 /** Who asks whom, over which connection. */
@@ -17,6 +18,8 @@ export class HistoryRecorder {
   #openCount = 0;
   readonly #watches: MutableWatch[] = [];
   #position = 0;
+  /** For clients that change nothing of what they are told. */
+  readonly shared: SharedKeyValues = new SharedKeyValues();
 
   /** @param nowUs Reads virtual time. */
   constructor(nowUs: () => number) {

@@ -178,7 +178,7 @@ export class WatchStream {
   }
 
   #receive(watch: OpenWatch, response: WatchResponse): void {
-    const received = watchResponseOf(response);
+    const received = watchResponseOf(response, this.#recorder.shared);
     const { created, canceled, headerRevision, events } = received;
     watch.handle?.receive(received);
     watch.wish.onEvents?.(events);

@@ -1,6 +1,7 @@
 /** What a watch asks for and is told, between the wire's messages and what a history holds of them. */
 import type { Event } from '@etcd-ts/mvcc';
 import type { WatchRequest, WatchResponse } from '@etcd-ts/protocol';
+import type { SharedKeyValues } from '../history/shared-key-values.ts';
 import type { WatchRecord, WatchResponseRecord } from '../history/watch-record.ts';
 
 const NO_PUT = 0;
@@ -38,10 +39,12 @@ export function cancelMessage(watchId: bigint): WatchRequest {
 }
 
 /** A response as a history holds it. */
-export function watchResponseOf(response: WatchResponse): Omit<WatchResponseRecord, 'at' | 'atUs'> {
+export function watchResponseOf(
+  response: WatchResponse,
+  shared: SharedKeyValues,
+): Omit<WatchResponseRecord, 'at' | 'atUs'> {
   const { created, canceled, compactRevision, cancelReason } = response;
-  // The client's own copies: nobody else has them.
-  const events = response.events.filter(hasKeyValue);
+  const events = shared.events(response.events.filter(hasKeyValue));
   return {
     headerRevision: response.header?.revision ?? 0,
     created,
