@@ -114,7 +114,7 @@ export class StoreState {
     this.quiet.wake(slot);
   }
 
-  /** A batch has been written: its newest versions go to the cache, for their memory goes with the batch. */
+  /** A batch has been written: its newest versions go to the cache, for they will not be found here any more. */
   cacheWritten(batch: FlushBatch): void {
     this.dirty.written(batch, (slot, main, sub, record) => {
       if (this.#isNewest(slot, main, sub)) this.recent.set(slot, main, sub, record);

@@ -15,7 +15,8 @@ import type { BackendOperation } from './backend.ts';
 import { META_APPLIED, metaName, positionBytes } from './meta-table.ts';
 import { DropList } from './drop-list.ts';
 import { RecordNames } from './record-names.ts';
-import { type RecordRoom, RecordSlabs, SlabSource } from './record-slabs.ts';
+import { recordSource, RecordSlabs } from './record-slabs.ts';
+import type { Room, SlabSource } from './slab-source.ts';
 
 /** Where applied state stands in the log. */
 export interface AppliedPosition {
@@ -80,6 +81,7 @@ class Generation {
   /** Made one by one as they are gone through, so that a large batch leaves no mountain of objects. */
   *operations(applied: AppliedPosition): Generator<BackendOperation> {
     const names = this.#names;
+    names.beginBatch();
     for (let i = 0; i < this.mains.length; i++) {
       const isDelete = (this.slots[i] as number) < 0;
       const key = names.make(this.mains[i] as number, this.subs[i] as number, isDelete);
@@ -96,7 +98,7 @@ class Generation {
 /** See the file's head. */
 export class WriteBehind {
   readonly dirtyBytesMax: number;
-  readonly #slabs: SlabSource = new SlabSource();
+  readonly #slabs: SlabSource = recordSource();
   readonly #names: RecordNames = new RecordNames();
   #current: Generation = new Generation(this.#slabs, this.#names);
   #onItsWay: { readonly generation: Generation; readonly batch: FlushBatch } | undefined;
@@ -132,7 +134,7 @@ export class WriteBehind {
     slot: number,
     isDelete: boolean,
     bytes: number,
-  ): RecordRoom {
+  ): Room {
     const current = this.#current;
     current.mains.push(ref.main);
     current.subs.push(ref.sub);
@@ -176,7 +178,7 @@ export class WriteBehind {
   /**
    * The batch is in the backend.
    *
-   * @param visit Is shown each put of it, as a view, before its memory goes.
+   * @param visit Is shown each put of it, as a view, before it is forgotten here.
    * @internal
    */
   written(
