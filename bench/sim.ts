@@ -120,7 +120,8 @@ if (process.execArgv.includes(must(ENGINE_FLAGS[0], 'flag'))) {
   const node = simulationNode();
   for (const what of asked.length === 0 ? all : asked) {
     const args = [...ENGINE_FLAGS, ...process.execArgv, script, what];
-    const { status } = spawnSync(node, args, { stdio: 'inherit' });
+    const { status, error } = spawnSync(node, args, { stdio: 'inherit' });
+    if (error !== undefined) throw error;
     if (status !== 0) process.exit(status ?? 1);
   }
 }

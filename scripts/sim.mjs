@@ -9,4 +9,6 @@ import { run } from './lib.mjs';
 
 const { ENGINE_FLAGS } = await import('../packages/sim/dist/node/engine-flags.js');
 const main = join('packages', 'sim', 'dist', 'node', 'main.js');
+// Who is interrupted is the simulator, which tells what it has seen: this waits for it.
+process.on('SIGINT', () => undefined);
 run(simulationNode(), [...ENGINE_FLAGS, main, ...process.argv.slice(2)]);

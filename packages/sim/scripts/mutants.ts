@@ -40,6 +40,7 @@ const { values: options, positionals: wanted } = readCommandLine(USAGE, {
 });
 const CPU_MINUTES = wholeNumber(USAGE, '--cpu-minutes', options['cpu-minutes']);
 const SEEDS = 1000;
+const NODE = simulationNode();
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
@@ -101,7 +102,8 @@ function judge(copy: string, mutant: Mutant): Verdict {
     const main = join(copy, 'packages', 'sim', 'src', 'node', 'main.ts');
     const engine = [...ENGINE_FLAGS, '--import', 'tsx', '--conditions=@etcd-ts/source'];
     const args = [...engine, main, ...workFor(mutant), '--out', join(copy, 'plans')];
-    const run = spawnSync(simulationNode(), args, { cwd: copy, encoding: 'utf8' });
+    const run = spawnSync(NODE, args, { cwd: copy, encoding: 'utf8' });
+    if (run.error !== undefined) throw run.error;
     const text = `${run.stdout}${run.stderr}`;
     const violation = /violates (\w+): /.exec(text)?.[1];
     const killedBy = violation ?? (run.status === 0 ? null : 'the run broke off');

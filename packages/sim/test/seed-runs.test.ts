@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { must } from '@etcd-ts/base';
-import { describe, expect, it, onTestFailed } from 'vitest';
+import { describe, expect, it, onTestFailed, onTestFinished, vi } from 'vitest';
 import { simulationNode } from '../../../scripts/engine/engine.mjs';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -27,6 +27,8 @@ describe('the command', { timeout: 60_000 }, () => {
   });
 
   it('runs on the Node of simulations, and on another one where SIM_NODE names it', () => {
+    vi.stubEnv('SIM_NODE', '');
+    onTestFinished(() => void vi.unstubAllEnvs());
     const own = process.versions.node;
     const { stdout } = spawnSync(simulationNode(), ['-p', 'process.versions.node']);
     expect(nodeOf({})).toBe(stdout.toString().trim());
@@ -38,14 +40,15 @@ describe('the command', { timeout: 60_000 }, () => {
     const child = spawn(process.execPath, args, { cwd: ROOT, detached: true });
     const group = -must(child.pid, 'process');
     onTestFailed(() => {
-      if (child.exitCode === null) process.kill(group, 'SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) process.kill(group, 'SIGKILL');
     });
     let stderr = '';
     child.stderr.on('data', (data) => (stderr += data));
     await once(child.stdout, 'data');
     // To the whole group, as a terminal does.
     process.kill(group, 'SIGINT');
-    await once(child, 'close');
+    const [code] = await once(child, 'close');
+    expect(code).toBe(130);
     expect(stderr).toMatch(/^[1-9]\d* seeds, .*; 0 failed/m);
     expect(stderr).not.toContain('Error');
   });

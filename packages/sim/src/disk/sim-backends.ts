@@ -20,7 +20,7 @@ import type { DiskTimes } from './sim-disk.ts';
 /** An operation as the medium keeps it: the key as text, made once. */
 interface Change extends PackedValue {
   readonly key: string;
-  /** The value is nothing. */
+  /** The key goes: there is no value. */
   readonly isDelete: boolean;
 }
 

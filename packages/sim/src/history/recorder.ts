@@ -18,8 +18,8 @@ export class HistoryRecorder {
   #openCount = 0;
   readonly #watches: MutableWatch[] = [];
   #position = 0;
-  /** For clients that change nothing of what they are told. */
-  readonly shared: SharedKeyValues = new SharedKeyValues();
+  /** For clients that change nothing of what they are told, as the law of operation.ts has it. */
+  readonly sharedKeyValues: SharedKeyValues = new SharedKeyValues();
 
   /** @param nowUs Reads virtual time. */
   constructor(nowUs: () => number) {

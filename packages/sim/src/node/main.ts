@@ -65,6 +65,9 @@ async function runSeeds(options: CommandOptions): Promise<number> {
       if (runs.cpuMs > options.cpuMinutes * 60_000) break;
       if (isInterrupted) break;
     }
+  } catch (error) {
+    // A worker that had not begun yet ends with the interruption.
+    if (!isInterrupted) throw error;
   } finally {
     runs.close();
   }

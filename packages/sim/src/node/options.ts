@@ -55,7 +55,9 @@ export const USAGE: string = `usage: npm run sim -- [options]
   --report FILE    write a page about the run of --plan, or of one seed
   --hashes         print the hash of each seed
   --logs           print what the members log
-  --out FOLDER     where failing plans go (default sim-failures)`;
+  --out FOLDER     where failing plans go (default sim-failures)
+
+  SIM_NODE=PATH    in the environment: the Node that runs it (default the one of scripts/engine)`;
 
 /**
  * Reads the command line.

@@ -6,6 +6,7 @@ import type { WorkerAnswer, WorkerTask } from './workers.ts';
 
 // A terminal interrupts all processes of a command; the one that this works for says when it is over.
 process.on('SIGINT', () => undefined);
+process.on('disconnect', () => process.exit());
 
 let last: Promise<void> = Promise.resolve();
 

@@ -29,7 +29,7 @@ export class RecordedConnection {
     let outcome: OperationOutcome;
     try {
       const response = await sendUnary(this.channel, request, { timeoutMs, signal, metadata });
-      outcome = { kind: 'ok', response: this.#recorder.shared.response(response) };
+      outcome = { kind: 'ok', response: this.#recorder.sharedKeyValues.response(response) };
     } catch (error) {
       const { code, mayHaveApplied } = EtcdError.from(error);
       const isWithoutEffect = isReadOnly(request) || !mayHaveApplied;

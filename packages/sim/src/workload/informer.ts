@@ -2,12 +2,12 @@
  * A cache of all keys, kept as Kubernetes' clients keep theirs: a list at one revision, then a watch from the next one on;
  * when the watch is cancelled, all over again. Writers that trust it compare what they saw there.
  */
-import { fromUtf8, utf8 } from '@etcd-ts/base';
+import { fromUtf8 } from '@etcd-ts/base';
 import { type Event, EVENT_DELETE } from '@etcd-ts/mvcc';
 import type { CacheRecord } from '../checkers/cache.ts';
 import { KEY_PREFIX, KEY_PREFIX_END } from './requests.ts';
 import type { SimClient } from './sim-client.ts';
-import { rangeRequest } from './wire.ts';
+import { keyBytes, rangeRequest } from './wire.ts';
 
 /** Rest before another try to list. */
 const RELIST_MS = 200;
@@ -36,7 +36,7 @@ export class Informer {
     this.#isListing = true;
     this.#record.revision = 0;
     while (!this.#client.isStopped && this.#record.revision === 0) {
-      const request = rangeRequest(KEY_PREFIX, { rangeEnd: utf8(KEY_PREFIX_END) });
+      const request = rangeRequest(KEY_PREFIX, { rangeEnd: keyBytes(KEY_PREFIX_END) });
       const outcome = await this.#client.call({ kind: 'range', request });
       if (outcome.kind === 'ok' && outcome.response.kind === 'range') {
         const { kvs, revision } = outcome.response.result;

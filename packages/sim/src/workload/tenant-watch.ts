@@ -85,7 +85,7 @@ export class TenantWatches {
     const { wish, call, handle } = watch;
     try {
       for await (const response of call.responses) {
-        const received = watchResponseOf(response, this.#recorder.shared);
+        const received = watchResponseOf(response, this.#recorder.sharedKeyValues);
         handle.receive(received);
         if (received.created) watch.id = response.watchId;
         if (!received.canceled) continue;

@@ -2,7 +2,7 @@
  * A client's watch stream: opens watches, writes down what comes, and takes them up again where they were when the stream
  * breaks. Each stretch between two breaks is a watch of its own in the history.
  */
-import { must, utf8 } from '@etcd-ts/base';
+import { must } from '@etcd-ts/base';
 import type { Event } from '@etcd-ts/mvcc';
 import {
   EtcdError,
@@ -13,6 +13,7 @@ import {
 import type { HistoryRecorder, WatchHandle } from '../history/recorder.ts';
 import type { RecordedConnection } from './connection.ts';
 import { cancelMessage, createMessage, type WatchAsked, watchResponseOf } from './watch-wire.ts';
+import { keyBytes } from './wire.ts';
 
 /** Watches on one stream; the oldest is cancelled for a further one. */
 export const MAX_WATCHES_PER_CLIENT = 8;
@@ -120,8 +121,8 @@ export class WatchStream {
     const { wish, nextRevision } = watch;
     watch.id = undefined;
     const asked: WatchAsked = {
-      key: utf8(wish.key),
-      rangeEnd: utf8(wish.rangeEnd),
+      key: keyBytes(wish.key),
+      rangeEnd: keyBytes(wish.rangeEnd),
       startRevision: nextRevision,
       prevKv: wish.prevKv,
       noPut: wish.noPut,
@@ -178,7 +179,7 @@ export class WatchStream {
   }
 
   #receive(watch: OpenWatch, response: WatchResponse): void {
-    const received = watchResponseOf(response, this.#recorder.shared);
+    const received = watchResponseOf(response, this.#recorder.sharedKeyValues);
     const { created, canceled, headerRevision, events } = received;
     watch.handle?.receive(received);
     watch.wish.onEvents?.(events);

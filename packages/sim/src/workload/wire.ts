@@ -109,17 +109,17 @@ async function keepAlive(
 }
 
 /** Keys that clients name again and again. */
-const keys = new Map<string, Uint8Array>();
+const knownKeys = new Map<string, Uint8Array>();
 /** Beyond it the keys of earlier runs are forgotten. */
-const MAX_KEYS = 1_000;
+const MAX_KNOWN_KEYS = 1_000;
 
 /** The bytes of a key's name, the same array for the same name: never to be written to, as all of a request. */
 export function keyBytes(name: string): Uint8Array {
-  let bytes = keys.get(name);
+  let bytes = knownKeys.get(name);
   if (bytes === undefined) {
-    if (keys.size >= MAX_KEYS) keys.clear();
+    if (knownKeys.size >= MAX_KNOWN_KEYS) knownKeys.clear();
     bytes = utf8(name);
-    keys.set(name, bytes);
+    knownKeys.set(name, bytes);
   }
   return bytes;
 }
