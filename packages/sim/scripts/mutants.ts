@@ -107,9 +107,10 @@ function judge(copy: string, mutant: Mutant): Verdict {
     const text = `${run.stdout}${run.stderr}`;
     const violation = /violates (\w+): /.exec(text)?.[1];
     const killedBy = violation ?? (run.status === 0 ? null : 'the run broke off');
-    const seeds = /(\d+) seeds,/.exec(text)?.[1] ?? '?';
-    const seconds = Number(/(\d+) s of processor time/.exec(text)?.[1] ?? 0);
-    return { name: mutant.name, killedBy, seeds, seconds };
+    // The last of these lines: those before it told how far the run was.
+    const [, seeds = '?', seconds = '0'] =
+      [...text.matchAll(/(\d+) seeds,.* (\d+) s of processor time/g)].at(-1) ?? [];
+    return { name: mutant.name, killedBy, seeds, seconds: Number(seconds) };
   } finally {
     undo();
   }
