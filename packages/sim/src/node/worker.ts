@@ -2,6 +2,7 @@
 import process from 'node:process';
 import { generatePlan } from '../plan/generate.ts';
 import { runOnce } from './run-once.ts';
+import { ownCpuMs } from './seed-runs.ts';
 import type { WorkerAnswer, WorkerTask } from './workers.ts';
 
 // A terminal interrupts all processes of a command; the one that this works for says when it is over.
@@ -13,8 +14,7 @@ let last: Promise<void> = Promise.resolve();
 process.on('message', ({ seed, profile }: WorkerTask) => {
   last = last.then(async () => {
     const result = await runOnce(generatePlan(seed, profile));
-    const { user, system } = process.cpuUsage();
-    const answer: WorkerAnswer = { result, cpuMs: (user + system) / 1000 };
+    const answer: WorkerAnswer = { result, cpuMs: ownCpuMs() };
     process.send?.(answer);
   });
 });
