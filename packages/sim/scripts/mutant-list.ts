@@ -284,7 +284,7 @@ const services: readonly Mutant[] = [
     file: 'server/src/lease/lease-clock.ts',
     find: 'outdated: this.#taken.get(id) ?? inLog',
     replace: 'outdated: inLog',
-    profile: 'lease',
+    profile: 'checkpoints',
   },
   {
     name: 'a new leader takes no notice of checkpoints',
@@ -292,7 +292,7 @@ const services: readonly Mutant[] = [
     file: 'server/src/lease/lessor.ts',
     find: 'return lease.checkpointedTtlSeconds > 0 ? lease.checkpointedTtlSeconds : lease.grantedTtlSeconds;',
     replace: 'return lease.grantedTtlSeconds;',
-    profile: 'lease',
+    profile: 'checkpoints',
   },
   {
     name: 'a new leader knows no leases',

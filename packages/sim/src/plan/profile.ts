@@ -262,6 +262,27 @@ export const PROFILES: Readonly<Record<string, Profile>> = Object.fromEntries(
       },
       {
         ...DEFAULT_PROFILE,
+        name: 'checkpoints',
+        about:
+          'what is left of leases is noted all the time, and leaders that go by it come and go',
+        members: [3, 5],
+        leaseCheckpointChance: 1,
+        steps: { put: 10, get: 10, grant: 1, keepAlive: 8, timeToLive: 15, keepOther: 1, move: 1 },
+        faults: {
+          isolate: 4,
+          slow: 4,
+          narrow: 2,
+          kill: 3,
+          pause: 2,
+          syncStall: 3,
+          staleLeader: 2,
+          transfer: 12,
+        },
+        faultGapMs: [500, 2_500],
+        safetyMs: [10_000, 20_000],
+      },
+      {
+        ...DEFAULT_PROFILE,
         name: 'members',
         about: 'members are replaced, added and removed while things fail',
         members: [1, 3, 3, 5],
