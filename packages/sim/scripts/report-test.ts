@@ -17,14 +17,17 @@ const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/goog
 
 const { values } = parseArgs({ options: { shots: { type: 'string' } } });
 
-/** A run with faults, and a violation marked in it: none is to be had from the code as it is. */
+/** A run with faults, and violations marked in it, one at its end: none is to be had from the code as it is. */
 async function makePage(folder: string): Promise<string> {
   const collector = new TimelineCollector();
   const result = await runPlan(generatePlan(2, 'network'), { watch: collector.watch });
   const timeline = collector.timeline(result);
   const message =
     'range #7 of client 2 stands at revision 12, but put #5 had returned at 13 <planted>';
-  const violations = [{ invariant: 'K1', message, atMs: timeline.safetyMs / 2 }];
+  const violations = [
+    { invariant: 'K1', message, atMs: timeline.safetyMs / 2 },
+    { invariant: 'R5', message, atMs: timeline.endMs },
+  ];
   const file = join(folder, 'run.html');
   writeFileSync(file, renderPage({ ...timeline, violations }));
   return file;
@@ -36,18 +39,21 @@ const viewOf = async (page: Page): Promise<readonly [number, number]> => {
   return [from, to];
 };
 
-/** Colours that are on the canvas, and how often. */
-const coloursOf = (page: Page): Promise<number> =>
-  page.evaluate(() => {
+/** How many colours are on the canvas, or where the name of what happened at the end is to be. */
+const coloursOf = (page: Page, where: 'anywhere' | 'at the end' = 'anywhere'): Promise<number> =>
+  page.evaluate((place) => {
     const canvas = document.getElementById('lanes') as HTMLCanvasElement;
-    const image = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height);
+    const pixels = canvas.width / canvas.getBoundingClientRect().width;
+    const area = [canvas.width - 36 * pixels, 16 * pixels, 20 * pixels, 12 * pixels] as const;
+    const all = [0, 0, canvas.width, canvas.height] as const;
+    const image = canvas.getContext('2d')?.getImageData(...(place === 'at the end' ? area : all));
     const data = image?.data ?? [];
     const colours = new Set<number>();
     for (let i = 0; i < data.length; i += 4) {
       colours.add(((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0));
     }
     return colours.size;
-  });
+  }, where);
 
 /** Finds a place on the canvas that tells something that matches, and points at it. */
 async function hover(page: Page, wanted: RegExp): Promise<string> {
@@ -78,6 +84,7 @@ async function usePage(page: Page, shot: (name: string) => Promise<void>): Promi
   const whole = await viewOf(page);
   assert.equal(whole[0], 0);
   assert.ok((await coloursOf(page)) > 8, 'the lanes are drawn');
+  assert.ok((await coloursOf(page, 'at the end')) > 3, 'what happened at the end has its name');
   assert.match((await page.textContent('.verdict')) ?? '', /K1 .*<planted>/);
   await shot('whole');
 

@@ -173,7 +173,10 @@ export const PAGE_SCRIPT: string = String.raw`
     pen.lineWidth = 2;
     pen.beginPath(); pen.moveTo(at, 0); pen.lineTo(at, height); pen.stroke();
     pen.lineWidth = 1;
-    pen.fillText(each.invariant, at + 4, 22);
+    const isAtEnd = at + 8 + pen.measureText(each.invariant).width > width;
+    pen.textAlign = isAtEnd ? 'right' : 'left';
+    pen.fillText(each.invariant, isAtEnd ? at - 4 : at + 4, 22);
+    pen.textAlign = 'left';
     boxes.push({ x1: at - 4, x2: at + 4, y1: 0, y2: height, text: each.invariant + ': ' + each.message });
   }
 
