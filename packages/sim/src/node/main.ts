@@ -13,6 +13,7 @@ import { printLogs } from './print-logs.ts';
 import { Progress } from './progress.ts';
 import { runOnce } from './run-once.ts';
 import { ownCpuMs, SeedRuns } from './seed-runs.ts';
+import { WorkerEnded } from './workers.ts';
 
 /** As a shell says it of a program that SIGINT ended. */
 const INTERRUPTED_EXIT_CODE = 130;
@@ -67,7 +68,7 @@ async function runSeeds(options: CommandOptions): Promise<number> {
     }
   } catch (error) {
     // A worker that had not begun yet ends with the interruption.
-    if (!isInterrupted) throw error;
+    if (!isInterrupted || !(error instanceof WorkerEnded)) throw error;
   } finally {
     runs.close();
   }

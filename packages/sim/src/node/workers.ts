@@ -23,6 +23,11 @@ export interface WorkerAnswer {
   readonly cpuMs: number;
 }
 
+/** A worker is no more: it failed, or was interrupted with its command. */
+export class WorkerEnded extends Error {
+  override readonly name = 'WorkerEnded';
+}
+
 interface Worker {
   readonly child: ChildProcess;
   /** In the order in which they were asked. */
@@ -45,7 +50,7 @@ export class Workers {
         worker.waiting.shift()?.resolve(answer.result);
       });
       child.on('exit', (code, signal) => {
-        const error = new Error(`a worker ended with ${signal ?? `exit code ${code}`}`);
+        const error = new WorkerEnded(`a worker ended with ${signal ?? `exit code ${code}`}`);
         for (const each of worker.waiting.splice(0)) each.reject(error);
       });
       return worker;
@@ -64,7 +69,7 @@ export class Workers {
   /**
    * Runs a seed on the worker of this number.
    *
-   * @throws Error when the worker has ended.
+   * @throws WorkerEnded
    */
   run(number: number, task: WorkerTask): Promise<RunResult> {
     const worker = must(this.#workers[number % this.count], 'worker');
@@ -73,7 +78,7 @@ export class Workers {
     answer.promise.catch(() => undefined);
     worker.waiting.push(answer);
     worker.child.send(task, (error) => {
-      if (error !== null) answer.reject(error);
+      if (error !== null) answer.reject(new WorkerEnded(error.message, { cause: error }));
     });
     return answer.promise;
   }
