@@ -53,9 +53,10 @@ async function look(
 
 async function holds(member: SimMember, index: number, term: number): Promise<boolean> {
   // What a disk has lost after it took it is no fault of who wrote it there.
-  if (member.isRotten || member.disk.liesAboutSyncs) return true;
+  const { isRotten, ownDisk } = member;
+  if (isRotten || ownDisk.liesAboutSyncs) return true;
   try {
-    const log = await member.readLog('durable');
+    const log = await member.readLog('durable', ownDisk);
     if (log === undefined) return false;
     if (log.snapshot !== undefined && log.snapshot.index >= index) return true;
     const entry = log.entries.find((each) => each.index === index);

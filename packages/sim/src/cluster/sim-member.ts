@@ -89,8 +89,16 @@ export class SimMember {
   }
   /** It has refused what its disk holds and is to get another one; nobody starts it with this one. */
   isCondemned = false;
+  /** Its own disks, while it is started with another one's. */
+  #aside: MachineImage | undefined;
   /** It is started with another one's disk. */
-  isForeign = false;
+  get isForeign(): boolean {
+    return this.#aside !== undefined;
+  }
+  /** The disk that is its own, in the machine or put aside: what it has taken for good is there. */
+  get ownDisk(): DiskImage {
+    return this.#aside?.disk ?? this.disk;
+  }
   /** Called when it refuses to start since what it has is corrupt, and had reason to. */
   onCorrupt: (() => void) | undefined;
   /** Out of the cluster: nobody starts it. */
@@ -184,7 +192,7 @@ export class SimMember {
     this.isRotten = false;
     this.lacksDatabase = false;
     this.isCondemned = false;
-    this.isForeign = false;
+    this.#aside = undefined;
     this.onCorrupt = undefined;
     this.#parts.ghost.promises.forget(this.number);
     this.disk = new DiskImage(this.#parts.arena);
@@ -213,11 +221,11 @@ export class SimMember {
     const { disk, databases } = this;
     const foreign = this.#copyDiskOf(other);
     this.mount(foreign);
-    this.isForeign = true;
+    this.#aside = { disk, databases };
     return () => {
       // It was given a new one meanwhile, which may be foreign too.
       if (this.disk !== foreign.disk) return;
-      this.isForeign = false;
+      this.#aside = undefined;
       this.kill();
       this.mount({ disk, databases });
     };

@@ -46,7 +46,7 @@ export class FaultAtlas {
     const others: RecoveredLog[] = [];
     for (const other of present) {
       if (other === member) continue;
-      const log = await readable(other, 'durable');
+      const log = await readable(other, 'durable', other.ownDisk);
       // A member that has seen an older term may still stand for this one.
       if (log === undefined || log.hardState.term < term) return false;
       if (holds(log, end)) others.push(log);
