@@ -131,4 +131,19 @@ export const INCIDENTS: readonly Mutant[] = [
     replace: 'throw error;',
     plan: 'directory-kept-by-a-node-that-stopped',
   },
+  {
+    name: 'a fetched state that ends where the newest mark is lets go of what the log holds behind it',
+    area: 'incident',
+    file: 'server/src/bootstrap/match.ts',
+    find: 'const held = snapshot === undefined ? entries : [snapshot, ...entries];',
+    replace: 'const held = entries;',
+    also: [
+      {
+        file: 'server/src/bootstrap/match.ts',
+        find: 'assert(endsAt === holds,',
+        replace: 'assert(endsAt <= holds,',
+      },
+    ],
+    plan: 'entries-behind-a-fetched-state',
+  },
 ];

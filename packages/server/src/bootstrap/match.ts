@@ -4,9 +4,9 @@
  * What always holds
  * - The database is one that the log covers: its position lies between the log's newest usable mark and its end.
  * - Where there is none, one is made of the first state and the whole log, or of another member's state. Log and vote
- *   stay as they are, so the member breaks no promise.
+ *   stay as they are, so the member breaks no promise: no entry is lost that the log holds behind that state.
  */
-import { must } from '@etcd-ts/base';
+import { assert, must } from '@etcd-ts/base';
 import type { HardState, SnapshotMeta } from '@etcd-ts/raft';
 import { openWal, type RecoveredLog, type Wal, WalError } from '@etcd-ts/wal';
 import type { Logger } from '../logger.ts';
@@ -134,18 +134,18 @@ async function fetchAgain(
   opened.database = fetched.database;
   const { meta } = fetched;
   const hardState = covering(recovered.hardState, meta);
-  // Where the log holds this entry it goes on; otherwise it begins anew behind the state.
-  const goesOn = entries.some(({ index, term }) => index === meta.index && term === meta.term);
+  // Where the log holds this entry, or its newest mark is of it, it goes on; otherwise it begins anew behind the state.
+  const held = snapshot === undefined ? entries : [snapshot, ...entries];
+  const goesOn = held.some(({ index, term }) => index === meta.index && term === meta.term);
   await wal.append({ snapshot: meta, entries: [], hardState }, { sync: true });
+  const kept = goesOn ? entries.filter(({ index }) => index > meta.index) : [];
+  const endsAt = kept.at(-1)?.index ?? meta.index;
+  const { lastIndex: holds } = wal.stats();
+  assert(endsAt === holds, () => `the log holds entries to ${holds}, and goes on from ${endsAt}`);
   return {
     wal,
     chosen: fetched.database,
-    recovered: {
-      metadata,
-      snapshot: meta,
-      hardState,
-      entries: goesOn ? entries.filter(({ index }) => index > meta.index) : [],
-    },
+    recovered: { metadata, snapshot: meta, hardState, entries: kept },
   };
 }
 
