@@ -17,6 +17,7 @@ import {
 import { hasWal, readWal, type RecoveredLog, WalError } from '@etcd-ts/wal';
 import { DatabasesImage, SimBackends } from '../disk/sim-backends.ts';
 import { DiskImage } from '../disk/disk-image.ts';
+import { heldOn, type MachineImage } from '../disk/machine-image.ts';
 import type { SectorArena } from '../disk/sector-arena.ts';
 import { PLAIN_HASHER } from './auth-switch.ts';
 import { type DiskView, StillDisk } from '../disk/still-disk.ts';
@@ -42,12 +43,6 @@ export interface SimMemberParts {
   readonly log?: ((member: number) => Logger) | undefined;
   /** Memory for the disks. */
   readonly arena?: SectorArena | undefined;
-}
-
-/** What a machine keeps. */
-export interface MachineImage {
-  readonly disk: DiskImage;
-  readonly databases: DatabasesImage;
 }
 
 /** How long a process takes from its start to its first instruction of ours. */
@@ -316,8 +311,7 @@ export class SimMember {
 
   /** Its node has ended, or did not come to be, in a process that goes on: another one could be started in it. */
   #judgeHoldings(): void {
-    const open = [...this.databases.databases].filter(([, { isOpen }]) => isOpen);
-    const held = [...this.disk.locks, ...open.map(([name]) => `database ${name}`)];
+    const held = heldOn(this);
     if (held.length === 0) return;
     const message = `member ${this.number} has ended, and holds ${held.join(', ')}`;
     this.#parts.ghost.findings.add('P2', message, [], this.#parts.world.nowUs);
