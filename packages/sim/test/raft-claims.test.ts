@@ -3,6 +3,7 @@ import type { RecoveredLog } from '@etcd-ts/wal';
 import { describe, expect, it } from 'vitest';
 import { Findings } from '../src/checkers/violation.ts';
 import { Promises } from '../src/cluster/promises.ts';
+import { DatabasesImage } from '../src/disk/sim-backends.ts';
 import { type CommittedEntry, hasQuorum, RaftClaims } from '../src/cluster/raft-claims.ts';
 
 const config = (...voters: bigint[]): ConfState => ({
@@ -312,5 +313,18 @@ describe('the promises of members', () => {
     kept.forget(1);
     kept.check(1, undefined);
     expect(found().length).toBe(2);
+  });
+
+  it('are broken by a database that is not past the newest mark of its log (DK1), which one that was lost may be', () => {
+    const { kept, found } = promises();
+    const marked = (index: number): RecoveredLog =>
+      ({ ...log(0, 2), snapshot: { index, term: 1 } }) as unknown as RecoveredLog;
+    const none = new DatabasesImage();
+    kept.forgiveDatabase(1, marked(7));
+    kept.checkDatabase(1, marked(7), none);
+    expect(found()).toEqual([]);
+    kept.checkDatabase(1, marked(8), none);
+    kept.checkDatabase(2, marked(7), none);
+    expect(found()).toEqual(['DK1', 'DK1']);
   });
 });

@@ -17,6 +17,8 @@ interface Promised {
   ack?: { readonly term: number; readonly index: number; readonly entryTerm: number | undefined };
   /** The last entry applied: committed, and durable here. */
   applied: number;
+  /** The newest mark of its log when its database was last allowed to be gone. */
+  forgivenMark?: number;
 }
 
 /** What the rest of the cluster tells of a log. */
@@ -118,6 +120,14 @@ export class Promises {
     }
   }
 
+  /**
+   * A machine comes back with this log while its database may be gone: it may be made anew from an older mark, and not be
+   * past the newest one when the machine comes back the next time.
+   */
+  forgiveDatabase(machine: number, log: RecoveredLog | undefined): void {
+    this.#of(machine).forgivenMark = log?.snapshot?.index ?? 0;
+  }
+
   /** What a machine's log has let go, a database that it comes back with holds, and no more than the log does. */
   checkDatabase(
     machine: number,
@@ -125,7 +135,7 @@ export class Promises {
     { databases }: DatabasesImage,
   ): void {
     const mark = log?.snapshot?.index ?? 0;
-    if (mark === 0) return;
+    if (mark <= (this.#promised.get(machine)?.forgivenMark ?? 0)) return;
     const lastIndex = log?.entries.at(-1)?.index ?? mark;
     const held = [...databases.values()].map((each) => readApplied(each)?.index ?? 0);
     if (held.some((index) => index >= mark && index <= lastIndex)) return;

@@ -328,11 +328,12 @@ export class SimMember {
   async #checkPromises(): Promise<void> {
     if (this.isForeign) return;
     try {
+      const { promises } = this.#parts.ghost;
       const log = await this.readLog('visible');
       if (log?.repaired !== undefined) this.counts.tornLogs++;
-      this.#parts.ghost.promises.check(this.number, log);
-      const isExcused = this.isRotten || this.excuses > 0;
-      if (!isExcused) this.#parts.ghost.promises.checkDatabase(this.number, log, this.databases);
+      promises.check(this.number, log);
+      if (this.isRotten || this.excuses > 0) promises.forgiveDatabase(this.number, log);
+      else promises.checkDatabase(this.number, log, this.databases);
     } catch (error) {
       // It will say itself what is wrong with its log.
       if (!(error instanceof WalError)) throw error;
