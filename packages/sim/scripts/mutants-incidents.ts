@@ -146,4 +146,19 @@ export const INCIDENTS: readonly Mutant[] = [
     ],
     plan: 'entries-behind-a-fetched-state',
   },
+  {
+    name: 'who fetches a state takes in two at once, and waits for none but the one asked for',
+    area: 'incident',
+    file: 'server/src/bootstrap/state-receiver.ts',
+    find: 'if (this.#ending !== undefined || this.#fetched !== undefined) {',
+    replace: 'if (minIndex < 0) {',
+    also: [
+      {
+        file: 'server/src/bootstrap/fetch-state.ts',
+        find: '    await receiver.settled();\n',
+        replace: '',
+      },
+    ],
+    plan: 'two-states-into-one-database',
+  },
 ];

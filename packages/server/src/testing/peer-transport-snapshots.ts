@@ -17,6 +17,7 @@ export const SNAPSHOT_CLAIMS: readonly (readonly [string, Claim])[] = [
   ['a snapshot whose content breaks off fails at both ends', brokenSnapshot],
   ['a snapshot goes on where it was when its connection breaks', resumedSnapshot],
   ['a snapshot whose sender has ended gives way to another', replacedSnapshot],
+  ['a snapshot ends with the transport that takes it in', cutOff],
   ['a snapshot that is not read holds its sender back', heldBack],
 ];
 
@@ -128,6 +129,27 @@ async function replacedSnapshot(bench: Bench): Promise<void> {
   await c.transport.sendSnapshot(snapshotMessage(c, b), chunksOf(CONTENT), NEVER);
   assert(b.snapshots.at(-1)?.content === CONTENT.join(''), 'the content changed on its way');
   assert((await lost) instanceof Error, 'a transfer went on after its transport was closed');
+}
+
+async function cutOff(bench: Bench): Promise<void> {
+  const [a, b] = await bench.pair();
+  let isBegun = false;
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    yield utf8('begun');
+    isBegun = true;
+    await new Promise<never>(() => undefined);
+  }
+  // Its sender may hope for a while that the receiver comes back.
+  void failureOf(a.transport.sendSnapshot(snapshotMessage(a, b), endless(), NEVER));
+  await bench.until(
+    () => isBegun,
+    () => 'the snapshot did not begin',
+  );
+  await b.transport.close();
+  await bench.until(
+    () => b.failedSnapshots === 1,
+    () => 'the receiver still waits for the rest',
+  );
 }
 
 async function heldBack(bench: Bench): Promise<void> {

@@ -88,6 +88,7 @@ export class SimPeerTransport implements PeerTransport {
   #startedMs = 0;
   #removed: ReadonlySet<bigint> = new Set();
   readonly #transfers = new Set<SnapshotTransfer>();
+  readonly #incoming = new Set<SnapshotTransfer>();
 
   constructor(options: SimPeerTransportOptions) {
     this.#options = options;
@@ -208,7 +209,10 @@ export class SimPeerTransport implements PeerTransport {
         if (peer.#handlers === undefined || !peer.#hears(message.to, this)) {
           throw new Error('another member listens here');
         }
-        await peer.#handlers.receiveSnapshot(message, content);
+        peer.#incoming.add(transfer);
+        await peer.#handlers
+          .receiveSnapshot(message, content)
+          .finally(() => peer.#incoming.delete(transfer));
       },
     };
     const transfer = new SnapshotTransfer(this.#options.process, lane, chunks, signal);
@@ -296,6 +300,7 @@ export class SimPeerTransport implements PeerTransport {
     const { directory, address } = this.#options;
     directory.leave(address, this);
     for (const transfer of this.#transfers) transfer.fail('the transport was closed');
+    for (const transfer of this.#incoming) transfer.cutOff('the member is stopping');
     this.#handlers = undefined;
     this.#peers = [];
     this.#waiting = [];

@@ -114,6 +114,11 @@ export class SnapshotTransfer {
     this.#settle.failed(new Error(`the snapshot was not sent: ${why}`));
   }
 
+  /** At the receiver: it takes nothing more. */
+  cutOff(why: string): void {
+    this.#arrived.abort(new Error(`the transfer was broken off: ${why}`));
+  }
+
   #finish(): void {
     if (this.#isOver) return;
     this.#isOver = true;
