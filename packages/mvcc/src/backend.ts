@@ -21,8 +21,9 @@ export interface Backend {
    */
   write(operations: Iterable<BackendOperation>): Promise<void>;
   /**
-   * Makes every write whose promise has resolved durable against a power cut. Asked for before the log is dropped behind
-   * the state; nothing else needs it.
+   * Makes every write whose promise has resolved, and all that was there when it was opened, durable against a power cut.
+   * Asked for before the log is dropped behind the state, and before another database is removed in favour of this one;
+   * nothing else needs it.
    */
   sync(): Promise<void>;
   /** Reads keys in [start, end) in byte order. Sees at least what was written before the call. */

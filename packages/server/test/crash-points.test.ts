@@ -3,12 +3,14 @@
  * segments to the stop: each time the member comes back with everything that it acknowledged.
  */
 import { CrashDisk, type DiskOperation } from '@etcd-ts/wal/testing';
+import type { BackendOperation } from '@etcd-ts/mvcc';
 import { expect, test } from 'vitest';
 import { EtcdNode } from '../src/etcd-node.ts';
 import { silentLogger } from '../src/logger.ts';
 import { systemEnv } from '../src/node/system-env.ts';
 import { type EtcdNodeOptions, resolveOptions } from '../src/options.ts';
 import { StartError } from '../src/start-error.ts';
+import { databaseName } from '../src/state/databases.ts';
 import { Cluster } from './support/cluster.ts';
 import { LossyBackends } from './support/lossy-backends.ts';
 import { randomFrom } from './support/random.ts';
@@ -160,3 +162,33 @@ test(
 function has(node: EtcdNode, revision: number): boolean {
   return node.port.state.store.revision >= revision;
 }
+
+test('a database goes when the one that is gone on with is durable', async () => {
+  const machine = new Machine();
+  const { backends } = machine;
+  const acknowledged = await run(machine);
+  const [name = ''] = await backends.list();
+  // As a snapshot is left by a process that ended before it synced what it had received.
+  const received = await backends.open(databaseName(0));
+  const usual = await backends.open(name);
+  const content: BackendOperation[] = [];
+  const entries = usual.iterate(new Uint8Array(0), new Uint8Array([0xff]));
+  for (;;) {
+    const page = await entries.nextPage(1_000);
+    if (page.length === 0) break;
+    for (const [key, value] of page) content.push({ key, value });
+  }
+  await entries.close();
+  await received.write(content);
+
+  const node = await machine.start();
+  expect(await backends.list()).toEqual([databaseName(0)]);
+  const isKept = (): boolean => false;
+  backends.crash(isKept);
+  machine.disk.crash(isKept);
+  await node.kill();
+
+  const again = await machine.start();
+  await expectAll(again, acknowledged);
+  await again.stop();
+});

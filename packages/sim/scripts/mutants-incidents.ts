@@ -161,4 +161,12 @@ export const INCIDENTS: readonly Mutant[] = [
     ],
     plan: 'two-states-into-one-database',
   },
+  {
+    name: 'other databases go before the one that is gone on with is durable',
+    area: 'incident',
+    file: 'server/src/bootstrap/recovery.ts',
+    find: 'if (others.length + gone.length > 0) await chosen.backend.sync();',
+    replace: '',
+    plan: 'database-kept-that-was-never-synced',
+  },
 ];

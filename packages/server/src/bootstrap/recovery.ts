@@ -7,7 +7,7 @@
  * - A log is made last, when the database holds the cluster's first state: without a log nothing was promised to
  *   anyone, and the next start begins anew.
  * - A member that comes back replays exactly the entries after its database's position.
- * - Nothing is removed or changed before everything was read and found consistent.
+ * - Nothing is removed or changed before everything was read and found consistent, and what it goes on with is durable.
  */
 import { type ClusterId, endAll, type MemberId } from '@etcd-ts/base';
 import type { RaftInitialState } from '@etcd-ts/raft';
@@ -154,8 +154,11 @@ async function comeBack(parts: RecoveryParts): Promise<Recovered> {
   try {
     const { wal, recovered, chosen, state } = await restore(parts, candidates, opened);
     const others = candidates.filter(({ name }) => name !== chosen.name);
+    const gone = damaged.filter((name) => name !== chosen.name);
+    // What a process wrote and never synced is still there after its end, but not after a power failure.
+    if (others.length + gone.length > 0) await chosen.backend.sync();
     await removeDatabases(backends, others);
-    for (const name of damaged) if (name !== chosen.name) await backends.remove(name);
+    for (const name of gone) await backends.remove(name);
     const isFounding = state.appliedIndex === FOUNDING_INDEX && recovered.snapshot === undefined;
     if (isFounding) await markFounding(wal, state);
     const { memberId } = recovered.metadata;
