@@ -1,6 +1,8 @@
 /** The simulator's transport keeps the port's promises, its snapshots over connections that break included. */
+import { clusterId, memberId } from '@etcd-ts/base';
+import type { PeerHandlers } from '@etcd-ts/server';
 import { peerTransportSuite, type TransportWorld } from '@etcd-ts/server/testing';
-import { afterEach, describe, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { Network } from '../src/network/network.ts';
 import { PeerDirectory, SimPeerTransport } from '../src/network/sim-peer-transport.ts';
 import { SimProcess } from '../src/world/process.ts';
@@ -60,4 +62,23 @@ function simulated(): TransportWorld {
 
 describe('in the simulator', () => {
   for (const { name, run } of peerTransportSuite(simulated)) test(name, run);
+
+  test('a process that has ended takes the address from none that follows it', async () => {
+    const world = new World({ seed: 1 });
+    const network = new Network(world);
+    const directory = new PeerDirectory();
+    const address = 'http://10.0.0.1:2380';
+    const transportOf = (process: SimProcess): SimPeerTransport =>
+      new SimPeerTransport({ network, directory, process, address, monotonicMs: () => 0 });
+    const [ended, next] = [new SimProcess(world, 'ended'), new SimProcess(world, 'next')];
+    const late = transportOf(ended);
+    const transport = transportOf(next);
+    const local = { id: memberId(1n), clusterId: clusterId(7n), peerUrls: () => [address] };
+    const handlers = {} as PeerHandlers;
+    ended.kill();
+    await transport.start(local, handlers);
+    void late.start(local, handlers);
+    expect(directory.at(address)).toBe(transport);
+    expect(network.processAt(address)).toBe(next);
+  });
 });

@@ -10,6 +10,7 @@
  * - What is sent on one lane of one link in stream mode arrives in order or not at all.
  * - Nothing arrives at a dead process; what arrives at a paused one waits for it.
  */
+import { assert } from '@etcd-ts/base';
 import type { SimProcess } from '../world/process.ts';
 import type { RandomStream } from '../world/random.ts';
 import type { World } from '../world/world.ts';
@@ -125,6 +126,7 @@ export class Network {
 
   /** From now on this process is found at the address; an earlier one there is not any more. */
   attach(address: string, process: SimProcess): void {
+    assert(process.isAlive, () => `${process.name} has ended, and takes the address ${address}`);
     this.#endpoint(address).process = process;
   }
 

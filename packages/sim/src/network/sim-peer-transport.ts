@@ -96,6 +96,8 @@ export class SimPeerTransport implements PeerTransport {
 
   start(local: LocalPeer, handlers: PeerHandlers): Promise<void> {
     const { directory, network, process, address } = this.#options;
+    // What a process does in the turn of its end takes the address from none that follows it.
+    if (!process.isAlive) return new Promise(() => undefined);
     this.#local = local;
     this.#handlers = handlers;
     this.#startedMs = this.#options.monotonicMs();
