@@ -104,23 +104,29 @@ async function resumedSnapshot(bench: Bench): Promise<void> {
   assert(given === LARGE_CONTENT.length, () => `${given} chunks were read from the source`);
 }
 
+/** Sends a snapshot that never comes to its end. Resolves when it has begun; `lost`: why it fails. */
+async function endless(bench: Bench, from: Node, to: Node): Promise<{ lost: Promise<unknown> }> {
+  let isBegun = false;
+  async function* content(): AsyncGenerator<Uint8Array> {
+    yield utf8('begun');
+    isBegun = true;
+    await new Promise<never>(() => undefined);
+  }
+  const lost = failureOf(from.transport.sendSnapshot(snapshotMessage(from, to), content(), NEVER));
+  await bench.until(
+    () => isBegun,
+    () => 'the snapshot did not begin',
+  );
+  return { lost };
+}
+
 async function replacedSnapshot(bench: Bench): Promise<void> {
   const [a, b] = await bench.pair();
   const c = await bench.node(3n);
   knows(b, a, c);
   knows(c, b);
   await bench.connected(c, b);
-  let isBegun = false;
-  async function* endless(): AsyncGenerator<Uint8Array> {
-    yield utf8('begun');
-    isBegun = true;
-    await new Promise<never>(() => undefined);
-  }
-  const lost = failureOf(a.transport.sendSnapshot(snapshotMessage(a, b), endless(), NEVER));
-  await bench.until(
-    () => isBegun,
-    () => 'the first snapshot did not begin',
-  );
+  const { lost } = await endless(bench, a, b);
   await a.transport.close();
   await bench.until(
     () => b.transport.connectedSinceMs(a.id) === undefined,
@@ -133,18 +139,8 @@ async function replacedSnapshot(bench: Bench): Promise<void> {
 
 async function cutOff(bench: Bench): Promise<void> {
   const [a, b] = await bench.pair();
-  let isBegun = false;
-  async function* endless(): AsyncGenerator<Uint8Array> {
-    yield utf8('begun');
-    isBegun = true;
-    await new Promise<never>(() => undefined);
-  }
-  // Its sender may hope for a while that the receiver comes back.
-  void failureOf(a.transport.sendSnapshot(snapshotMessage(a, b), endless(), NEVER));
-  await bench.until(
-    () => isBegun,
-    () => 'the snapshot did not begin',
-  );
+  // Its sender may hope for a while that the receiver comes back: when it fails is not waited for.
+  await endless(bench, a, b);
   await b.transport.close();
   await bench.until(
     () => b.failedSnapshots === 1,
